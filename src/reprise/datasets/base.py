@@ -1,0 +1,108 @@
+"""What every dataset promises: random access to samples, in NumPy, and nothing about order or batches."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+Sample = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Shape and meaning of one array of a sample, without the batch axis.
+
+    Args:
+        shape: Axis lengths of one sample's array.
+        dtype: NumPy name of its dtype.
+        classes: For a target of class ids, the names in the order of the ids; one name means a
+            yes/no target (0 or 1). Empty for targets that are values.
+        ignore: Target value that counts in no loss and no metric, or None.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    classes: tuple[str, ...] = ()
+    ignore: int | None = None
+
+
+class Dataset(ABC):
+    """Random access to samples. Picklable, cheap to construct, holds no open handle.
+
+    A child sets `input_spec` and `target_spec` in its constructor and implements the abstract
+    methods; handles and connections open on first use, one per process and thread.
+    """
+
+    input_spec: Spec
+    target_spec: Spec
+    in_memory: bool = False  # True: a batch is one slice, and workers would only cost
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of samples, all splits together."""
+
+    @abstractmethod
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        """Read one sample, as `input_spec` and `target_spec` say.
+
+        Args:
+            index: 0 to len(self) - 1.
+            rng: Source of every random choice; None means no random transform.
+
+        Raises:
+            UserError: the sample cannot be read; the message names it.
+        """
+
+    def read_many(
+        self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]
+    ) -> Sample:
+        """Read a batch: x and y with a leading batch axis. `rngs[i]` is made when it is asked for."""
+        samples = [self.read(int(index), rngs[at]) for at, index in enumerate(indices)]
+        return np.stack([x for x, _ in samples]), np.stack([y for _, y in samples])
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """What the user calls this sample: a file, a row, a recording and its time."""
+
+    @abstractmethod
+    def splits(self) -> Mapping[str, np.ndarray]:
+        """Indices, dtype int64, of 'train', 'valid' and, where there is one, 'test'; disjoint."""
+
+    def group(self, index: int) -> Hashable:
+        """What must not stand on both sides of a split (speaker, recording); default: the sample."""
+        return self.name(index)
+
+    def label(self, index: int) -> int | None:
+        """Class of the sample as a whole, for balancing; None where it has none."""
+        return None
+
+    def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
+        """Problems known without training, one line each, each naming its sample.
+
+        Args:
+            indices: The samples to look at.
+            thorough: Read every sample in full; otherwise only what is cheap (headers, sizes).
+        """
+        return []
+
+    def statistics(self, train: np.ndarray) -> Mapping[str, float]:
+        """Learn what the data needs from its train split alone; returned to be recorded."""
+        return {}
+
+    @property
+    def sources(self) -> Sequence[Path]:
+        """Files and folders the samples come from, for the record of what a run saw."""
+        return ()
+
+    @abstractmethod
+    def picture(
+        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Draw one sample beside its target and, if given, the model's output for it.
+
+        Returns:
+            RGB image, shape (height, width, 3), uint8, 0 to 255; every call of one dataset gives
+            the same shape for the same arguments present.
+        """

@@ -1,0 +1,24 @@
+"""The one error a user is meant to read: what was expected, what was received, what to do."""
+
+
+class UserError(Exception):
+    """Something the user can mend. Shown without a traceback; the command exits with 2.
+
+    Args:
+        what: One line that names the thing (file, key, sample) and what is wrong with it.
+        expected: What would have been right.
+        received: What was there instead.
+        remedy: What to do, where possible as the line to type.
+    """
+
+    def __init__(self, what: str, expected: str, received: str, remedy: str) -> None:
+        super().__init__(what, expected, received, remedy)
+
+    def __str__(self) -> str:
+        what, expected, received, remedy = self.args
+        rows = (("expected", expected), ("received", received), ("to do", remedy))
+        return "\n".join([what, *(f"  {title:<9} {_indent(text)}" for title, text in rows)])
+
+
+def _indent(text: str) -> str:
+    return text.replace("\n", "\n" + " " * 12)
