@@ -1,0 +1,53 @@
+"""How every verb starts and ends: a quiet start, an exit code that tells what happened."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from reprise.errors import UserError
+
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "SM_FRAMEWORK": "tf.keras",  # segmentation-models reads it when it is imported
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DVC_NO_ANALYTICS": "true",
+}
+
+
+def run(verb: Callable[[list[str]], None]) -> None:
+    """Call `verb` with the words of the command line, and exit.
+
+    0: done. 2: the user's mistake, said without a traceback. 130: Ctrl-C. 1: ours, with one.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        verb(sys.argv[1:])
+    except UserError as mistake:
+        print(f"\nerror: {mistake}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nstopped by Ctrl-C", file=sys.stderr)
+        sys.exit(130)
+
+
+def options(argv: list[str], **defaults: str | None) -> dict[str, str]:
+    """Read words of the form `key=value`, for the verbs that take no config.
+
+    Args:
+        argv: The words.
+        defaults: Every key there is; None marks one that must be given.
+
+    Raises:
+        UserError: a word is not of that form, a key is unknown, or one is missing.
+    """
+    usage = " ".join(f"{k}={v}" if v else f"{k}=…" for k, v in defaults.items())
+    given = dict(word.partition("=")[::2] for word in argv)
+    for key, value in given.items():
+        if key not in defaults or not value:
+            raise UserError(f"'{key}' is not an option", usage, " ".join(argv), f"use: {usage}")
+    for key, default in defaults.items():
+        if default is None and key not in given:
+            received = " ".join(argv) or "nothing"
+            raise UserError(f"{key}=… is missing", usage, received, f"add {key}=…")
+    return {key: given.get(key, default or "") for key, default in defaults.items()}

@@ -1,0 +1,70 @@
+"""Score a run's best checkpoint again: `python -m reprise.evaluate run=ID [split=test]`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reprise import command
+from reprise.errors import UserError
+from reprise.experiment import Data, compiled, open_data
+from reprise.run_folder import find, indices_of
+
+
+def main(argv: list[str]) -> None:
+    """Print the metrics of a recorded run on one of its splits."""
+    asked = command.options(argv, run=None, split="test")
+    recorded = find(asked["run"])
+    opened = open_data(recorded.config)
+    dataset = opened.dataset
+    names = [dataset.name(index) for index in range(len(dataset))]
+    splits = indices_of(recorded.splits, names)
+    if asked["split"] not in splits:
+        raise UserError(
+            f"the run has no split '{asked['split']}'",
+            expected=f"one of {', '.join(splits)}",
+            received=f"split={asked['split']}",
+            remedy="choose one of these",
+        )
+    data = Data(dataset, splits, opened.seed, opened.settings)
+    from reprise.training.device import set_up
+
+    trainer = recorded.config["trainer"]
+    set_up(trainer["precision"], trainer["deterministic"], opened.seed)
+    model = load_best(recorded.folder, recorded.config, data)
+    for name, value in score_splits(model, data, [asked["split"]]).items():
+        print(f"{name} {value!r}")
+
+
+def load_best(folder: Path, config: Mapping[str, Any], data: Data) -> Any:
+    """The best model of the run in `folder`, compiled as its config says."""
+    import keras
+
+    from reprise.training.checkpoint import BEST
+
+    path = folder / "checkpoints" / BEST
+    if not path.exists():
+        raise UserError(
+            f"{path.name} is missing",
+            expected=f"the best checkpoint of run {folder.name} in {path.parent}",
+            received="no such file: the run has not finished an epoch",
+            remedy="choose a run that has; runs/ holds them all",
+        )
+    model = keras.models.load_model(path, compile=False)
+    return compiled(config, data.dataset, model, total_steps=1)
+
+
+def score_splits(model: Any, data: Data, splits: Sequence[str]) -> dict[str, float]:
+    """The compiled model's metrics on these splits, `{'<split>/<metric>': value}`."""
+    from reprise.loading.feed import as_tf_dataset
+    from reprise.training.score import score
+
+    result: dict[str, float] = {}
+    for split in splits:
+        with data.loader(split) as loader:
+            batches = as_tf_dataset(loader, stop=loader.steps_per_pass)
+            result |= score(model, batches, split, cause=lambda feed=loader: feed.error)
+    return result
+
+
+if __name__ == "__main__":
+    command.run(main)

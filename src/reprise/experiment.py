@@ -1,0 +1,103 @@
+"""The parts of an experiment, built from its config; what several verbs need, once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reprise import data
+from reprise.config.build import build
+from reprise.config.check import check
+from reprise.config.compose import Composed
+from reprise.datasets.base import Dataset
+from reprise.errors import UserError
+from reprise.loading.loader import Loader
+
+ROOT = Path(__file__).parents[2]
+SHOWN = 8  # problems listed in one message
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset, its splits, and the settings that loaders of it are made with."""
+
+    dataset: Dataset
+    splits: Mapping[str, np.ndarray]
+    seed: int
+    settings: Mapping[str, Any]
+
+    def loader(self, split: str, **changes: Any) -> Loader:
+        """A loader of one split; `changes` replace settings of conf/loader/."""
+        node = {**self.settings, **changes}
+        indices = self.splits[split]
+        return build(node, self.dataset, indices, split=split, seed=self.seed)
+
+    def first(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The first `count` samples that a loader of this split gives, with a batch axis."""
+        with self.loader(split, batch_size=count, workers=0) as loader:
+            return next(loader.batches())
+
+
+def compose_and_check(overrides: list[str]) -> Composed:
+    """The composed config, every mistake in it refused; quick, TensorFlow is not imported."""
+    return check(overrides, providable=lambda path: data.stage_for(path) is not None)
+
+
+def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
+    """Put sample data in place where it is missing, and open the dataset.
+
+    Args:
+        config: A composed config.
+        checked: Look at the files first, as far as that is cheap.
+
+    Raises:
+        UserError: the data cannot be used; the message lists what is wrong with which sample.
+    """
+    missing = [path for path in _paths(config["dataset"]) if not (ROOT / path).exists()]
+    stages = sorted({stage for path in missing if (stage := data.stage_for(path))})
+    if stages:
+        data.make_available(stages)
+    dataset = build(config["dataset"])
+    splits = dataset.splits()
+    if checked:
+        refuse_problems(dataset.check(np.concatenate(list(splits.values()))))
+    return Data(dataset, splits, config["seed"], config["loader"])
+
+
+def new_model(config: Mapping[str, Any], dataset: Dataset) -> Any:
+    """The uncompiled model that the config asks for, made for the dataset's arrays."""
+    return build(config["model"], dataset.input_spec, dataset.target_spec)
+
+
+def compiled(config: Mapping[str, Any], dataset: Dataset, model: Any, total_steps: int) -> Any:
+    """`model`, compiled with the config's optimizer and objective; returns it."""
+    from reprise.training.compile import compile_model
+
+    loss, metrics = build(config["objective"], dataset.target_spec)
+    optimizer = build(config["optimizer"], total_steps)
+    jit_compile = config["trainer"]["jit_compile"]
+    return compile_model(model, optimizer, loss, metrics, jit_compile=jit_compile)
+
+
+def refuse_problems(problems: list[str]) -> None:
+    """Raise a UserError that lists the first of these problems, if there are any."""
+    if problems:
+        more = len(problems) - SHOWN
+        listed = problems[:SHOWN] + ([f"… and {more} more"] if more > 0 else [])
+        raise UserError(
+            f"{len(problems)} problem(s) in the data",
+            expected="samples that can all be read",
+            received="\n".join(listed),
+            remedy="mend or remove them; `make check-data` reads every sample in full",
+        )
+
+
+def _paths(node: Any) -> list[Path]:
+    """Every text in a config node that could be a path of the project's own sample data."""
+    if isinstance(node, Mapping):
+        return [path for value in node.values() for path in _paths(value)]
+    if isinstance(node, list):
+        return [path for value in node for path in _paths(value)]
+    return [Path(node)] if isinstance(node, str) and "/" in node else []

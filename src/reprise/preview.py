@@ -1,0 +1,23 @@
+"""See what training will see, without training: `python -m reprise.preview experiment=NAME`."""
+
+from reprise import command
+from reprise.experiment import ROOT, compose_and_check, open_data
+
+NUM_PICTURES = 16
+
+
+def main(argv: list[str]) -> None:
+    """Write a grid of augmented training samples and of plain validation samples as PNG files."""
+    composed = compose_and_check(argv)
+    data = open_data(composed.values)
+    from reprise.tracking.grid import write_grid
+
+    for split in ("train", "valid"):
+        x, y = data.first(split, NUM_PICTURES)
+        pictures = [data.dataset.picture(*sample) for sample in zip(x, y, strict=True)]
+        path = ROOT / "runs" / "preview" / f"{composed.choices['experiment']}_{split}.png"
+        print(write_grid(path, pictures).relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,48 @@
+"""What is written of a run before its first step, so that it can be understood and taken again."""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from reprise.config.compose import Composed
+from reprise.config.flatten import flatten
+from reprise.experiment import ROOT, Data
+from reprise.run_folder import CONFIG, IDENTITY, SPLITS
+from reprise.tracking import provenance
+from reprise.tracking.data_version import data_version
+from reprise.tracking.run import Run
+
+
+def write_records(run: Run, composed: Composed, data: Data) -> None:
+    """Record config, split, code, data, libraries and machine, as files, params and tags."""
+    dataset = data.dataset
+    names = {
+        split: [dataset.name(int(index)) for index in indices]
+        for split, indices in data.splits.items()
+    }
+    seen = data_version(ROOT, dataset.sources)
+    tags, files = provenance.code(ROOT)
+    identity = {"id": run.id, "mlflow_id": run.mlflow_id, "choices": composed.choices}
+    run.text(IDENTITY, json.dumps(identity, indent=1))
+    run.text(CONFIG, yaml.safe_dump(dict(composed.values), sort_keys=False))
+    run.text(SPLITS, json.dumps(names, indent=0))
+    run.text("requirements.lock", (ROOT / "requirements.lock").read_text())
+    for name, content in files.items():
+        run.text(name, content)
+    run.params(flatten(dict(composed.values)))
+    run.data(composed.choices["dataset"], seen.digest, str([str(p) for p in dataset.sources]))
+    run.tags(
+        tags
+        | provenance.machine()
+        | {"choice." + group: option for group, option in composed.choices.items()}
+        | {"data.digest": seen.digest, "data.dvc": seen.dvc}
+        | {f"data.num_{split}": len(members) for split, members in names.items()}
+    )
+    if seen.dvc.startswith("changed"):
+        print(f"note: the data has {seen.dvc}; the run records its own hash of it")
+
+
+def relative(path: Path) -> str:
+    """`path` as one would type it in the project's folder."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

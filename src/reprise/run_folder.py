@@ -1,0 +1,83 @@
+"""A run's folder: made, filled with what must be known of the run, and found again."""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from reprise.errors import UserError
+from reprise.experiment import ROOT
+
+CONFIG, SPLITS, IDENTITY = "config.yaml", "splits.json", "run.json"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a run's folder remembers: the resolved config, and the names in each split."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    splits: Mapping[str, list[str]]
+
+
+def new_folder(runs: Path, experiment: str) -> Path:
+    """Make the folder of a new run, `runs/<experiment>/<id>`, and point `runs/last` to it.
+
+    The id is the time to the second and four random hex digits: two runs started at once differ.
+    """
+    folder = runs / experiment / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    folder.mkdir(parents=True)
+    pointer = runs / f".last-{folder.name}"
+    pointer.symlink_to(folder.relative_to(runs))
+    pointer.replace(runs / "last")
+    return folder
+
+
+def find(run: str, runs: Path = ROOT / "runs") -> Recorded:
+    """Find a run by its id, by MLflow's id of it, or as `last`.
+
+    Raises:
+        UserError: there is no such run; the message names the newest ones.
+    """
+    folders = sorted(path.parent for path in runs.glob(f"*/*/{IDENTITY}"))
+    folders += sorted(path.parent for path in runs.glob(f"debug/*/*/{IDENTITY}"))
+    last = (runs / "last").resolve() if (runs / "last").exists() else None
+    for folder in folders:
+        identity = json.loads((folder / IDENTITY).read_text())
+        if run in (folder.name, identity["mlflow_id"]) or (run == "last" and folder == last):
+            config = yaml.safe_load((folder / CONFIG).read_text())
+            return Recorded(folder, config, json.loads((folder / SPLITS).read_text()))
+    newest = ", ".join(path.name for path in sorted(folders, key=lambda f: f.name)[-5:]) or "none"
+    raise UserError(
+        f"no run '{run}'",
+        expected=f"the id of a run under {runs.name}/, MLflow's id of it, or 'last'",
+        received=f"run={run}; the newest runs are: {newest}",
+        remedy="give one of these ids, or train one: make train exp=NAME",
+    )
+
+
+def indices_of(splits: Mapping[str, list[str]], names: list[str]) -> dict[str, np.ndarray]:
+    """The recorded splits as indices into a dataset whose samples are called `names`.
+
+    Raises:
+        UserError: a sample of the run is not there any more.
+    """
+    places = {name: index for index, name in enumerate(names)}
+    missing = [name for split in splits.values() for name in split if name not in places]
+    if missing:
+        raise UserError(
+            f"{len(missing)} sample(s) of the run are not in the data any more",
+            expected="every sample that the run was split over",
+            received=f"no {missing[0]}" + (f" and {len(missing) - 1} more" * (len(missing) > 1)),
+            remedy="bring the data back to the version that the run's tag data.digest names",
+        )
+    return {
+        split: np.array([places[name] for name in members], np.int64)
+        for split, members in splits.items()
+    }

@@ -1,0 +1,118 @@
+"""Train one experiment: `python -m reprise.train experiment=NAME [key=value …]`."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from reprise import command
+from reprise.config.build import build
+from reprise.config.compose import Composed
+from reprise.config.secrets import redact
+from reprise.experiment import ROOT, Data, compiled, compose_and_check, new_model, open_data
+
+
+def main(argv: list[str]) -> None:
+    """Compose, refuse mistakes, and train."""
+    composed = compose_and_check(argv)
+    train(composed, open_data(composed.values))
+
+
+def train(composed: Composed, data: Data) -> dict[str, float]:
+    """Train and record one run; returns the best model's metrics, `valid/…` and `test/…`."""
+    from reprise.records import write_records
+    from reprise.run_folder import new_folder
+    from reprise.tracking.run import open_run
+
+    config = composed.values
+    settings = build(config["tracking"])
+    experiment = settings.experiment or composed.choices["experiment"]
+    folder = new_folder(ROOT / settings.runs, experiment)
+    name = f"{composed.choices['model']} {folder.name}"
+    print(f"run {folder.name}", flush=True)
+    with open_run(folder, experiment, name, uri=settings.uri, redact=redact) as run:
+        write_records(run, composed, data)
+        _fit(run, config, data)
+        result = _score_best(run, config, data)
+    _say(folder, result)
+    return result
+
+
+def _fit(run: Any, config: Mapping[str, Any], data: Data) -> None:
+    """Train; leaves the best and the last model in the run's folder."""
+    from reprise.loading.feed import as_tf_dataset
+    from reprise.training.checkpoint import weights_sha256
+    from reprise.training.device import set_up
+    from reprise.training.fit import fit
+
+    trainer = build(config["trainer"])
+    run.tags(set_up(trainer.precision, trainer.deterministic, config["seed"]))
+    with ExitStack() as stack:
+        loaders = [stack.enter_context(data.loader(split)) for split in ("train", "valid")]
+        steps = trainer.steps_per_epoch or loaders[0].steps_per_pass
+        model = new_model(config, data.dataset)
+        model = compiled(config, data.dataset, model, total_steps=trainer.epochs * steps)
+        run.params({"model.num_parameters": model.count_params()})
+        fit(
+            model,
+            as_tf_dataset(loaders[0]),
+            as_tf_dataset(loaders[1], stop=loaders[1].steps_per_pass),
+            trainer,
+            steps_per_epoch=steps,
+            callbacks=_observers(run, trainer, data, loaders[0], steps),
+            cause=lambda: loaders[0].error or loaders[1].error,
+        )
+    run.tags({"weights_sha256": weights_sha256(model)})
+
+
+def _observers(run: Any, trainer: Any, data: Data, loader: Any, steps: int) -> list[Any]:
+    """The callbacks that only watch: checkpoint, numbers, pictures, the terminal."""
+    from reprise.tracking.callback import EpochMetrics
+    from reprise.tracking.pictures import Predictions, write_inputs
+    from reprise.training.checkpoint import Checkpoint
+    from reprise.training.progress import Progress
+
+    draw = data.dataset.picture
+    write_inputs(run, *data.first("train", trainer.num_pictures), draw, "pictures/inputs.png")
+    observers = [
+        Checkpoint(run.folder / "checkpoints", trainer.keras_monitor, trainer.monitor_mode),
+        EpochMetrics(run, lambda: loader.waited_s),
+        Progress(steps, lambda: loader.waited_s),
+    ]
+    if trainer.pictures_every is not None:
+        x, y = data.first("valid", trainer.num_pictures)
+        observers.append(Predictions(run, x, y, draw, trainer.pictures_every))
+    return observers
+
+
+def _score_best(run: Any, config: Mapping[str, Any], data: Data) -> dict[str, float]:
+    """Score the best model and record it: metrics, model, checkpoints, pictures."""
+    from reprise.evaluate import load_best, score_splits
+    from reprise.tracking.model import save_model
+    from reprise.tracking.pictures import write_predictions
+
+    model = load_best(run.folder, config, data)
+    splits = [split for split in ("valid", "test") if split in data.splits]
+    result = score_splits(model, data, splits)
+    run.metrics({name: value for name, value in result.items() if name.startswith("test/")}, step=0)
+    run.metrics({f"best/{name}": value for name, value in result.items()}, step=0)
+    x, y = data.first(splits[-1], config["trainer"]["num_pictures"])
+    name = f"pictures/best_{splits[-1]}.png"
+    write_predictions(run, model, x, y, data.dataset.picture, name)
+    save_model(run, model)
+    if config["tracking"]["upload_checkpoints"]:
+        run.artifact(run.folder / "checkpoints")
+    return result
+
+
+def _say(folder: Any, result: Mapping[str, float]) -> None:
+    """The end of a run on the terminal: what it reached, where it is, what to type next."""
+    print(f"\nrun {folder.name} is finished; its best model has")
+    for name, value in result.items():
+        print(f"  {name:<24} {value:.4f}")
+    print(f"in {folder.relative_to(ROOT)}. Next:")
+    print("  make ui                              look at it, and compare it with others")
+    print(f"  make evaluate run={folder.name}   its test metrics again")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,62 @@
+"""The best and the last model of a run, each replaced in one step and never half-written."""
+
+import hashlib
+import math
+import os
+from pathlib import Path
+
+import keras
+
+BEST = "best.keras"
+LAST = "last.keras"
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Write the model after every epoch as `last.keras`, and as `best.keras` when it is the best.
+
+    Args:
+        folder: Where the two files go; made if it is missing.
+        monitor: Metric under its Keras name; an epoch without it is never the best.
+        mode: 'min' or 'max', which of two values of it is better.
+    """
+
+    def __init__(self, folder: Path, monitor: str, mode: str) -> None:
+        super().__init__()
+        self.folder = folder
+        self.monitor = monitor
+        self.sign = 1.0 if mode == "max" else -1.0
+        self.best = -math.inf
+        self.best_epoch: int | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Save, and link the file a second time where it is the best."""
+        save_whole(self.model, self.folder / LAST)
+        value = self.sign * float((logs or {}).get(self.monitor, math.nan))
+        # the first epoch is the best so far even where its value is not a number
+        if value > self.best or self.best_epoch is None:
+            self.best = value if math.isfinite(value) else -math.inf
+            self.best_epoch = epoch + 1
+            _replace(self.folder / BEST, lambda path: os.link(self.folder / LAST, path))
+
+
+def save_whole(model: keras.Model, path: Path) -> None:
+    """Save `model` with its optimizer in Keras's own format; a reader sees the old or the new."""
+    _replace(path, model.save)
+
+
+def _replace(path: Path, write) -> None:  # type: ignore[no-untyped-def]
+    partial = path.with_name(f".partial-{path.name}")  # Keras wants the ending to be .keras
+    partial.unlink(missing_ok=True)
+    write(partial)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def weights_sha256(model: keras.Model) -> str:
+    """Hash of all weights' values, in the model's own order: two equal models, one hash."""
+    digest = hashlib.sha256()
+    for variable in model.weights:
+        digest.update(keras.ops.convert_to_numpy(variable).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""The device that trains: found, set up, and named for the record."""
+
+import importlib.util
+import os
+import shutil
+import warnings
+from pathlib import Path
+
+import keras
+
+WITHOUT_GPU = "TensorFlow sees no GPU, although this machine has one, and trains on the CPU"
+
+
+def set_up(precision: str, deterministic: bool | None, seed: int) -> dict[str, str]:
+    """Make the device ready and every later random choice of Keras follow from `seed`.
+
+    Args:
+        precision: Name of a Keras dtype policy.
+        deterministic: Same bits from the same seed; None means where there is no GPU.
+        seed: 0 or more.
+
+    Returns:
+        What trains and how, by name, for the run's tags.
+    """
+    gpus = _gpus()
+    if not gpus and _has_nvidia():
+        warnings.warn(f"{WITHOUT_GPU}.\n{_reason()}", stacklevel=2)
+    deterministic = not gpus if deterministic is None else deterministic
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(precision)
+    if deterministic and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    return {
+        "device": ", ".join(gpus) or f"CPU ({os.cpu_count()} cores)",
+        "backend": keras.backend.backend(),
+        "precision": precision,
+        "deterministic": str(deterministic).lower(),
+    }
+
+
+def _gpus() -> list[str]:
+    """Names of the GPUs in sight; TensorFlow is told to take their memory as it needs it."""
+    if keras.backend.backend() != "tensorflow":
+        return [name for name in keras.distribution.list_devices() if "cpu" not in name.lower()]
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    for device in devices:
+        tf.config.experimental.set_memory_growth(device, True)
+    details = [tf.config.experimental.get_device_details(device) for device in devices]
+    return [detail.get("device_name", "GPU") for detail in details]
+
+
+def _has_nvidia() -> bool:
+    return bool(shutil.which("nvidia-smi")) or any(Path("/proc/driver/nvidia/gpus").glob("*"))
+
+
+def _reason() -> str:
+    """Why TensorFlow sees no GPU, most likely cause first, and what to do about it."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None and visible.strip() in {"", "-1"}:
+        return f"CUDA_VISIBLE_DEVICES is set to '{visible}', which hides it: unset it."
+    if importlib.util.find_spec("nvidia") is None:
+        return "The CUDA libraries are not installed in this environment: run `make setup` again."
+    if not Path("/proc/driver/nvidia/version").exists():
+        return "The NVIDIA kernel driver is not loaded: install it, or restart the machine."
+    return (
+        "The CUDA libraries and the driver are there, but do not fit each other:\n"
+        "see `nvidia-smi`, update the driver, then run `make setup` again."
+    )

@@ -1,0 +1,52 @@
+"""The settings of one training, as conf/trainer/ writes them."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """How long to train, on what numbers, and what to watch.
+
+    Args:
+        epochs: Number of epochs. An epoch is `steps_per_epoch` batches, not always a whole pass.
+        steps_per_epoch: Batches between two validations; None means one pass over the train split.
+        deterministic: Same weights from the same seed on the same machine; None means on, where
+            training runs on a CPU (it costs nothing there), and off on a GPU.
+        precision: Keras dtype policy; losses and model outputs stay float32 in every policy.
+        jit_compile: Compile the training step with XLA.
+        monitor: Metric that decides which epoch was best, as the run shows it: `valid/iou`.
+        monitor_mode: Whether a larger or a smaller value of `monitor` is better.
+        min_delta: Smallest change of `monitor` that counts as better, for both patiences.
+        early_stopping_patience: Stop after this many epochs without a better `monitor`.
+        reduce_lr_patience: Lower the learning rate after this many epochs without a better one.
+        reduce_lr_factor: What the learning rate is multiplied with then.
+        reduce_lr_min: The learning rate is not lowered below this.
+        pictures_every: Draw predictions beside truth every so many epochs; None means never.
+        num_pictures: Samples drawn.
+        callbacks: Further Keras callbacks, each a node with a `_target_`.
+    """
+
+    epochs: Annotated[int, Ge(1)]
+    steps_per_epoch: Annotated[int, Ge(1)] | None = None
+    deterministic: bool | None = None
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    jit_compile: bool = False
+    monitor: str = "valid/loss"
+    monitor_mode: Literal["min", "max"] = "min"
+    min_delta: Annotated[float, Ge(0)] = 0.0
+    early_stopping_patience: Annotated[int, Ge(1)] | None = None
+    reduce_lr_patience: Annotated[int, Ge(1)] | None = None
+    reduce_lr_factor: Annotated[float, Interval(gt=0, lt=1)] = 0.5
+    reduce_lr_min: Annotated[float, Ge(0)] = 0.0
+    pictures_every: Annotated[int, Ge(1)] | None = 5
+    num_pictures: Annotated[int, Ge(1)] = 8
+    callbacks: list[Any] = field(default_factory=list)
+
+    @property
+    def keras_monitor(self) -> str:
+        """`monitor` under the name that Keras logs it by: `valid/iou` is its `val_iou`."""
+        split, _, metric = self.monitor.partition("/")
+        return f"val_{metric}" if split == "valid" else metric

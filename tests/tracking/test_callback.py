@@ -1,0 +1,27 @@
+import keras
+import numpy as np
+from reprise.tracking.callback import EpochMetrics
+
+
+class Notebook:
+    def __init__(self):
+        self.rows = []
+
+    def metrics(self, values, step):
+        self.rows.append((step, values))
+
+
+def test_each_epoch_is_written_once_under_the_names_of_the_run():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.25), "mse", metrics=["mae"])
+    book, waits = Notebook(), iter([0.0, 2.0, 2.0, 5.0])
+    data = np.ones((4, 1), "float32")
+    callback = EpochMetrics(book, lambda: next(waits))
+    model.fit(data, data, validation_data=(data, data), epochs=2, verbose=0, callbacks=[callback])
+    assert [step for step, _ in book.rows] == [1, 2]
+    assert set(book.rows[0][1]) == {
+        "train/loss", "train/mae", "valid/loss", "valid/mae",
+        "learning_rate", "time/epoch_s", "time/data_wait_s",
+    }  # fmt: skip
+    assert book.rows[0][1]["learning_rate"] == 0.25
+    assert [values["time/data_wait_s"] for _, values in book.rows] == [2.0, 3.0]
