@@ -1,79 +1,155 @@
 """Put the sample data in place: `python -m reprise.data [STAGE …] [accept=true]`.
 
-DVC makes and keeps the files; what stands here decides what may go into dvc.lock: a hash that
-differs from the recorded one is said, and recorded only when the user accepts it.
+DVC makes and keeps the files. What stands here decides what goes into dvc.lock: a hash other than
+the recorded one is said, and recorded only when the user accepts it.
 """
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
-
-import yaml
 
 from reprise import command
+from reprise.dvc import Change, Dvc
 from reprise.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-# dvc.lock as it was before a stage was run; it is there only while one runs, or was cut short
-BACKUP = ".dvc/tmp/reprise.dvc.lock"
-ON_DISK = "other files on disk"
+UNDO = ".dvc/tmp/reprise.undo.json"  # there only while DVC writes, or after it was cut short
 
 
 def main(argv: list[str]) -> None:
-    """Make the named stages' data available, or all there are."""
-    names = [word for word in argv if "=" not in word] or list(_stages())
-    keys = command.options([word for word in argv if "=" in word], accept="false")
-    if keys["accept"] not in ("true", "false"):
-        raise UserError("accept", "accept=true or accept=false", keys["accept"], "choose one")
-    make_available(names, accept=keys["accept"] == "true")
-    for stage, outs in _recorded((ROOT / "dvc.lock").read_text()).items():
-        for path, digest in outs.items():
-            if stage in names:
-                print(f"{path} is in place, {digest[:12]} as dvc.lock has it")
+    """Make the named stages' data available, or all there are, and say what is in place."""
+    dvc = Dvc(ROOT)
+    stages = [word for word in argv if "=" not in word] or list(dvc.stages())
+    accept = command.options([word for word in argv if "=" in word], accept="false")["accept"]
+    if accept not in ("true", "false"):
+        raise UserError("accept is wrong", "accept=true or accept=false", accept, "choose one")
+    make_available(stages, accept=accept == "true")
+    for (stage, path), digest in dvc.hashes().items():
+        if stage in stages:
+            print(f"{path} is in place, as dvc.lock has it: {digest}")
 
 
 def stage_for(path: Path) -> str | None:
-    """Name of the stage of dvc.yaml that makes this file or folder, or what is around it."""
-    for stage, node in _stages().items():
+    """Name of the stage of dvc.yaml that makes this file or folder, or the folder it is in."""
+    for stage, node in Dvc(ROOT).stages().items():
         for out in node.get("outs", []):
             made = ROOT / (out if isinstance(out, str) else next(iter(out)))
-            if Path(os.path.abspath(ROOT / path)).is_relative_to(made):
+            if Path(os.path.normpath(ROOT / path)).is_relative_to(made):
                 return stage
     return None
 
 
 def missing_stages(paths: Iterable[Path]) -> list[str]:
-    """Stages to be run before these paths can be used: they are missing, or were cut short."""
-    cut_short = (ROOT / BACKUP).exists()
-    stages = {stage_for(path) for path in paths if cut_short or not (ROOT / path).exists()}
-    return sorted(stage for stage in stages if stage)
+    """Stages that must run before these paths can be used: they are missing, or were cut short."""
+    cut_short = (ROOT / UNDO).exists()
+    wanted = {stage_for(path) for path in paths if cut_short or not (ROOT / path).exists()}
+    return sorted(stage for stage in wanted if stage)
 
 
 def make_available(stages: list[str], accept: bool = False) -> None:
-    """Fetch or make what these stages of dvc.yaml put under data/; quick when nothing changed.
+    """Fetch or make what these stages put under data/; about a second when nothing changed.
 
     Args:
-        stages: Names of stages.
-        accept: Record hashes in dvc.lock that differ from those that stand there.
+        stages: Names of stages of dvc.yaml.
+        accept: Record hashes that differ from those in dvc.lock.
 
     Raises:
-        UserError: no such stage; a stage fails; or there are other files than dvc.lock says, be it
-            that they were changed by hand or that the stage made others. dvc.lock then is as before.
+        UserError: no such stage; a stage fails; or the files are not those of dvc.lock, because
+            they were changed by hand or the stage makes others now. dvc.lock is as before then.
     """
+    dvc = Dvc(ROOT)
+    known = dvc.stages()
     for stage in stages:
-        if stage not in _stages():
-            known = ", ".join(_stages()) or "none"
-            raise UserError("no such stage", f"a stage of dvc.yaml: {known}", stage, "name one")
-    with _Dvc.alone() as dvc:
-        cut_short = dvc.restore_lock()
-        for stage, change in dvc.changes(stages).items():
-            if not cut_short:
-                change.refuse_or_accept()
+        if stage not in known:
+            listed = ", ".join(known) or "none"
+            raise UserError(f"no stage '{stage}'", f"one of dvc.yaml: {listed}", stage, "name one")
+    if not stages:
+        return
+    with dvc.alone():
+        _undo(dvc)
+        changes = dvc.changes(stages)
+        for stage, change in changes.items():
+            if change.foreign and not accept:
+                raise _foreign(dvc, stage, change)
+            if change.complete:
+                _record(dvc, ["commit", "--force", stage], accept)
+            else:
+                _discard(change)
+        if not all(change.complete for change in changes.values()):
+            print(f"data: making {', '.join(changes)}", file=sys.stderr, flush=True)
+            _record(dvc, ["repro", "--pull", *stages], accept, remade=list(changes))
+
+
+def _record(dvc: Dvc, words: list[str], accept: bool, remade: Sequence[str] = ()) -> None:
+    """Run a command of DVC's that writes dvc.lock, and undo it if it fails or may not be kept."""
+    text, old = dvc.lock_text(), dvc.hashes()
+    dvc.write(UNDO, json.dumps({"lock": text, "remade": remade}))
+    try:
+        dvc.run(*words)
+    except UserError:
+        _undo(dvc)
+        raise
+    changed = {key: new for key, new in dvc.hashes().items() if old.get(key, new) != new}
+    if changed and not accept:
+        dvc.write("dvc.lock", text)
+    (ROOT / UNDO).unlink()
+    for (stage, path), new in changed.items():
+        was = old[stage, path]
+        if not accept:
+            raise _other_hash(stage, path, was, new)
+        print(f"data: {path} had hash {was}, has {new}: accepted; commit dvc.lock", file=sys.stderr)
+
+
+def _undo(dvc: Dvc) -> None:
+    """Where a command failed or was killed: put dvc.lock back, remove what is half made."""
+    if not (ROOT / UNDO).exists():
+        return
+    saved = json.loads((ROOT / UNDO).read_text())
+    as_committed = ["git", "diff", "--quiet", "HEAD", "--", "dvc.lock"]
+    if dvc.lock_text() != saved["lock"] and subprocess.run(as_committed, cwd=ROOT).returncode:
+        dvc.write("dvc.lock", saved["lock"])
+    remade = [stage for stage in saved["remade"] if stage in dvc.stages()]
+    if remade:
+        for change in dvc.changes(remade).values():
+            _discard(change)
+    (ROOT / UNDO).unlink()
+
+
+def _discard(change: Change) -> None:
+    """Delete files that are about to be made anew."""
+    for path in change.foreign:
+        place = ROOT / path
+        shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+
+
+def _foreign(dvc: Dvc, stage: str, change: Change) -> UserError:
+    path = change.foreign[0]
+    files = dvc.differing_files(path)
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    recorded = dvc.hashes().get((stage, path))
+    return UserError(
+        f"{path} has other files than stage '{stage}' of dvc.lock records",
+        expected=f"hash {recorded}" if recorded else "no such path: nothing is recorded yet",
+        received=f"{files[0] if files else path}{more}",
+        remedy=f"to have the recorded files: rm -r {path} && make data\n"
+        f'to record those that are there: make data args="{stage} accept=true"',
+    )
+
+
+def _other_hash(stage: str, path: str, was: str, new: str) -> UserError:
+    return UserError(
+        f"stage '{stage}' made other files in {path} than dvc.lock records",
+        expected=f"hash {was}",
+        received=f"hash {new}; the files are left there, dvc.lock is as it was",
+        remedy="if they should differ (its script was changed, say): "
+        f'make data args="{stage} accept=true"\n'
+        "if not: the stage is not reproducible here; mend its script",
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,4 +1,7 @@
-"""Score a run's best checkpoint again: `python -m reprise.evaluate run=ID [split=test]`."""
+"""Score a run's best checkpoint again: `python -m reprise.evaluate run=ID [split=test]`.
+
+`runs=FOLDER` looks elsewhere than in runs/.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,13 +10,14 @@ from typing import Any
 from reprise import command
 from reprise.errors import UserError
 from reprise.experiment import Data, compiled, open_data
+from reprise.project import ROOT
 from reprise.run_folder import find, indices_of
 
 
 def main(argv: list[str]) -> None:
     """Print the metrics of a recorded run on one of its splits."""
-    asked = command.options(argv, run=None, split="test")
-    recorded = find(asked["run"])
+    asked = command.options(argv, run=None, split="test", runs="runs")
+    recorded = find(asked["run"], ROOT / asked["runs"])
     opened = open_data(recorded.config)
     dataset = opened.dataset
     names = [dataset.name(index) for index in range(len(dataset))]

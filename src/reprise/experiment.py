@@ -14,8 +14,8 @@ from reprise.config.compose import Composed
 from reprise.datasets.base import Dataset
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
+from reprise.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 SHOWN = 8  # problems listed in one message
 
 

@@ -1,7 +1,8 @@
 """See what training will see, without training: `python -m reprise.preview experiment=NAME`."""
 
 from reprise import command
-from reprise.experiment import ROOT, compose_and_check, open_data
+from reprise.experiment import compose_and_check, open_data
+from reprise.project import ROOT, relative
 
 NUM_PICTURES = 16
 
@@ -16,7 +17,7 @@ def main(argv: list[str]) -> None:
         x, y = data.first(split, NUM_PICTURES)
         pictures = [data.dataset.picture(*sample) for sample in zip(x, y, strict=True)]
         path = ROOT / "runs" / "preview" / f"{composed.choices['experiment']}_{split}.png"
-        print(write_grid(path, pictures).relative_to(ROOT))
+        print(relative(write_grid(path, pictures)))
 
 
 if __name__ == "__main__":

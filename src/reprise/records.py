@@ -1,13 +1,13 @@
 """What is written of a run before its first step, so that it can be understood and taken again."""
 
 import json
-from pathlib import Path
 
 import yaml
 
 from reprise.config.compose import Composed
 from reprise.config.flatten import flatten
-from reprise.experiment import ROOT, Data
+from reprise.experiment import Data
+from reprise.project import ROOT
 from reprise.run_folder import CONFIG, IDENTITY, SPLITS
 from reprise.tracking import provenance
 from reprise.tracking.data_version import data_version
@@ -41,8 +41,3 @@ def write_records(run: Run, composed: Composed, data: Data) -> None:
     )
     if seen.dvc.startswith("changed"):
         print(f"note: the data has {seen.dvc}; the run records its own hash of it")
-
-
-def relative(path: Path) -> str:
-    """`path` as one would type it in the project's folder."""
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -12,7 +12,6 @@ import numpy as np
 import yaml
 
 from reprise.errors import UserError
-from reprise.experiment import ROOT
 
 CONFIG, SPLITS, IDENTITY = "config.yaml", "splits.json", "run.json"
 
@@ -39,7 +38,7 @@ def new_folder(runs: Path, experiment: str) -> Path:
     return folder
 
 
-def find(run: str, runs: Path = ROOT / "runs") -> Recorded:
+def find(run: str, runs: Path) -> Recorded:
     """Find a run by its id, by MLflow's id of it, or as `last`.
 
     Raises:

@@ -8,7 +8,8 @@ from reprise import command
 from reprise.config.build import build
 from reprise.config.compose import Composed
 from reprise.config.secrets import redact
-from reprise.experiment import ROOT, Data, compiled, compose_and_check, new_model, open_data
+from reprise.experiment import Data, compiled, compose_and_check, new_model, open_data
+from reprise.project import ROOT, relative
 
 
 def main(argv: list[str]) -> None:
@@ -87,6 +88,7 @@ def _observers(run: Any, trainer: Any, data: Data, loader: Any, steps: int) -> l
 def _score_best(run: Any, config: Mapping[str, Any], data: Data) -> dict[str, float]:
     """Score the best model and record it: metrics, model, checkpoints, pictures."""
     from reprise.evaluate import load_best, score_splits
+    from reprise.tracking.curves import write_curves
     from reprise.tracking.model import save_model
     from reprise.tracking.pictures import write_predictions
 
@@ -98,6 +100,7 @@ def _score_best(run: Any, config: Mapping[str, Any], data: Data) -> dict[str, fl
     x, y = data.first(splits[-1], config["trainer"]["num_pictures"])
     name = f"pictures/best_{splits[-1]}.png"
     write_predictions(run, model, x, y, data.dataset.picture, name)
+    write_curves(run, "pictures/curves.png")
     save_model(run, model)
     if config["tracking"]["upload_checkpoints"]:
         run.artifact(run.folder / "checkpoints")
@@ -109,7 +112,7 @@ def _say(folder: Any, result: Mapping[str, float]) -> None:
     print(f"\nrun {folder.name} is finished; its best model has")
     for name, value in result.items():
         print(f"  {name:<24} {value:.4f}")
-    print(f"in {folder.relative_to(ROOT)}. Next:")
+    print(f"in {relative(folder)}. Next:")
     print("  make ui                              look at it, and compare it with others")
     print(f"  make evaluate run={folder.name}   its test metrics again")
 

@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+
 from reprise.tracking.callback import EpochMetrics
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from reprise.tracking.data_version import data_version
 
 

@@ -4,6 +4,7 @@ import sys
 import keras
 import numpy as np
 from mlflow.models import Model
+
 from reprise.tracking.model import save_model
 from reprise.tracking.run import open_run
 

@@ -1,6 +1,7 @@
 import cv2
 import keras
 import numpy as np
+
 from reprise.tracking.grid import GAP, write_grid
 from reprise.tracking.pictures import Predictions
 

@@ -1,6 +1,7 @@
 import subprocess
 
 import pytest
+
 from reprise.tracking.provenance import code, machine
 
 

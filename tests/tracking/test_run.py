@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 from mlflow import MlflowClient
+
 from reprise.tracking.run import open_run
 from reprise.tracking.store import tracking_uri
 
@@ -38,7 +41,7 @@ def test_a_run_holds_what_was_written(tmp_path, uri):
     assert [(m.step, m.value) for m in history] == [(1, 0.5), (2, 0.75)]
     assert found.inputs.dataset_inputs[0].dataset.digest == "0" * 36
     path = client.download_artifacts(found.info.run_id, "notes/config.yaml", str(tmp_path))
-    assert open(path).read() == "seed: 0\n"
+    assert Path(path).read_text() == "seed: 0\n"
     kind = client.get_experiment(found.info.experiment_id).tags["mlflow.experimentKind"]
     assert kind == "custom_model_development"
 
@@ -59,12 +62,15 @@ def test_no_secret_is_written_anywhere(tmp_path, uri):
     def redact(text):
         return text.replace("hunter2", "***")
 
-    with pytest.raises(RuntimeError), start(tmp_path, uri, redact) as run:
+    def fail(run):
         run.params({"url": "mysql://me:hunter2@host/db"})
         run.tags({"command": "dataset.url=mysql://me:hunter2@host/db"})
         run.text("config.yaml", "url: mysql://me:hunter2@host/db")
         run.data("sql", "1", "mysql://me:hunter2@host/db")
         raise RuntimeError("cannot reach mysql://me:hunter2@host/db")
+
+    with pytest.raises(RuntimeError), start(tmp_path, uri, redact) as run:
+        fail(run)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) >= 4
     for path in files:

@@ -1,8 +1,8 @@
-import os
 
 import keras
 import numpy as np
 import pytest
+
 from reprise.training.checkpoint import BEST, LAST, Checkpoint, save_whole, weights_sha256
 
 
@@ -76,4 +76,4 @@ def test_weights_hash_follows_the_weights(model):
 
 def test_best_is_not_a_second_copy_on_disk(model, tmp_path):
     epochs(model, tmp_path, [0.1])
-    assert os.stat(tmp_path / BEST).st_ino == os.stat(tmp_path / LAST).st_ino
+    assert (tmp_path / BEST).samefile(tmp_path / LAST)

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+
 from reprise.errors import UserError
 from reprise.training.compile import compile_model
 from reprise.training.fit import fit, watchers
@@ -21,7 +22,6 @@ def make_model(learning_rate=0.001):
 def endless():
     while True:
         yield X, Y
-
 
 
 class Pass(keras.utils.PyDataset):

@@ -1,5 +1,6 @@
 import keras
 import pytest
+
 from reprise.training.optimizers import adam, sgd
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-ROOT = Path(__file__).parents[3]
+from reprise.project import ROOT
+
 # the UI asks this tag whether to open on training runs or on its pages for language models
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 

@@ -1,0 +1,52 @@
+import subprocess
+import sys
+
+import pytest
+
+from reprise.command import options
+from reprise.errors import UserError
+
+PROGRAM = """
+from reprise import command
+from reprise.errors import UserError
+
+def verb(argv):
+    {body}
+
+command.run(verb)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ("pass", 0, ""),
+        ("raise UserError('x', 'a', 'b', 'c')", 2, "error: x\n  expected  a\n  received  b"),
+        ("raise KeyboardInterrupt", 130, "Ctrl-C"),
+        ("raise ValueError('ours')", 1, "Traceback"),
+    ],
+)
+def test_the_exit_code_tells_what_happened(body, code, said):
+    program = PROGRAM.format(body=body)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert ("Traceback" in done.stderr) == (code == 1)
+
+
+def test_options_are_read_with_their_defaults():
+    assert options(["run=last"], run=None, split="test") == {"run": "last", "split": "test"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "run=… is missing"),
+        (["run=1", "splitt=valid"], "'splitt' is not an option"),
+        (["run="], "'run' is not an option"),
+        (["last"], "'last' is not an option"),
+    ],
+)
+def test_a_wrong_option_is_refused(words, said):
+    with pytest.raises(UserError, match=said):
+        options(words, run=None, split="test")

@@ -1,0 +1,47 @@
+import json
+
+import numpy as np
+import pytest
+
+from reprise.errors import UserError
+from reprise.run_folder import CONFIG, IDENTITY, SPLITS, find, indices_of, new_folder
+
+
+def record(folder, mlflow_id):
+    (folder / IDENTITY).write_text(json.dumps({"id": folder.name, "mlflow_id": mlflow_id}))
+    (folder / CONFIG).write_text("seed: 3\n")
+    (folder / SPLITS).write_text(json.dumps({"train": ["a"], "test": ["b"]}))
+    return folder
+
+
+def test_a_run_is_found_by_either_id_and_as_last(tmp_path):
+    first = record(new_folder(tmp_path, "digits"), "f" * 32)
+    second = record(new_folder(tmp_path, "digits"), "e" * 32)
+    assert first != second
+    assert find(first.name, tmp_path).folder == first
+    assert find("f" * 32, tmp_path).folder == first
+    found = find("last", tmp_path)
+    assert found.folder == second
+    assert found.config == {"seed": 3}
+    assert found.splits == {"train": ["a"], "test": ["b"]}
+
+
+def test_a_run_that_is_not_there_is_named_with_those_that_are(tmp_path):
+    folder = record(new_folder(tmp_path, "digits"), "f" * 32)
+    with pytest.raises(UserError, match=f"(?s)no run 'nonsense'.*{folder.name}"):
+        find("nonsense", tmp_path)
+
+
+def test_many_runs_started_at_once_have_folders_of_their_own(tmp_path):
+    assert len({new_folder(tmp_path, "e") for _ in range(50)}) == 50
+
+
+def test_recorded_names_become_indices():
+    found = indices_of({"train": ["c", "a"], "test": ["b"]}, ["a", "b", "c"])
+    np.testing.assert_array_equal(found["train"], [2, 0])
+    np.testing.assert_array_equal(found["test"], [1])
+
+
+def test_a_sample_that_is_gone_is_named():
+    with pytest.raises(UserError, match=r"(?s)2 sample\(s\).*no x and 1 more"):
+        indices_of({"train": ["x", "y"]}, ["a"])

@@ -1,0 +1,48 @@
+"""Tiny data and the command line, for the tests that take the whole road."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+
+
+def write_blobs(folder: Path, count: int = 20, size: int = 64) -> Path:
+    """Write `count` noisy images with a bright blob, and binary masks of the blobs."""
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for index in range(count):
+        rng = np.random.default_rng(index)
+        mask = np.zeros((size, size), np.uint8)
+        centre = tuple(int(value) for value in rng.integers(size // 4, 3 * size // 4, 2))
+        cv2.circle(mask, centre, size // 5, 255, -1)
+        image = rng.integers(0, 120, (size, size, 3)).astype(np.uint8)
+        image[mask > 0] += 120
+        cv2.imwrite(str(folder / "images" / f"{index:03d}.png"), image)
+        cv2.imwrite(str(folder / "masks" / f"{index:03d}.png"), mask)
+    return folder
+
+
+def overrides(data: Path, out: Path) -> list[str]:
+    """Words that train the segmentation experiment on `data` in seconds, recorded in `out`."""
+    return [
+        "experiment=segmentation",
+        f"dataset.images={data}/images",
+        f"dataset.masks={data}/masks",
+        "dataset.image_size=[64,64]",
+        "loader.batch_size=4",
+        f"tracking.uri=sqlite:///{out}/mlflow.db",
+        f"tracking.runs={out}/runs",
+        "trainer.epochs=2",
+        "trainer.steps_per_epoch=2",
+        "trainer.num_pictures=2",
+    ]
+
+
+def reprise(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Call `python -m reprise.VERB` as a user would, in the project's folder."""
+    command = [sys.executable, "-m", f"reprise.{verb}", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
