@@ -1,9 +1,10 @@
+import os
 import subprocess
 import sys
 
 import pytest
 
-from reprise.command import options
+from reprise.command import native_notes_hidden, options
 from reprise.errors import UserError
 
 PROGRAM = """
@@ -32,6 +33,23 @@ def test_the_exit_code_tells_what_happened(body, code, said):
     assert done.returncode == code
     assert said in done.stderr
     assert ("Traceback" in done.stderr) == (code == 1)
+
+
+def test_native_notes_are_hidden(capfd):
+    with native_notes_hidden():
+        os.write(2, b"noise")
+    os.write(2, b"word")
+    assert capfd.readouterr().err == "word"
+
+
+def test_native_notes_are_shown_where_something_failed(capfd):
+    def fail():
+        os.write(2, b"the reason")
+        raise ValueError("ours")
+
+    with pytest.raises(ValueError, match="ours"), native_notes_hidden():
+        fail()
+    assert capfd.readouterr().err == "the reason"
 
 
 def test_options_are_read_with_their_defaults():

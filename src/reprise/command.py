@@ -2,12 +2,14 @@
 
 import os
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from reprise.errors import UserError
 
 QUIET = {
-    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
     "SM_FRAMEWORK": "tf.keras",  # segmentation-models reads it when it is imported
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DVC_NO_ANALYTICS": "true",
@@ -29,6 +31,26 @@ def run(verb: Callable[[list[str]], None]) -> None:
     except KeyboardInterrupt:
         print("\nstopped by Ctrl-C", file=sys.stderr)
         sys.exit(130)
+
+
+@contextmanager
+def native_notes_hidden() -> Iterator[None]:
+    """Keep what libraries write straight to stderr off the terminal; shown after all on an error.
+
+    TensorFlow does so while it is imported, before it has read any setting of how much to say.
+    """
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            notes.seek(0)
+            os.write(terminal, notes.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def options(argv: list[str], **defaults: str | None) -> dict[str, str]:

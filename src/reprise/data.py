@@ -6,7 +6,6 @@ the recorded one is said, and recorded only when the user accepts it.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,8 +14,8 @@ from pathlib import Path
 from reprise import command
 from reprise.dvc import Change, Dvc
 from reprise.errors import UserError
+from reprise.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 UNDO = ".dvc/tmp/reprise.undo.json"  # there only while DVC writes, or after it was cut short
 
 
@@ -78,10 +77,10 @@ def make_available(stages: list[str], accept: bool = False) -> None:
             if change.complete:
                 _record(dvc, ["commit", "--force", stage], accept)
             else:
-                _discard(change)
+                dvc.discard(change)
         if not all(change.complete for change in changes.values()):
             print(f"data: making {', '.join(changes)}", file=sys.stderr, flush=True)
-            _record(dvc, ["repro", "--pull", *stages], accept, remade=list(changes))
+            _record(dvc, ["repro", *dvc.pull(), *stages], accept, remade=list(changes))
 
 
 def _record(dvc: Dvc, words: list[str], accept: bool, remade: Sequence[str] = ()) -> None:
@@ -115,15 +114,8 @@ def _undo(dvc: Dvc) -> None:
     remade = [stage for stage in saved["remade"] if stage in dvc.stages()]
     if remade:
         for change in dvc.changes(remade).values():
-            _discard(change)
+            dvc.discard(change)
     (ROOT / UNDO).unlink()
-
-
-def _discard(change: Change) -> None:
-    """Delete files that are about to be made anew."""
-    for path in change.foreign:
-        place = ROOT / path
-        shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
 
 
 def _foreign(dvc: Dvc, stage: str, change: Change) -> UserError:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,7 +81,7 @@ class Dvc:
         return changes
 
     def differing_files(self, path: str) -> list[str]:
-        """Files at or under an output that were changed, added or deleted, each with what it was."""
+        """Files at or under an output that were modified, added or deleted, and which of these."""
         status = json.loads(self.run("data", "status", "--json", "--granular"))
         return [
             f"{name} {kind}"
@@ -88,6 +89,16 @@ class Dvc:
             for name in names
             if name == path or (name.startswith(f"{path}/") and not name.endswith("/"))
         ]
+
+    def pull(self) -> list[str]:
+        """The word that lets `dvc repro` fetch; without a remote it would fail for some changes."""
+        return ["--pull"] if self.run("config", "core.remote").strip() else []
+
+    def discard(self, change: Change) -> None:
+        """Delete the files of a stage that are about to be made anew."""
+        for path in change.foreign:
+            place = self.root / path
+            shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
 
     @contextmanager
     def alone(self) -> Iterator[None]:

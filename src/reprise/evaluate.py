@@ -30,7 +30,8 @@ def main(argv: list[str]) -> None:
             remedy="choose one of these",
         )
     data = Data(dataset, splits, opened.seed, opened.settings)
-    from reprise.training.device import set_up
+    with command.native_notes_hidden():
+        from reprise.training.device import set_up
 
     trainer = recorded.config["trainer"]
     set_up(trainer["precision"], trainer["deterministic"], opened.seed)

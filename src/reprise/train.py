@@ -15,7 +15,10 @@ from reprise.project import ROOT, relative
 def main(argv: list[str]) -> None:
     """Compose, refuse mistakes, and train."""
     composed = compose_and_check(argv)
-    train(composed, open_data(composed.values))
+    data = open_data(composed.values)
+    with command.native_notes_hidden():
+        import keras  # noqa: F401
+    train(composed, data)
 
 
 def train(composed: Composed, data: Data) -> dict[str, float]:
@@ -77,7 +80,7 @@ def _observers(run: Any, trainer: Any, data: Data, loader: Any, steps: int) -> l
     observers = [
         Checkpoint(run.folder / "checkpoints", trainer.keras_monitor, trainer.monitor_mode),
         EpochMetrics(run, lambda: loader.waited_s),
-        Progress(steps, lambda: loader.waited_s),
+        Progress(steps, lambda: loader.waited_s, trainer.keras_monitor),
     ]
     if trainer.pictures_every is not None:
         x, y = data.first("valid", trainer.num_pictures)
@@ -110,8 +113,11 @@ def _score_best(run: Any, config: Mapping[str, Any], data: Data) -> dict[str, fl
 def _say(folder: Any, result: Mapping[str, float]) -> None:
     """The end of a run on the terminal: what it reached, where it is, what to type next."""
     print(f"\nrun {folder.name} is finished; its best model has")
-    for name, value in result.items():
-        print(f"  {name:<24} {value:.4f}")
+    splits = list(dict.fromkeys(name.partition("/")[0] for name in result))
+    print(" " * 26 + "".join(f"{split:>10}" for split in splits))
+    for metric in dict.fromkeys(name.partition("/")[2] for name in result):
+        values = "".join(f"{result[f'{split}/{metric}']:>10.4f}" for split in splits)
+        print(f"  {metric:<24}{values}")
     print(f"in {relative(folder)}. Next:")
     print("  make ui                              look at it, and compare it with others")
     print(f"  make evaluate run={folder.name}   its test metrics again")

@@ -6,8 +6,6 @@ from collections.abc import Callable
 import keras
 from tqdm import tqdm
 
-SHOWN = 4  # metrics per line: a line of per-class scores is read by nobody
-
 
 class Progress(keras.callbacks.Callback):
     """A progress bar on the terminal (none where there is no terminal) and a line per epoch.
@@ -15,12 +13,14 @@ class Progress(keras.callbacks.Callback):
     Args:
         steps_per_epoch: Length of the bar.
         waited: Total seconds the training step has waited for data so far.
+        monitor: Keras's name of the metric that is shown beside the loss.
     """
 
-    def __init__(self, steps_per_epoch: int, waited: Callable[[], float]) -> None:
+    def __init__(self, steps_per_epoch: int, waited: Callable[[], float], monitor: str) -> None:
         super().__init__()
         self.steps_per_epoch = steps_per_epoch
         self.waited = waited
+        self.shown = dict.fromkeys(("loss", monitor.removeprefix("val_")))
         self.bar: tqdm | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -34,21 +34,17 @@ class Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Move the bar."""
         if self.bar is not None and not self.bar.disable:
-            self.bar.set_postfix_str(_text(_first(logs or {})), refresh=False)
+            self.bar.set_postfix_str(self._text(logs or {}), refresh=False)
             self.bar.update()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the epoch's line in the bar's place."""
         self._close()
-        logs = logs or {}
-        train = {name: value for name, value in logs.items() if not name.startswith("val_")}
-        valid = {name[4:]: value for name, value in logs.items() if name.startswith("val_")}
+        train, valid = self._text(logs or {}), self._text(logs or {}, "val_")
         seconds = time.monotonic() - self.began
-        parts = [f"train {_text(_first(train))}"]
-        if valid:
-            parts.append(f"valid {_text(_first(valid))}")
         waiting = self.waited() - self.waited_before
-        print(f"{self.title}  {'  |  '.join(parts)}  |  {seconds:.0f} s, {waiting:.1f} s for data")
+        times = f"{seconds:.0f} s, {waiting:.1f} s of them for data"
+        print(f"{self.title}  train {train}  |  valid {valid}  |  {times}", flush=True)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Leave no bar behind."""
@@ -59,11 +55,6 @@ class Progress(keras.callbacks.Callback):
             self.bar.close()
             self.bar = None
 
-
-def _first(logs: dict[str, float]) -> dict[str, float]:
-    chosen = [name for name in logs if name != "learning_rate"][:SHOWN]
-    return {name: logs[name] for name in chosen}
-
-
-def _text(logs: dict[str, float]) -> str:
-    return " ".join(f"{name} {float(value):.4f}" for name, value in logs.items())
+    def _text(self, logs: dict[str, float], prefix: str = "") -> str:
+        found = {name: logs[prefix + name] for name in self.shown if prefix + name in logs}
+        return " ".join(f"{name} {float(value):.4f}" for name, value in found.items())

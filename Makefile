@@ -1,0 +1,110 @@
+# Each verb is one line over `python -m reprise.VERB`, which works without make; exec lets signals through.
+SHELL := /bin/bash
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+python := .venv/bin/python
+ready := .venv/.ready
+port ?= 5000
+
+# What was typed reaches the shell as it was typed: ${seed}, [0.5,1.5] and choice(1,2) are for Hydra.
+override exp := $(value exp)
+override args := $(value args)
+override run := $(value run)
+override split := $(value split)
+export exp args run split port
+
+# args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
+words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
+	words=(); [[ -z $$text ]] || mapfile -t words <<< "$$text"
+verb = @$(words); exec $(python) -m reprise.$(subst -,_,$@)
+with_exp = "experiment=$$exp" "$${words[@]}"
+with_run = "run=$$run" $${split:+"split=$$split"} "$${words[@]}"
+
+.PHONY: help
+help:  ## Say what can be typed here
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1\t\2/p' Makefile | column -t -s $$'\t'
+
+.PHONY: setup
+setup:  ## Make .venv with everything in it (every other verb does so when it must)
+	@exec scripts/setup.sh
+
+.PHONY: train
+train: need-exp $(ready)  ## Train and track one experiment: exp=NAME [args="key=value …"]
+	$(verb) $(with_exp)
+
+.PHONY: data
+data: $(ready)  ## Put the sample data in place, or check that it is [args="STAGE accept=true"]
+	$(verb) "$${words[@]}"
+
+.PHONY: check-data
+check-data: need-exp $(ready)  ## Read every sample of an experiment and list what is wrong: exp=NAME
+	$(verb) $(with_exp)
+
+.PHONY: preview
+preview: need-exp $(ready)  ## Draw samples as the model will see them: exp=NAME
+	$(verb) $(with_exp)
+
+.PHONY: config
+config: need-exp $(ready)  ## Print the composed config of an experiment: exp=NAME
+	$(verb) $(with_exp)
+
+.PHONY: hash-batches
+hash-batches: need-exp $(ready)  ## Print the fingerprint of the batches an experiment trains on: exp=NAME
+	$(verb) $(with_exp)
+
+.PHONY: evaluate
+evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [split=test]
+	$(verb) $(with_run)
+
+.PHONY: ui
+ui: $(ready)  ## Show the runs in a browser, on this machine only [port=5000]
+	@case $$MLFLOW_TRACKING_URI in \
+	http*) echo "The runs are on the server: open $$MLFLOW_TRACKING_URI" ;; \
+	*) exec $(python) -m mlflow ui --host 127.0.0.1 --port "$$port" \
+		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" ;; esac
+
+.PHONY: test
+test: $(ready)  ## Run the tests, all but the slow ones [args="pytest's words"]
+	@$(words); exec $(python) -m pytest "$${words[@]}"
+
+.PHONY: test-slow
+test-slow: $(ready)  ## Run the slow tests
+	@$(words); exec $(python) -m pytest -m slow "$${words[@]}"
+
+.PHONY: check
+check: $(ready)  ## Look for mistakes in style and types without running anything
+	@$(python) -m ruff check
+	@$(python) -m ruff format --check
+	@exec $(python) -m mypy
+
+lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command 'make lock' $(args)
+extra = $(python) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))\
+	['project']['optional-dependencies']['$(1)'], sep='\n')"
+
+.PHONY: lock
+lock: $(ready)  ## Write the lock files anew after a change of pyproject.toml [args=--upgrade]
+	$(lock) pyproject.toml --extra dev --output-file requirements.lock
+	$(call extra,gpu) | $(lock) - --constraint requirements.lock --output-file requirements-gpu.lock
+	$(call extra,mysql) | $(lock) - --constraint requirements.lock --output-file requirements-mysql.lock
+
+$(ready): pyproject.toml $(wildcard requirements*.lock) scripts/setup.sh
+	@exec scripts/setup.sh
+
+# A moved or copied checkout, or one whose Python is gone, is set up again.
+ifneq ($(file < $(ready)) $(wildcard $(python)),$(CURDIR) $(python))
+$(ready): set-up-again
+endif
+
+.PHONY: set-up-again
+set-up-again:
+
+.PHONY: need-exp
+need-exp:
+	@[[ -n $$exp ]] || { echo 'Which experiment? Type exp=NAME, with one of:' >&2; \
+		basename -s .yaml conf/experiment/*.yaml | sed 's/^/  exp=/' >&2; exit 2; }
+
+.PHONY: need-run
+need-run:
+	@[[ -n $$run ]] || { echo 'Which run? Type run=ID; the runs are in runs/ and in make ui' >&2; exit 2; }

@@ -1,0 +1,122 @@
+"""What Hydra makes of conf/ and a command line: the only file that asks Hydra to compose."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from reprise.config.mistakes import Mistake
+from reprise.config.overrides import Setting
+
+PRIMARY = "config"
+
+
+@dataclass(frozen=True)
+class Layers:
+    """A composition, before references in it are resolved.
+
+    Args:
+        config: The merged values.
+        choices: Option chosen for each group; None where it was chosen to have none.
+        files: The files merged, in that order, each with the dotted key it is put under.
+    """
+
+    config: DictConfig
+    choices: dict[str, Any]
+    files: list[tuple[Path, str]]
+
+
+def merge(settings: list[Setting], conf: Path) -> tuple[Layers | None, list[Mistake]]:
+    """Compose what can be composed, and name every override that Hydra refuses.
+
+    Args:
+        settings: The command line; of a sweep, its first values.
+        conf: Folder of the configuration files.
+
+    Returns:
+        The composition without the refused overrides (None where the files themselves do not fit
+        together), and the mistakes.
+    """
+    choices = [setting for setting in settings if setting.kind == "choice"]
+    others = [setting for setting in settings if setting.kind != "choice"]
+    try:
+        return _layers(choices + others, conf), []
+    except _REFUSALS:
+        pass  # which one it was is found out below, one by one
+    try:
+        merged = _layers(choices, conf)
+    except _REFUSALS as error:
+        return None, [_unfit(error)]
+    taken = choices
+    mistakes = []
+    for setting in others:
+        try:
+            merged = _layers([*taken, setting], conf)
+        except _REFUSALS as error:
+            mistakes.append(_refused(setting, error))
+        else:
+            taken = [*taken, setting]
+    return merged, mistakes
+
+
+# OmegaConf lets a plain ValueError through where a name stands in the place of a list's index.
+_REFUSALS = (HydraException, OmegaConfBaseException, ValueError)
+
+
+def _layers(settings: list[Setting], conf: Path) -> Layers:
+    forms = [setting.forms[0] for setting in settings]
+    with _loader(conf) as loader:
+        # In this mode Hydra leaves a group without a choice out instead of stopping at the first.
+        merged = loader.load_configuration(PRIMARY, forms, RunMode.MULTIRUN)
+        listed = loader.compute_defaults_list(PRIMARY, forms, RunMode.MULTIRUN).defaults
+    choices = OmegaConf.to_container(merged.hydra.runtime.choices)
+    assert isinstance(choices, dict)
+    OmegaConf.set_struct(merged, False)
+    del merged["hydra"]
+    return Layers(
+        merged,
+        {str(group): option for group, option in choices.items() if "hydra/" not in str(group)},
+        [
+            (conf / f"{default.config_path}.yaml", default.package or "")
+            for default in listed
+            if default.config_path and not default.config_path.startswith("hydra/")
+        ],
+    )
+
+
+@contextmanager
+def _loader(conf: Path) -> Iterator[ConfigLoader]:
+    running = GlobalHydra.instance().hydra  # not None inside @hydra.main
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
+            yield GlobalHydra.instance().config_loader()
+    finally:
+        GlobalHydra.instance().hydra = running
+
+
+def _refused(setting: Setting, error: Exception) -> Mistake:
+    there = "a key that is there" if setting.kind == "deletion" else "a value that fits its place"
+    received = str(error).partition("\n")[0]
+    return Mistake(
+        f"{setting.key}: cannot be applied", setting.place, there, received, "change or drop it"
+    )
+
+
+def _unfit(error: Exception) -> Mistake:
+    return Mistake(
+        "the chosen files do not fit together",
+        "conf/",
+        "defaults lists that Hydra can compose",
+        " ".join(str(error).split()),
+        "mend the file that the message names",
+    )

@@ -1,0 +1,102 @@
+"""Mistakes in a configuration: found one by one, shown all at once."""
+
+import difflib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from textwrap import indent, shorten
+
+from reprise.config.secrets import redact
+from reprise.errors import UserError
+
+SHOWN_CHARACTERS = 150
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing to mend.
+
+    Args:
+        what: The key or the override, and what is wrong with it.
+        place: Where it was written: a file and its line, or the override as typed.
+        expected: What would have been right.
+        received: What was there instead.
+        remedy: What to do about it.
+    """
+
+    what: str
+    place: str
+    expected: str
+    received: str
+    remedy: str
+
+
+def as_error(mistakes: Iterable[Mistake], overrides: list[str]) -> UserError:
+    """Make one error of one or more mistakes, in the order found, each of them once."""
+    found = list(dict.fromkeys(mistakes))
+    if len(found) == 1:
+        (one,) = found
+        parts = (f"{one.what} ({one.place})", one.expected, one.received, one.remedy)
+        return UserError(*(redact(part) for part in parts))
+    listed = "\n".join(_entry(number, mistake) for number, mistake in enumerate(found, 1))
+    return UserError(
+        redact(f"{len(found)} mistakes in the configuration\n{listed}"),
+        "keys and values that the files in conf/ and the code they name have room for",
+        redact(" ".join(overrides)) or "no override",
+        f"mend all {len(found)}; nothing has been started",
+    )
+
+
+def _entry(number: int, mistake: Mistake) -> str:
+    details = f"expected {mistake.expected}; received {mistake.received}"
+    lines = (f"{mistake.what} ({mistake.place})", details, mistake.remedy)
+    text = indent("\n".join(lines), " " * 6)
+    return f"{number:>4}. {text.lstrip()}"
+
+
+def nearest(key: str, known: Collection[str]) -> str | None:
+    """Find the known dotted key most likely meant by `key`.
+
+    The same last name in another place wins over a similar name in the same place.
+    """
+    parent, _, leaf = key.rpartition(".")
+    same_leaf = [other for other in known if other.rpartition(".")[2] == leaf]
+    if same_leaf:
+        return max(same_leaf, key=lambda other: _similarity(key, other))
+    siblings = {other.rpartition(".")[2]: other for other in known if _parent(other) == parent}
+    leaves = {other.rpartition(".")[2]: other for other in known}
+    everything = {other: other for other in known}
+    for candidates, name, cutoff in (
+        (siblings, leaf, 0.6),
+        (leaves, leaf, 0.75),
+        (everything, key, 0.6),
+    ):
+        close = difflib.get_close_matches(name, list(candidates), n=1, cutoff=cutoff)
+        if close:
+            return candidates[close[0]]
+    return None
+
+
+def _parent(key: str) -> str:
+    return key.rpartition(".")[0]
+
+
+def _similarity(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
+
+
+def meant(name: str, names: Collection[str]) -> str | None:
+    """Find the one of `names` that is most like `name`, or None where none is."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def listing(names: Iterable[str]) -> str:
+    """Join names for a message, cut short where they are many."""
+    return shorten(", ".join(names), SHOWN_CHARACTERS, placeholder=" …") or "none"
+
+
+def shown(value: object) -> str:
+    """Write a value as one would type it in a file, cut short where it is long."""
+    plain = {None: "null", True: "true", False: "false"}
+    text = plain[value] if value is None or isinstance(value, bool) else repr(value)
+    return shorten(text, SHOWN_CHARACTERS, placeholder=" …")

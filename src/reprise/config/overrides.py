@@ -1,0 +1,127 @@
+"""The command line's `key=value` words, read one by one so that every bad one is found."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+from hydra.errors import HydraException
+
+from reprise.config.mistakes import Mistake
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One override.
+
+    Args:
+        text: As it was typed.
+        key: Dotted key, or name of the group.
+        kind: What it sets.
+        forms: The override as Hydra is given it, once for each value that a sweep goes through.
+        options: For a choice, the options it names, over all its values.
+    """
+
+    text: str
+    key: str
+    kind: Literal["choice", "value", "deletion", "hydra"]
+    forms: tuple[str, ...]
+    options: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where it was written, for a message."""
+        return f"on the command line: {self.text}"
+
+
+def parse(
+    overrides: list[str], conf: Path, groups: set[str], *, multirun: bool
+) -> tuple[list[Setting], list[Mistake]]:
+    """Read the command line.
+
+    Args:
+        overrides: Words as typed.
+        conf: Folder of the configuration files.
+        groups: Groups that conf/config.yaml names; another one has to be added.
+        multirun: Several values for one key are a sweep, and no mistake.
+    """
+    parser = OverridesParser.create()
+    settings: list[Setting] = []
+    mistakes: list[Mistake] = []
+    for text in overrides:
+        try:
+            override = parser.parse_override(text)
+            setting = _setting(text, override, conf, groups)
+        except (HydraException, ValueError, TypeError) as error:
+            mistakes.append(_unreadable(text, error))
+            continue
+        if override.is_sweep_override() and not multirun:
+            mistakes.append(_several(setting))
+        settings.append(setting)
+    return settings, mistakes
+
+
+def _setting(text: str, override: Override, conf: Path, groups: set[str]) -> Setting:
+    key = override.key_or_group
+    if not key:
+        raise ValueError("it has no key")
+    if override.is_hydra_override():
+        return Setting(text, key, "hydra", (text,))
+    if override.is_delete():
+        return Setting(text, key, "deletion", (text,))
+    name = key if override.package is None else f"{key}@{override.package}"
+    values = _values(override, conf)
+    if not values:
+        raise ValueError("it stands for no value at all")
+    if (conf / key).is_dir() and not isinstance(override.value(), dict):
+        prefix = "" if key in groups else "+"
+        options = [
+            option.strip("'\" ") for value in values for option in value.strip("[]").split(",")
+        ]
+        # Hydra takes no null for a choice; to have none, it wants the group deleted.
+        forms = tuple(f"~{name}" if v == "null" else f"{prefix}{name}={v}" for v in values)
+        return Setting(
+            text, key, "choice", forms, tuple(o for o in options if o not in {"null", ""})
+        )
+    # Forced: whether the key is known is found out here, for all of them at once.
+    return Setting(text, key, "value", tuple(f"++{name}={value}" for value in values))
+
+
+def _values(override: Override, conf: Path) -> list[str]:
+    """Every value that a sweep goes through (the two ends of a range), or the one as typed."""
+    value = override.value()
+    if isinstance(value, IntervalSweep):
+        return [str(value.start), str(value.end)]
+    if isinstance(value, Glob):
+        return value.filter(
+            sorted(path.stem for path in (conf / override.key_or_group).glob("*.yaml"))
+        )
+    if isinstance(value, RangeSweep):
+        every = list(override.sweep_string_iterator())
+        return every[:1] + every[1:][-1:]
+    if override.is_sweep_override():
+        return list(override.sweep_string_iterator())
+    return [override.get_value_string()]
+
+
+def _unreadable(text: str, error: Exception) -> Mistake:
+    return Mistake(
+        f"{text.partition('=')[0]}: cannot be read",
+        f"on the command line: {text}",
+        "KEY=VALUE, where a text with spaces or any of = , [ ] { } ( ) : stands in quotes",
+        str(error).partition("\n")[0],
+        "put double quotes around the value and single ones around all: 'KEY=\"VALUE\"'",
+    )
+
+
+def _several(setting: Setting) -> Mistake:
+    return Mistake(
+        f"{setting.key}: several values, but this is one run",
+        setting.place,
+        "one value",
+        ", ".join(form.partition("=")[2] for form in setting.forms),
+        "choose one"
+        if setting.kind == "choice"
+        else f"a list is written {setting.key}=[1,2]; a text with a comma stands in quotes",
+    )

@@ -1,0 +1,54 @@
+"""What the user reads when worker processes die or hang."""
+
+from reprise.datasets.base import Dataset
+from reprise.errors import UserError
+from reprise.loading.assemble import names
+from reprise.loading.order import Job
+
+_ALONE = "read it by itself to see what happens: loader.workers=0"
+
+
+def deadly(dataset: Dataset, job: Job, at: int, deaths: int) -> UserError:
+    """A batch, read alone, killed one worker after the other."""
+    return UserError(
+        f"step {job.step}: reading it ended the worker process {deaths} times",
+        "samples that can be read",
+        _which(dataset, job, at),
+        f"{_ALONE} (a crash in a decoder, or more memory than there is)",
+    )
+
+
+def stuck(dataset: Dataset, job: Job, at: int, timeout_s: float) -> UserError:
+    """A batch did not come."""
+    return UserError(
+        f"step {job.step}: no batch after {timeout_s:g} s",
+        f"a batch within loader.timeout_s={timeout_s:g}",
+        f"still reading {_which(dataset, job, at)}",
+        f"{_ALONE}; or allow more time: loader.timeout_s=…",
+    )
+
+
+def stillborn(reason: str) -> UserError:
+    """Worker processes do not get as far as their first job."""
+    return UserError(
+        "no worker process comes up",
+        "a process that imports the dataset's module and waits for jobs",
+        reason,
+        "the lines above may say why; loader.use_multiprocessing=false does without processes",
+    )
+
+
+def not_picklable(dataset: Dataset, error: Exception) -> UserError:
+    """The dataset cannot be sent to another process."""
+    return UserError(
+        f"{type(dataset).__qualname__} cannot be sent to worker processes",
+        "a dataset that can be pickled: no open handle, no lambda, no class of the main script",
+        f"{type(error).__name__}: {error}",
+        "open handles at first use, or use threads: loader.use_multiprocessing=false",
+    )
+
+
+def _which(dataset: Dataset, job: Job, at: int) -> str:
+    if at < 0:
+        return "one of\n" + names(dataset, job.indices.tolist())
+    return names(dataset, [int(job.indices[at])])

@@ -1,0 +1,31 @@
+"""Hands a loader's batches to TensorFlow: the one place in the project that knows tf.data."""
+
+import tensorflow as tf
+
+from reprise.datasets.base import Spec
+from reprise.loading.loader import Loader
+
+
+def as_tf_dataset(loader: Loader, start: int = 0, stop: int | None = None) -> tf.data.Dataset:
+    """The loader's batches as what `fit`, `evaluate` and `predict` take.
+
+    Args:
+        loader: Each iteration over the result is a new call of its `batches`.
+        start: First step.
+        stop: Step to stop before; None is endless.
+
+    Returns:
+        Pairs of x and y, batch axis first and of unknown length, as the dataset's specs say.
+    """
+    specs = loader.dataset.input_spec, loader.dataset.target_spec
+    feed = tf.data.Dataset.from_generator(
+        lambda: loader.batches(start, stop), output_signature=tuple(map(_signature, specs))
+    )
+    options = tf.data.Options()
+    # A second queue behind ours would hide the time that training waits for data.
+    options.experimental_optimization.inject_prefetch = False
+    return feed.with_options(options)
+
+
+def _signature(spec: Spec) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *spec.shape), spec.dtype)

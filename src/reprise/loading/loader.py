@@ -1,0 +1,130 @@
+"""Turns a dataset into the endless stream of batches that training, validation and scoring eat."""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from annotated_types import Ge, Gt
+
+from reprise.datasets.base import Dataset, Sample
+from reprise.loading.order import Job, Order
+from reprise.loading.processes import Processes
+from reprise.loading.threads import Caller, Threads
+
+
+class Loader:
+    """Batches of one split: a pure function of seed, split and step, whoever makes them.
+
+    Workers start at the first batch and live until `close`. One iteration at a time: a new call of
+    `batches` ends the one before.
+
+    Args:
+        dataset: Where the samples are.
+        indices: The split's samples, shape (samples,), int64.
+        split: 'train', 'valid' or 'test'; only 'train' is shuffled and randomly transformed.
+        seed: Of order and randomness; 0 or more.
+        batch_size: Samples per batch; a pass's last batch has what is left.
+        workers: Who makes batches ahead; 0 makes each when it is asked for; None takes one for each
+            core that this process may use, and none for data that is in memory.
+        use_multiprocessing: Workers are processes; False makes them threads.
+        max_queue_size: Finished batches that may wait for the model; bounds memory.
+        order: 'full' permutes samples; 'block' keeps neighbours together (rows of a table).
+        block_size: Of 'block': neighbouring samples that move together.
+        window: Of 'block': samples that are mixed with one another.
+        timeout_s: Longest wait for one batch, in seconds, before its samples count as stuck; None
+            waits for ever. Without workers nobody can tell.
+
+    Raises:
+        UserError: the split is empty.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        indices: np.ndarray,
+        *,
+        split: str,
+        seed: int,
+        batch_size: Annotated[int, Ge(1)] = 8,
+        workers: Annotated[int, Ge(0)] | None = None,
+        use_multiprocessing: bool = True,
+        max_queue_size: Annotated[int, Ge(1)] = 8,
+        order: Literal["full", "block"] = "full",
+        block_size: Annotated[int, Ge(1)] = 64,
+        window: Annotated[int, Ge(1)] = 256,
+        timeout_s: Annotated[float, Gt(0)] | None = 120.0,
+    ) -> None:
+        self.dataset = dataset
+        self.error: BaseException | None = None
+        self.producers: set[str] = set()
+        self.waited_s = 0.0
+        self._order = Order(
+            indices,
+            split=split,
+            seed=seed,
+            batch_size=batch_size,
+            kind=order,
+            block_size=block_size,
+            window=window,
+        )
+        self.steps_per_pass = self._order.steps_per_pass
+        if workers is None:
+            workers = 0 if dataset.in_memory else len(os.sched_getaffinity(0))
+        self._engine: Caller | Threads | Processes
+        if workers == 0:
+            self._engine = Caller(dataset)
+        elif use_multiprocessing:
+            rows = min(batch_size, len(indices))
+            self._engine = Processes(dataset, workers, max_queue_size, rows, timeout_s)
+        else:
+            self._engine = Threads(dataset, workers, max_queue_size, timeout_s)
+        self._iteration = 0
+        self._closed = False
+
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Sample]:
+        """The batches from step `start` up to, not including, `stop`; endless when it is None.
+
+        Returns:
+            x and y, each with a leading batch axis. The arrays stay valid as long as they are kept.
+
+        Raises:
+            UserError: a sample cannot be read, kills its worker or is stuck; its name is given.
+            RuntimeError: the loader is closed, or a later call of `batches` has ended this one.
+        """
+        if self._closed:
+            raise RuntimeError("the loader is closed")
+        self._iteration += 1
+        return self._iterate(self._iteration, self._order.jobs(start, stop))
+
+    def _iterate(self, iteration: int, jobs: Iterator[Job]) -> Iterator[Sample]:
+        batches = self._engine.run(jobs)
+        while True:
+            if self._closed or iteration != self._iteration:
+                end = "was closed" if self._closed else "began another one"
+                raise RuntimeError(f"this iteration ended when the loader {end}")
+            began = time.perf_counter()
+            try:
+                producer, batch = next(batches)
+            except StopIteration:
+                return
+            except BaseException as error:
+                self.error = error
+                raise
+            finally:
+                self.waited_s += time.perf_counter() - began
+            self.producers.add(producer)
+            yield batch
+            del batch  # the consumer alone decides how long it lives
+
+    def close(self) -> None:
+        """End the workers; idempotent. Batches already handed over stay valid."""
+        self._closed = True
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

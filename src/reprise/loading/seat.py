@@ -1,0 +1,118 @@
+"""One worker process as its parent sees it, and the tasks it is given."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from multiprocessing.context import ForkServerContext, SpawnContext
+from typing import Any
+
+from reprise.datasets.base import Sample
+from reprise.loading import worker
+from reprise.loading.order import Job
+from reprise.loading.slots import Slots
+
+_GONE = 255  # exit code where the fork server, which knows the real one, has died
+
+
+@dataclass(eq=False)
+class Task:
+    """One batch under way.
+
+    Args:
+        number: Never used twice, unlike the step.
+        job: What to read.
+        slot: Where it is written.
+        wanted: False once its iteration was given up.
+        done: Its batch or its failure is there.
+        arrays: The batch, where it did not travel in the slot.
+        failure: What to raise in its place.
+        producer: Who made it.
+        deaths: Position of the sample that was being read, for each worker that died over this
+            task while it had no other.
+        suspect: A worker died over it: the next one gets it alone.
+    """
+
+    number: int
+    job: Job
+    slot: int
+    wanted: bool = True
+    done: bool = False
+    arrays: Sample | None = None
+    failure: Exception | None = None
+    producer: str = ""
+    deaths: list[int] = field(default_factory=list)
+    suspect: bool = False
+
+
+class Seat:
+    """A worker process, its pipe and its tasks."""
+
+    def __init__(self, number: int, slots: Slots, pickled: bytes) -> None:
+        context = start_context()
+        slots.marks(number)[:] = -1
+        self.number = number
+        self.tasks: deque[Task] = deque()  # the first is the one it is at
+        self.ready = False
+        self.silent_s = 0.0
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(
+            target=worker.work, args=(theirs, slots, number, pickled), daemon=True
+        )
+        with _interrupts_held():
+            self.process.start()
+        theirs.close()
+
+    def takes(self, task: Task, depth: int) -> bool:
+        """Whether this seat, if it has `depth` tasks, may have this one too."""
+        alone = depth == 0 or not (task.suspect or self.tasks[0].suspect)
+        return len(self.tasks) == depth and alone
+
+    def give(self, task: Task, slots: Slots) -> None:
+        """Hand over a task; should the worker be dead already, `Crew.hear` finds out."""
+        if not self.tasks:
+            self.silent_s = 0.0
+        self.tasks.append(task)
+        job = task.job
+        slots.indices(task.slot, len(job.indices))[:] = job.indices
+        request = worker.Request(task.number, task.slot, len(job.indices), job.step, job.rngs.key)
+        with contextlib.suppress(OSError):
+            self.connection.send(request)
+
+    def messages(self) -> Iterator[tuple[str, Any]]:
+        """Everything it has said and that was not heard yet; EOFError or OSError at its end."""
+        while self.connection.poll():
+            yield self.connection.recv()
+
+    def end(self) -> int | None:
+        """Make sure that it is dead; its exit code."""
+        self.connection.close()
+        if self.process.exitcode in (None, _GONE):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid or 0, signal.SIGKILL)
+            self.process.join()
+        code = self.process.exitcode
+        self.process.close()
+        return code
+
+
+def start_context() -> ForkServerContext | SpawnContext:
+    """Where processes come from: never a fork of this one, which has TensorFlow's threads in it."""
+    if multiprocessing.get_start_method(allow_none=True) == "spawn":
+        return multiprocessing.get_context("spawn")
+    return multiprocessing.get_context("forkserver")
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let children begin with Ctrl-C blocked: each that is not up yet would print a traceback."""
+    resource_tracker.ensure_running()  # which would unblock the signal if it had to be started
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,99 @@
+"""The project's own conf/: every file of it composes, binds, and says what its target takes."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reprise.config.check import check
+from reprise.config.compose import CONF
+from reprise.config.sections import LIVE, RESERVED
+from reprise.config.settings import Settings
+from reprise.config.signatures import read_signature
+
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+OPTIONS = sorted(
+    (path.parent.name, path.stem)
+    for path in CONF.glob("*/*.yaml")
+    if path.parent.name != "experiment"
+)
+HEAVY = ("tensorflow", "keras", "mlflow", "segmentation_models", "dvc")
+
+
+def anything(path: Path) -> bool:
+    return True
+
+
+def nodes(node: Any, key: str) -> list[tuple[str, dict[str, Any]]]:
+    """Every node with a target, with its dotted key."""
+    if not isinstance(node, dict):
+        return []
+    own = [(key, node)] if "_target_" in node else []
+    return own + [found for name, item in node.items() for found in nodes(item, f"{key}.{name}")]
+
+
+def test_there_is_something_to_look_at():
+    assert len(EXPERIMENTS) >= 1
+    assert len(OPTIONS) >= 13
+    assert len(list(CONF.rglob("*.yaml"))) == len(EXPERIMENTS) + len(OPTIONS) + 1
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_passes(experiment):
+    composed = check([f"experiment={experiment}"], providable=anything)
+    assert composed.choices["experiment"] == experiment
+    assert set(composed.choices) >= {"dataset", "model", "objective", "optimizer", "loader"}
+
+
+@pytest.mark.parametrize("debug", [name for group, name in OPTIONS if group == "debug"])
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_passes_when_it_is_shrunk(experiment, debug):
+    values = check([f"experiment={experiment}", f"debug={debug}"], providable=anything).values
+    assert "runs/debug" in values["tracking"]["uri"]  # never among the real runs
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_says_all_that_its_target_takes_and_nothing_else(group, option):
+    values = yaml.safe_load((CONF / group / f"{option}.yaml").read_text())
+    found = nodes(values, group)
+    assert found or group in {"debug", "sweep"}
+    for key, node in found:
+        signature = read_signature(node["_target_"])
+        assert signature is not None, key
+        live = LIVE.get(key, frozenset())
+        assert live <= set(signature.annotations), f"{key}: what the program gives is not taken"
+        assert set(node) - RESERVED == set(signature.annotations) - live, key
+        unreadable = [n for n, a in signature.annotations.items() if a is Any and n not in live]
+        assert unreadable == [], f"{key}: annotations that the check cannot read"
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_fits_some_experiment(group, option):
+    experiment = next(name for name in EXPERIMENTS if uses(name, group, option))
+    check([f"experiment={experiment}", f"{group}={option}"], providable=anything)
+
+
+def uses(experiment: str, group: str, option: str) -> bool:
+    """Whether the experiment's own choice for this group is of the same kind: the same file, or
+    one that the same model or data can be used with."""
+    lists = yaml.safe_load((CONF / "experiment" / f"{experiment}.yaml").read_text())["defaults"]
+    chosen = {name.split("/")[-1]: value for entry in lists for name, value in entry.items()}
+    return group not in {"dataset", "objective"} or chosen.get(group) == option
+
+
+def test_the_keys_of_config_yaml_are_the_settings():
+    content = yaml.safe_load((CONF / "config.yaml").read_text())
+    assert set(content) - {"defaults"} == set(Settings.__dataclass_fields__)
+
+
+def test_nothing_heavy_is_imported_by_the_check():
+    code = (
+        "import sys; from reprise.config.check import check; "
+        f"check(['experiment={EXPERIMENTS[0]}'], providable=lambda path: True); "
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,149 @@
+"""What every dataset of conf/dataset promises, tried on tiny data of its kind."""
+
+import pickle
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from reprise.config.build import build
+from reprise.config.signatures import read_signature
+from reprise.datasets.base import Dataset
+
+FILES = sorted((Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
+
+
+@pytest.fixture(params=[file.stem for file in FILES])
+def dataset(request) -> Dataset:
+    file = next(file for file in FILES if file.stem == request.param)
+    tiny = request.getfixturevalue(f"tiny_{request.param}")
+    node = OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(file), tiny))
+    return build(node)
+
+
+def some_indices(dataset: Dataset) -> list[int]:
+    return [0, len(dataset) // 2, len(dataset) - 1]
+
+
+def same(one: tuple, other: tuple) -> bool:
+    return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
+
+
+def test_every_dataset_is_found():
+    assert len(FILES) == 1
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_file_writes_every_key_of_its_class_and_each_can_be_checked(file):
+    nodes = [OmegaConf.to_container(OmegaConf.load(file))]
+    for node in nodes:  # grows by the nodes inside
+        signature = read_signature(node.pop("_target_"))
+        assert set(node) == set(signature.annotations)
+        inside = {
+            key: value
+            for key, value in node.items()
+            if isinstance(value, dict) and "_target_" in value
+        }
+        unchecked = {key for key, kind in signature.annotations.items() if kind is Any}
+        assert unchecked <= set(inside)
+        nodes.extend(inside.values())
+    assert len(nodes) >= 1
+
+
+def test_samples_are_as_the_specs_say(dataset):
+    for index in some_indices(dataset):
+        for rng in (None, np.random.default_rng(0)):
+            x, y = dataset.read(index, rng)
+            for array, spec in ((x, dataset.input_spec), (y, dataset.target_spec)):
+                assert (array.shape, str(array.dtype)) == (spec.shape, spec.dtype)
+            if dataset.target_spec.classes:
+                allowed = {*range(max(2, len(dataset.target_spec.classes)))}
+                assert set(np.unique(y)) <= allowed | {dataset.target_spec.ignore}
+
+
+def test_a_read_depends_on_the_index_and_the_rng_alone(dataset):
+    for index in some_indices(dataset):
+        first = dataset.read(index, np.random.default_rng([7, index]))
+        dataset.read(0, np.random.default_rng(1))
+        assert same(first, dataset.read(index, np.random.default_rng([7, index])))
+        assert same(dataset.read(index, None), dataset.read(index, None))
+
+
+def test_global_randomness_is_neither_used_nor_moved(dataset):
+    random.seed(1)
+    np.random.seed(1)
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    first = dataset.read(0, np.random.default_rng(3))
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+    np.random.seed(2)
+    assert same(first, dataset.read(0, np.random.default_rng(3)))
+
+
+def test_a_copy_through_pickle_reads_the_same(dataset):
+    dataset.read(0, None)
+    copy = pickle.loads(pickle.dumps(dataset))
+    for index in some_indices(dataset):
+        rngs = [np.random.default_rng(index) for _ in range(2)]
+        assert same(dataset.read(index, rngs[0]), copy.read(index, rngs[1]))
+    assert (copy.input_spec, copy.target_spec) == (dataset.input_spec, dataset.target_spec)
+
+
+def test_no_file_stays_open(dataset):
+    open_files = Path("/proc/self/fd")
+    before = len(list(open_files.iterdir()))
+    pickle.loads(pickle.dumps(dataset)).read(0, None)
+    assert len(list(open_files.iterdir())) == before
+
+
+def test_a_batch_is_its_samples(dataset):
+    indices = np.array([len(dataset) - 1, 0], np.int64)
+    x, y = dataset.read_many(indices, [np.random.default_rng(5), None])
+    assert same((x[0], y[0]), dataset.read(len(dataset) - 1, np.random.default_rng(5)))
+    assert same((x[1], y[1]), dataset.read(0, None))
+
+
+def test_splits_are_disjoint_and_cover_every_sample(dataset):
+    splits = dataset.splits()
+    assert set(splits) == {"train", "valid", "test"}
+    assert all(own.dtype == np.int64 and len(own) for own in splits.values())
+    assert sorted(np.concatenate(list(splits.values()))) == list(range(len(dataset)))
+    again = pickle.loads(pickle.dumps(dataset)).splits()
+    assert all(np.array_equal(again[name], own) for name, own in splits.items())
+
+
+def test_no_group_stands_in_two_splits(dataset):
+    groups = [{dataset.group(int(at)) for at in own} for own in dataset.splits().values()]
+    assert len(set.union(*groups)) == sum(map(len, groups))
+
+
+def test_names_are_told_apart(dataset):
+    assert len({dataset.name(index) for index in range(len(dataset))}) == len(dataset)
+
+
+def test_sound_data_has_no_problems(dataset):
+    everything = np.arange(len(dataset))
+    assert list(dataset.check(everything)) == []
+    assert list(dataset.check(everything, thorough=True)) == []
+
+
+def test_sources_exist(dataset):
+    assert len(dataset.sources) >= 1
+    assert all(Path(source).exists() for source in dataset.sources)
+
+
+def test_pictures_have_one_shape(dataset):
+    shapes = set()
+    num_classes = len(dataset.target_spec.classes)
+    for index in some_indices(dataset):
+        x, y = dataset.read(index, None)
+        prediction = np.zeros((*y.shape[:-1], num_classes), np.float32)
+        pictures = dataset.picture(x, y), dataset.picture(x, y, prediction)
+        assert all(picture.dtype == np.uint8 for picture in pictures)
+        shapes.add(tuple(picture.shape for picture in pictures))
+    assert len(shapes) == 1
+    alone, compared = shapes.pop()
+    assert alone[2] == compared[2] == 3
+    assert compared[1] > alone[1]

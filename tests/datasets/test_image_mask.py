@@ -1,0 +1,278 @@
+"""Image and mask files as samples: exact values, known bugs of other generators, bad input."""
+
+import cv2
+import numpy as np
+import pytest
+
+from reprise.datasets.base import Spec
+from reprise.datasets.image_mask import ImageMask
+from reprise.errors import UserError
+from reprise.transforms.augment import Augment
+
+NAMES = ["a", "b", "c", "d"]
+WILD = Augment(
+    rotation_range=40,
+    width_shift_range=0.2,
+    height_shift_range=5,
+    shear_range=20,
+    zoom_range=0.3,
+    horizontal_flip=True,
+    vertical_flip=True,
+    fill_mode="constant",
+)
+
+
+def write(folder, images, masks):
+    for kind, arrays in (("images", images), ("masks", masks)):
+        (folder / kind).mkdir(exist_ok=True)
+        for name, array in arrays.items():
+            assert cv2.imwrite(str(folder / kind / name), array)
+    return {
+        "images": str(folder / "images"),
+        "masks": str(folder / "masks"),
+        "image_size": [16, 24],
+        "split": {"train": 0.5, "valid": 0.5, "test": None},
+    }
+
+
+def ramp(height, width):
+    """An image in which every pixel says where it is: red the row, green the column."""
+    rows, columns = np.indices((height, width))
+    return np.dstack([np.full_like(rows, 7), columns, rows]).astype(np.uint8)
+
+
+@pytest.fixture
+def ids(tmp_path):
+    """Ten pairs of 40 rows and 50 columns; ids 0 to 3 in blocks, and 9, to be ignored."""
+    masks = {}
+    for at in range(10):
+        mask = np.random.default_rng(at).integers(0, 4, (8, 10), np.uint8).repeat(5, 0).repeat(5, 1)
+        mask[:3, :3] = 9
+        masks[f"{at}.png"] = mask
+    keys = write(tmp_path, {f"{at}.png": ramp(40, 50) for at in range(10)}, masks)
+    return {**keys, "mask_mode": "ids", "classes": NAMES, "ignore": [9]}
+
+
+def test_specs_say_what_comes(ids):
+    dataset = ImageMask(**ids)
+    assert dataset.input_spec == Spec((16, 24, 3), "uint8")
+    assert dataset.target_spec == Spec((16, 24, 1), "uint8", tuple(NAMES), 255)
+    assert ImageMask(**{**ids, "channels": 1}).input_spec == Spec((16, 24, 1), "uint8")
+
+
+def test_no_sample_is_dropped(ids):
+    dataset = ImageMask(**ids)
+    assert len(dataset) == 10
+    assert [dataset.name(at) for at in range(10)] == [f"images/{at}.png" for at in range(10)]
+    assert {name: len(own) for name, own in dataset.splits().items()} == {"train": 5, "valid": 5}
+
+
+def test_at_its_own_size_a_pair_comes_as_it_is_stored(ids):
+    dataset = ImageMask(**{**ids, "image_size": [40, 50]})
+    x, y = dataset.read(3, None)
+    mask = cv2.imread(ids["masks"] + "/3.png", cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(x, ramp(40, 50)[..., ::-1])
+    assert np.array_equal(y[..., 0], np.where(mask == 9, 255, mask))
+
+
+def test_pairs_are_made_by_stem_and_not_by_order(tmp_path):
+    grey = {"x": 10, "x.k": 20, "w": 30}
+    images = {f"{stem}.jpg": np.full((8, 8, 3), value, np.uint8) for stem, value in grey.items()}
+    masks = {f"{stem}.png": np.full((8, 8), value // 10, np.uint8) for stem, value in grey.items()}
+    assert [name[:-4] for name in sorted(images)] != [name[:-4] for name in sorted(masks)]
+    keys = write(tmp_path, images, masks)
+    dataset = ImageMask(**keys, mask_mode="ids", classes=NAMES)
+    seen = [
+        (int(x.mean().round()), int(y.max())) for x, y in (dataset.read(i, None) for i in range(3))
+    ]
+    assert sorted(seen) == [(10, 1), (20, 2), (30, 3)]
+
+
+def test_a_mask_in_three_channels_becomes_one(tmp_path):
+    mask = np.zeros((8, 8, 3), np.uint8)
+    mask[2:5] = 255
+    dataset = ImageMask(**write(tmp_path, {"a.png": ramp(8, 8)}, {"a.png": mask}))
+    y = dataset.read(0, None)[1]
+    assert y.shape == (16, 24, 1)
+    assert set(np.unique(y)) == {0, 1}
+
+
+@pytest.mark.parametrize("fit", ["resize", "crop"])
+@pytest.mark.parametrize("image_size", [[16, 24], [33, 70], [61, 17]])
+def test_no_id_is_made_up_between_two_others(tmp_path, fit, image_size):
+    mask = np.zeros((40, 50), np.uint8)
+    mask[:, 25:] = 3
+    keys = write(tmp_path, {"a.png": ramp(40, 50)}, {"a.png": mask})
+    keys |= {"image_size": image_size, "fit": fit, "mask_mode": "ids", "classes": NAMES}
+    dataset = ImageMask(**keys, augment=WILD)
+    for rng in (None, *map(np.random.default_rng, range(20))):
+        assert set(np.unique(dataset.read(0, rng)[1])) <= {0, 3, 255}
+
+
+@pytest.mark.parametrize("fit", ["resize", "crop"])
+def test_a_mask_sits_on_its_image_after_every_change(tmp_path, fit):
+    disc = np.zeros((80, 100), np.uint8)
+    cv2.circle(disc, (40, 35), 25, 255, -1)
+    keys = write(tmp_path, {"a.png": np.dstack([disc] * 3)}, {"a.png": disc})
+    keys |= {"image_size": [64, 64], "fit": fit}
+    dataset = ImageMask(**keys, augment=WILD)
+    seen = set()
+    for seed in range(30):
+        x, y = dataset.read(0, np.random.default_rng(seed))
+        seen.add(x.tobytes())
+        edge = cv2.morphologyEx(y[..., 0], cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+        assert np.array_equal(x[~edge, 0] > 127, y[~edge, 0] == 1)
+        assert (y == 1).any()
+    assert len(seen) == 30
+
+
+def test_without_rng_nothing_is_drawn(ids):
+    plain, augmented = ImageMask(**ids), ImageMask(**ids, augment=WILD)
+    for index in range(10):
+        one, other = plain.read(index, None), augmented.read(index, None)
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_valid_and_test_keep_their_order(ids):
+    splits = ImageMask(**ids, split_seed=5).splits()
+    assert all(list(own) == sorted(own) for own in splits.values())
+
+
+def test_a_crop_is_the_middle_or_drawn(ids):
+    dataset = ImageMask(**{**ids, "fit": "crop"})
+    x, _ = dataset.read(0, None)
+    assert np.array_equal(x, ramp(40, 50)[12:28, 13:37, ::-1])
+    corners = set()
+    for seed in range(200):
+        x, _ = dataset.read(0, np.random.default_rng(seed))
+        top, left = int(x[0, 0, 0]), int(x[0, 0, 1])
+        assert np.array_equal(x, ramp(40, 50)[top : top + 16, left : left + 24, ::-1])
+        corners.add((top, left))
+    tops, lefts = zip(*corners, strict=True)
+    assert (min(tops), max(tops), min(lefts), max(lefts)) == (0, 24, 0, 26)
+
+
+def test_what_is_too_small_is_padded_and_ignored(ids):
+    dataset = ImageMask(**{**ids, "fit": "crop", "image_size": [44, 50], "ignore": [9]})
+    for rng in (None, np.random.default_rng(0)):
+        x, y = dataset.read(0, rng)
+        assert np.array_equal(x[2:42], ramp(40, 50)[..., ::-1])
+        assert not x[:2].any()
+        assert not x[42:].any()
+        assert (y[:2] == 255).all()
+        assert (y[42:] == 255).all()
+
+
+def test_a_constant_border_is_ignored_or_is_background(ids, tmp_path):
+    shift = Augment(width_shift_range=20, fill_mode="constant", cval=99)
+    x, y = ImageMask(**ids, augment=shift).read(0, np.random.default_rng(1))
+    outside = (x == 99).all(-1)
+    assert outside.any()
+    assert (y[outside] == 255).all()
+    full = {f"{at}.png": np.full((40, 50), 255, np.uint8) for at in range(10)}
+    (tmp_path / "yes").mkdir()
+    keys = write(tmp_path / "yes", {f"{at}.png": ramp(40, 50) for at in range(10)}, full)
+    x, y = ImageMask(**keys, augment=shift).read(0, np.random.default_rng(1))
+    outside = (x == 99).all(-1)
+    assert outside.any()
+    assert not y[outside].any()
+    assert set(np.unique(y)) == {0, 1}
+
+
+def test_sixteen_bits_stay_sixteen_bits(tmp_path):
+    deep = np.full((40, 50), 40000, np.uint16)
+    keys = write(tmp_path, {"a.tif": deep}, {"a.png": np.ones((40, 50), np.uint8)})
+    dataset = ImageMask(**keys, channels=1, augment=Augment(brightness_range=[1.5, 1.5]))
+    assert dataset.input_spec == Spec((16, 24, 1), "uint16")
+    assert set(np.unique(dataset.read(0, None)[0])) == {40000}
+    assert set(np.unique(dataset.read(0, np.random.default_rng(0))[0])) == {60000}
+    assert dataset.picture(*dataset.read(0, None)).dtype == np.uint8
+
+
+def test_colour_masks_are_drawn_in_their_colours(tmp_path):
+    mask = np.zeros((16, 24, 3), np.uint8)
+    mask[:, 12:] = (0, 0, 200)  # OpenCV writes blue first: this is red
+    keys = write(tmp_path, {"a.png": np.zeros((16, 24, 3), np.uint8)}, {"a.png": mask})
+    colors = {"night": [0, 0, 0], "fire": [200, 0, 0]}
+    dataset = ImageMask(**keys, mask_mode="colors", colors=colors)
+    x, y = dataset.read(0, None)
+    assert dataset.target_spec.classes == ("night", "fire")
+    assert np.array_equal(y[..., 0], np.repeat([[0] * 12 + [1] * 12], 16, 0))
+    prediction = np.zeros((16, 24, 2), np.float32)
+    prediction[..., 0] = 0.4
+    prediction[:8, :, 1] = 0.6
+    drawn = dataset.picture(x, y, prediction)
+    assert drawn.shape == (16, 72, 3)
+    assert drawn[0, 24:48].tolist() == [[0, 0, 0]] * 12 + [[100, 0, 0]] * 12
+    assert drawn[0, 48:].tolist() == [[100, 0, 0]] * 24
+    assert drawn[8, 48:].tolist() == [[0, 0, 0]] * 24
+
+
+def test_a_yes_no_prediction_is_cut_at_one_half(tmp_path):
+    grey = np.full((16, 24, 3), 80, np.uint8)
+    keys = write(tmp_path, {"a.png": grey}, {"a.png": np.zeros((16, 24), np.uint8)})
+    dataset = ImageMask(**keys)
+    x, y = dataset.read(0, None)
+    prediction = np.full((16, 24, 1), 0.5, np.float32)
+    prediction[3] = 0.51
+    drawn = dataset.picture(x, y, prediction)
+    assert (drawn[:, :48] == 80).all()
+    assert (drawn[3, 48:] == [167, 40, 40]).all()
+    assert (drawn[4, 48:] == 80).all()
+
+
+def test_split_files_list_stems_images_or_masks(ids, tmp_path):
+    lines = {"train": "1.png\n0.png\n", "valid": "2\n", "test": "somewhere/9.png\n"}
+    for name, text in lines.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    ids["split"] = {name: str(tmp_path / f"{name}.txt") for name in lines}
+    dataset = ImageMask(**ids)
+    found = {name: own.tolist() for name, own in dataset.splits().items()}
+    assert found == {"train": [0, 1], "valid": [2], "test": [9]}
+    names = [source.name for source in dataset.sources]
+    assert names == ["images", "masks", "train.txt", "valid.txt", "test.txt"]
+
+
+def test_a_broken_file_is_named_when_it_is_read_and_when_it_is_checked(ids):
+    dataset = ImageMask(**ids)
+    path = dataset.sources[1] / "4.png"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"masks/4.png cannot be read"):
+        dataset.read(4, None)
+    problems = dataset.check(np.arange(10))
+    assert len(problems) == 1
+    assert "masks/4.png cannot be read" in problems[0]
+    assert dataset.check(np.array([0, 9])) == []
+
+
+def test_classes_that_do_not_fit_the_masks_are_a_problem(ids):
+    problems = ImageMask(**{**ids, "classes": NAMES[:2]}).check(np.arange(10))
+    assert len(problems) == 10
+    assert "2 names, for the ids 0, 1; ignored: 9; received the ids 2, 3 too" in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": "nowhere"}, "dataset.images: no such folder"),
+        ({"masks": "nowhere"}, "dataset.masks: no such folder"),
+        ({"classes": None}, "dataset.classes does not go with the masks"),
+        ({"split": {"train": 0.9, "valid": 0.2}}, "exceed|do not divide"),
+        ({"split": {"train": 0.96, "valid": 0.04}}, "the split 'valid' is empty"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_a_sample_is_read(ids, change, message):
+    with pytest.raises(UserError, match=message):
+        ImageMask(**{**ids, **change}).splits()
+
+
+def test_an_image_without_a_mask_is_refused(ids, tmp_path):
+    (tmp_path / "masks" / "5.png").unlink()
+    with pytest.raises(UserError, match=r"images without a mask \(1\): 5.png"):
+        ImageMask(**ids)
+
+
+def test_masks_in_jpeg_are_refused(tmp_path):
+    keys = write(tmp_path, {"a.png": ramp(8, 8)}, {"a.jpg": np.zeros((8, 8), np.uint8)})
+    with pytest.raises(UserError, match=r"(?s)JPEG.*a.jpg"):
+        ImageMask(**keys)

@@ -1,0 +1,205 @@
+import gc
+import hashlib
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from loading.loader_samples import Bulk, Census, InMemory, Numbers, Ragged, Slow
+
+from reprise.datasets.base import Dataset, Sample
+from reprise.loading.loader import Loader
+
+Load = Callable[..., Loader]
+STEPS = 20
+ENGINES = [(0, True), *itertools.product((1, 2, 4), (True, False))]
+
+
+def digest(batches: Iterable[Sample]) -> str:
+    hashed = hashlib.sha256()
+    for arrays in batches:
+        for array in arrays:
+            hashed.update(f"{array.shape}{array.dtype}".encode() + array.tobytes())
+    return hashed.hexdigest()
+
+
+def expected(dataset: Dataset, split: str, start: int, stop: int) -> str:
+    """The promise, written out: batches of 4 of 23 samples, seed 3."""
+    batches = []
+    for step in range(start, stop):
+        turn, at = divmod(step, 6)
+        samples, rngs = np.arange(23), [None] * 23
+        if split == "train":
+            samples = np.random.default_rng([3, 0, turn, 0, 1]).permutation(23)
+            rngs = [np.random.default_rng([3, 0, turn, i]) for i in range(23)]  # type: ignore[misc]
+        rows = samples[4 * at : 4 * at + 4]
+        batches.append(dataset.read_many(rows, [rngs[i] for i in rows]))
+    return digest(batches)
+
+
+@pytest.mark.parametrize("dataset", [Numbers(), Bulk(), Ragged()], ids=["each", "bulk", "ragged"])
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_same_bytes_whoever_makes_them(
+    dataset: Dataset, split: str, start_method: str, load: Load
+) -> None:
+    wanted = expected(dataset, split, 0, STEPS)
+    made = {}
+    for workers, processes in ENGINES:
+        loader = load(dataset, split=split, workers=workers, use_multiprocessing=processes)
+        made[workers, processes] = digest(loader.batches(0, STEPS))
+        loader.close()
+    assert made == dict.fromkeys(ENGINES, wanted)
+    assert len(made) == 7
+
+
+@pytest.mark.parametrize(("workers", "processes"), [(0, True), (2, True), (2, False)])
+def test_same_bytes_from_any_start_on_a_fresh_loader(
+    workers: int, processes: bool, load: Load
+) -> None:
+    for start in range(STEPS):
+        loader = load(Numbers(), workers=workers, use_multiprocessing=processes)
+        made = digest(loader.batches(start, STEPS))
+        assert made == expected(Numbers(), "train", start, STEPS)
+        loader.close()
+
+
+def test_another_seed_gives_other_bytes(load: Load) -> None:
+    made = {digest(load(Numbers(), seed=seed, workers=0).batches(0, 6)) for seed in range(4)}
+    assert len(made) == 4
+
+
+@pytest.mark.parametrize(("workers", "processes"), ENGINES)
+def test_producers_tell_who_made_the_batches(workers: int, processes: bool, load: Load) -> None:
+    loader = load(Slow(), workers=workers, use_multiprocessing=processes)
+    for _ in loader.batches(0, 60):
+        pass
+    kinds = {name.split()[0] for name in loader.producers}
+    assert kinds == ({"this"} if not workers else {"process"} if processes else {"thread"})
+    assert len(loader.producers) == max(workers, 1)
+    assert f"process {os.getpid()}" not in loader.producers
+    assert loader.waited_s > 0
+
+
+def test_default_is_one_process_per_core_and_none_for_data_in_memory(load: Load) -> None:
+    cores = len(os.sched_getaffinity(0))
+    for dataset, count in ((Slow(), cores), (InMemory(), 1)):
+        loader = load(dataset)
+        for _ in loader.batches(0, 60):
+            pass
+        assert len(loader.producers) == count
+    assert loader.producers == {"this process"}
+
+
+@pytest.mark.parametrize(("workers", "processes"), ENGINES)
+def test_fewer_samples_than_a_batch(workers: int, processes: bool, load: Load) -> None:
+    loader = load(Numbers(3), batch_size=8, workers=workers, use_multiprocessing=processes)
+    assert loader.steps_per_pass == 1
+    rows = [sorted(y[:, 0].tolist()) for _, y in loader.batches(0, 4)]
+    assert rows == [[0, 1, 2]] * 4
+
+
+@pytest.mark.parametrize(("workers", "processes"), ENGINES)
+def test_iteration_given_up_never_leaks_into_the_next(
+    workers: int, processes: bool, load: Load
+) -> None:
+    loader = load(Slow(), workers=workers, use_multiprocessing=processes)
+    for start in range(8):
+        older = loader.batches(start)
+        next(older)
+        assert digest(loader.batches(start, start + 3)) == expected(
+            Numbers(), "train", start, start + 3
+        )
+        with pytest.raises(RuntimeError, match="ended when the loader began another"):
+            next(older)
+    assert loader.error is None
+
+
+def test_workers_are_started_once(load: Load) -> None:
+    loader = load(Slow(), workers=2)
+    for _ in range(5):
+        for _ in loader.batches(0, 30):
+            pass
+    assert len(loader.producers) == 2
+
+
+def test_batches_kept_by_the_consumer_stay_as_they_were(load: Load) -> None:
+    loader = load(Numbers(), workers=2, max_queue_size=1)
+    kept = list(loader.batches(0, 50))
+    assert digest(kept) == expected(Numbers(), "train", 0, 50)
+    loader.close()
+    assert digest(kept) == expected(Numbers(), "train", 0, 50)
+
+
+def test_no_batch_changes_while_it_is_held(load: Load) -> None:
+    """Held for random times over thousands of batches, whole or through a view of a part."""
+    loader = load(Numbers(200, side=16), workers=2, batch_size=2)
+    rng, held = np.random.default_rng(0), []
+    for step, (x, y) in enumerate(loader.batches(0, 4000)):
+        held.append((step + rng.integers(1, 12), x[1:, ::2] if step % 2 else x[1:], y[1, 0] % 256))
+        for due, part, value in held:
+            assert (part == value).all(), due
+        held = [entry for entry in held if entry[0] > step]
+    assert step == 3999
+
+
+def test_workers_are_light_and_hold_to_one_thread(start_method: str, load: Load) -> None:
+    for _, y in load(Census(), workers=2).batches(0, 12):
+        assert y.tolist() == [[0.0, 1.0]] * len(y)
+
+
+def test_nothing_is_left_behind(load: Load) -> None:
+    def opened() -> set[str]:
+        gc.collect()
+        return {f.name for f in Path("/proc/self/fd").iterdir()}
+
+    def children() -> set[str]:
+        return set(Path("/proc/self/task").joinpath(str(os.getpid()), "children").read_text().split())
+
+    def use() -> None:
+        loader = load(Numbers(), workers=2)
+        kept = list(itertools.islice(loader.batches(), 5))
+        loader.close()
+        loader.close()
+        assert len(kept) == 5
+
+    use()  # starts the fork server, which stays for the next loader
+    fds, processes, shared = opened(), children(), set(os.listdir("/dev/shm"))
+    for _ in range(10):
+        use()
+    assert len(opened()) == len(fds)
+    assert children() == processes
+    assert set(os.listdir("/dev/shm")) == shared
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_dropped_loader_ends_its_workers(processes: bool) -> None:
+    keys = {"split": "train", "seed": 3, "workers": 2, "use_multiprocessing": processes}
+    loader = Loader(Slow(), np.arange(23), **keys)  # type: ignore[arg-type]
+    threads = set(threading.enumerate())
+    for _ in loader.batches(0, 30):
+        pass
+    ours = set(threading.enumerate()) - threads
+    pids = [int(name.split()[1]) for name in loader.producers if processes]
+    assert (len(ours), len(pids)) == ((0, 2) if processes else (2, 0))
+    del loader, _
+    gc.collect()
+    deadline = time.monotonic() + 10
+    while any(thread.is_alive() for thread in ours) or any(map(psutil.pid_exists, pids)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_closed_loader_says_so(load: Load) -> None:
+    loader = load(Numbers(), workers=2)
+    batches = loader.batches()
+    next(batches)
+    loader.close()
+    with pytest.raises(RuntimeError, match="ended when the loader was closed"):
+        next(batches)
+    with pytest.raises(RuntimeError, match="the loader is closed"):
+        loader.batches()

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from reprise.errors import UserError
+from reprise.loading.order import Order
+
+
+def order(count: int = 23, **keys: object) -> Order:
+    keys = {"split": "train", "seed": 3, "batch_size": 4, **keys}
+    return Order(np.arange(100, 100 + count), **keys)  # type: ignore[arg-type]
+
+
+def indices(made: Order, start: int, stop: int) -> list[list[int]]:
+    return [job.indices.tolist() for job in made.jobs(start, stop)]
+
+
+def test_a_pass_holds_every_sample_once_and_ends_short() -> None:
+    made = order()
+    assert made.steps_per_pass == 6
+    for turn in range(3):
+        rows = indices(made, 6 * turn, 6 * turn + 6)
+        assert [len(row) for row in rows] == [4, 4, 4, 4, 4, 3]
+        assert sorted(sum(rows, [])) == list(range(100, 123))
+
+
+def test_passes_seeds_and_splits_differ() -> None:
+    passes = [sum(indices(order(), 6 * turn, 6 * turn + 6), []) for turn in range(2)]
+    assert passes[0] != passes[1]
+    assert sum(indices(order(seed=4), 0, 6), []) != passes[0]
+
+
+def test_order_is_numpys_permutation_of_seed_split_and_pass() -> None:
+    expected = 100 + np.random.default_rng([3, 0, 2, 0, 1]).permutation(23)
+    assert sum(indices(order(), 12, 18), []) == expected.tolist()
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_other_splits_keep_their_order_and_draw_nothing(split: str) -> None:
+    made = order(split=split)
+    assert indices(made, 0, 6) == indices(made, 6, 12)
+    assert sum(indices(made, 0, 6), []) == list(range(100, 123))
+    assert list(made.job(0).rngs) == [None] * 4
+
+
+def test_any_step_can_be_asked_for_first() -> None:
+    stream = indices(order(), 0, 20)
+    assert [order().job(step).indices.tolist() for step in range(20)] == stream
+
+
+def test_randomness_belongs_to_seed_split_pass_and_sample() -> None:
+    job = order().job(8)
+    drawn = [rng.random() for rng in job.rngs if rng is not None]
+    expected = [np.random.default_rng([3, 0, 1, index]).random() for index in job.indices]
+    assert drawn == expected
+
+
+def test_randomness_can_be_drawn_again_and_sliced() -> None:
+    rngs = order().job(0).rngs
+    first, again = rngs[1], rngs[1]
+    assert first is not None
+    assert again is not None
+    assert first.random() == again.random()
+    assert len(rngs[1:3]) == 2
+    with pytest.raises(IndexError):
+        rngs[4]
+
+
+def test_permutation_and_first_sample_do_not_share_their_randomness() -> None:
+    made = Order(np.arange(50), split="train", seed=3, batch_size=50)
+    job = made.job(0)
+    rng = job.rngs[job.indices.tolist().index(0)]
+    assert rng is not None
+    assert rng.permutation(50).tolist() != job.indices.tolist()
+
+
+def test_indices_are_read_only() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        order().job(0).indices[0] = 1
+
+
+def test_batch_larger_than_the_data_is_one_short_batch_per_pass() -> None:
+    made = order(count=3, batch_size=8)
+    assert made.steps_per_pass == 1
+    assert [sorted(row) for row in indices(made, 0, 2)] == [[100, 101, 102]] * 2
+
+
+@pytest.mark.parametrize("count", [96, 100, 5])
+def test_blocks_stay_together_and_mix_within_a_window(count: int) -> None:
+    made = order(count=count, kind="block", block_size=8, window=16, batch_size=16)
+    rows = indices(made, 0, made.steps_per_pass)
+    assert sorted(sum(rows, [])) == list(range(100, 100 + count))
+    if count == 96:
+        for row in rows:
+            blocks = {(index - 100) // 8 for index in row}
+            assert len(blocks) == 2
+        assert [row for row in rows if row == sorted(row)] == []
+    assert rows != indices(made, made.steps_per_pass, 2 * made.steps_per_pass) or count == 5
+
+
+def test_empty_split_is_the_users_mistake() -> None:
+    with pytest.raises(UserError, match="split 'valid' has no samples"):
+        Order(np.array([], int), split="valid", seed=0, batch_size=4)

@@ -1,0 +1,98 @@
+import inspect
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+from reprise.datasets.base import Spec
+from reprise.errors import UserError
+from reprise.objectives.segmentation import build
+
+ROOT = Path(__file__).parents[2]
+YES_NO = Spec((4, 4, 1), "uint8", ("ink",))
+THREE = Spec((4, 4, 1), "uint8", ("sky", "road", "car"), ignore=255)
+
+
+def test_names_of_a_yes_no_target():
+    loss, metrics = build(YES_NO)
+    assert [metric.name for metric in metrics] == ["iou", "f1", "accuracy"]
+    assert loss.kind == "cross_entropy_dice"
+    assert loss.ignore is None
+
+
+def test_names_and_classes_of_several_classes():
+    loss, metrics = build(THREE, loss="jaccard", class_weights=[1.0, 2.0, 3.0])
+    assert {metric.name: metric.class_id for metric in metrics} == {
+        "iou": None, "f1": None, "accuracy": None,
+        "iou_sky": 0, "iou_road": 1, "iou_car": 2, "f1_sky": 0, "f1_road": 1, "f1_car": 2,
+    }  # fmt: skip
+    assert (loss.kind, loss.class_weights, loss.ignore) == ("jaccard", [1.0, 2.0, 3.0], 255)
+    assert {metric.ignore for metric in metrics} == {255}
+
+
+def test_names_are_flat_in_history_and_evaluate_and_values_are_the_split_s():
+    rng = np.random.default_rng(0)
+    x = rng.random((5, 4, 4, 2)).astype("float32")
+    y = rng.integers(0, 3, (5, 4, 4, 1)).astype("uint8")
+    model = keras.Sequential(
+        [keras.Input((4, 4, 2)), keras.layers.Conv2D(3, 1, activation="softmax")]
+    )
+    loss, metrics = build(THREE)
+    model.compile(optimizer="sgd", loss=loss, metrics=metrics)
+    history = model.fit(x, y, batch_size=2, epochs=1, verbose=0, validation_data=(x, y)).history
+    names = {"loss", *(metric.name for metric in metrics)}
+    assert len(names) == 10
+    assert set(history) == names | {f"val_{name}" for name in names}
+    scores = model.evaluate(x, y, batch_size=2, verbose=0, return_dict=True)
+    assert set(scores) == names
+    guess = model.predict(x, verbose=0).argmax(-1)
+    road_hits = ((guess == 1) & (y[..., 0] == 1)).sum()
+    road_area = ((guess == 1) | (y[..., 0] == 1)).sum()
+    assert scores["iou_road"] == pytest.approx(road_hits / road_area)
+    assert scores["iou"] == pytest.approx(
+        np.mean([scores[f"iou_{name}"] for name in THREE.classes])
+    )
+
+
+def test_a_compiled_model_comes_back_with_its_loss_and_metrics(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((4, 4, 2)), keras.layers.Conv2D(3, 1, activation="softmax")]
+    )
+    loss, metrics = build(THREE)
+    model.compile(optimizer="sgd", loss=loss, metrics=metrics)
+    rng = np.random.default_rng(0)
+    x = rng.random((3, 4, 4, 2)).astype("float32")
+    y = rng.integers(0, 3, (3, 4, 4, 1)).astype("uint8")
+    expected = model.evaluate(x, y, verbose=0, return_dict=True)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.evaluate(x, y, verbose=0, return_dict=True) == expected
+
+
+def test_a_target_without_classes_is_refused():
+    with pytest.raises(UserError, match="target without classes"):
+        build(Spec((4, 4, 1), "float32"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "weights", "expected"),
+    [
+        (THREE, [1.0, 2.0], "3 weights, for sky, road, car"),
+        (YES_NO, [1.0], "2 weights, for no, ink"),
+    ],
+)
+def test_another_number_of_class_weights_is_refused(spec, weights, expected):
+    with pytest.raises(UserError, match=r"objective\.class_weights") as error:
+        build(spec, class_weights=weights)
+    assert expected in str(error.value)
+
+
+def test_the_config_file_says_what_the_signature_says():
+    node = yaml.safe_load((ROOT / "conf/objective/segmentation.yaml").read_text())
+    assert node.pop("_target_") == "reprise.objectives.segmentation.build"
+    parameters = inspect.signature(build).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    assert len(defaults) == 3
+    assert node == defaults

@@ -1,0 +1,163 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from reprise.training.release import Release, build_for_all
+
+EPOCHS, STEPS = 3, 2
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _deterministic():
+    tf.config.experimental.enable_op_determinism()
+
+
+def new_model(release_epoch, optimizer="adam", frozen=True):
+    """A network of two halves, nested as the segmentation models are, the first half frozen."""
+    keras.utils.set_random_seed(0)
+    inner = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(4, 3, padding="same", name="encoder_conv"),
+            keras.layers.BatchNormalization(momentum=0.5, name="encoder_bn"),
+            keras.layers.Conv2D(4, 3, padding="same", name="decoder_conv"),
+            keras.layers.BatchNormalization(momentum=0.5, name="decoder_bn"),
+            keras.layers.Dropout(0.5, seed=1, name="decoder_dropout"),
+            keras.layers.Conv2D(1, 1, name="decoder_head"),
+        ]
+    )
+    for layer in inner.layers:
+        layer.trainable = not (frozen and layer.name.startswith("encoder"))
+    images = keras.Input((8, 8, 1), dtype="uint8")
+    logits = inner(keras.layers.Rescaling(1 / 255)(images))
+    probabilities = keras.layers.Activation("sigmoid", dtype="float32")(logits)
+    model = keras.Model(images, probabilities)
+    model.release_epoch = release_epoch
+    model.compile(optimizer=optimizer, loss="binary_crossentropy")
+    build_for_all(model)
+    return model
+
+
+def train(model, epochs, initial_epoch=0):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (EPOCHS * STEPS, 4, 8, 8, 1)).astype("uint8")
+    y = rng.integers(0, 2, (EPOCHS * STEPS, 4, 8, 8, 1)).astype("uint8")
+    batches = (batch for batch in list(zip(x, y, strict=True))[initial_epoch * STEPS :])
+    model.fit(
+        batches,
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        steps_per_epoch=STEPS,
+        callbacks=[] if model.release_epoch is None else [Release(model.release_epoch)],
+        verbose=0,
+    )
+
+
+def values(model, part=""):
+    found = {
+        v.path: keras.ops.convert_to_numpy(v).copy() for v in model.variables if part in v.path
+    }
+    assert found
+    return found
+
+
+def everything(model):
+    return [
+        keras.ops.convert_to_numpy(v).copy() for v in (*model.variables, *model.optimizer.variables)
+    ]
+
+
+def assert_unchanged(before, after):
+    assert before.keys() == after.keys()
+    assert all(np.array_equal(before[path], after[path]) for path in before)
+
+
+def assert_all_changed(before, after):
+    assert before.keys() == after.keys()
+    assert [path for path in before if np.array_equal(before[path], after[path])] == []
+
+
+def test_the_encoder_stands_still_before_its_release_and_moves_after_it():
+    model = new_model(release_epoch=2)
+    at_start = values(model, "encoder")
+    assert len(at_start) == 6  # kernel and bias; gamma, beta and both moving statistics
+    decoder = values(model, "decoder_conv")
+    train(model, epochs=2)
+    assert_unchanged(at_start, values(model, "encoder"))
+    assert_all_changed(decoder, values(model, "decoder_conv"))
+    train(model, epochs=3, initial_epoch=2)
+    assert_all_changed(at_start, values(model, "encoder"))
+
+
+def test_the_release_leaves_the_optimizer_as_it_is():
+    model = new_model(release_epoch=1)
+    train(model, epochs=1)
+    before = [keras.ops.convert_to_numpy(v).copy() for v in model.optimizer.variables]
+    paths = [v.path for v in model.optimizer.variables]
+    assert sum("decoder_conv" in path for path in paths) == 4  # two slots of kernel and bias
+    assert sum("encoder" in path for path in paths) == 8
+    callback = Release(1)
+    callback.set_model(model)
+    callback.on_epoch_begin(1)
+    assert all(layer.trainable for layer in model.layers)
+    assert [v.path for v in model.optimizer.variables] == paths
+    after = [keras.ops.convert_to_numpy(v).copy() for v in model.optimizer.variables]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize(("release_epoch", "stopped_after"), [(1, 1), (1, 2), (2, 1)])
+def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_stopped(
+    optimizer, release_epoch, stopped_after
+):
+    def made():
+        name = keras.optimizers.SGD(momentum=0.9) if optimizer == "sgd" else keras.optimizers.Adam()
+        return new_model(release_epoch, name)
+
+    whole = made()
+    train(whole, EPOCHS)
+    first = made()
+    train(first, stopped_after)
+    resumed = made()
+    for variable, value in zip(
+        (*resumed.variables, *resumed.optimizer.variables), everything(first), strict=True
+    ):
+        variable.assign(value)
+    train(resumed, EPOCHS, initial_epoch=stopped_after)
+    expected = everything(whole)
+    assert len(expected) > 20
+    assert all(np.array_equal(a, b) for a, b in zip(expected, everything(resumed), strict=True))
+
+
+def test_an_encoder_that_is_never_released_has_no_slots():
+    model = new_model(release_epoch=None)
+    assert not any("encoder" in v.path for v in model.optimizer.variables)
+    at_start = values(model, "encoder")
+    train(model, epochs=1)
+    assert_unchanged(at_start, values(model, "encoder"))
+
+
+def test_a_model_that_says_nothing_of_a_release_is_built_as_keras_would():
+    model = new_model(release_epoch=None, frozen=False)
+    del model.release_epoch
+    build_for_all(model)
+    assert sum("encoder" in v.path for v in model.optimizer.variables) == 8
+
+
+def test_loss_scaling_survives_the_release():
+    model = new_model(1, keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()))
+    at_start = values(model, "encoder")
+    train(model, EPOCHS)
+    assert_all_changed(at_start, values(model, "encoder"))
+    assert np.isfinite(np.concatenate([np.ravel(v) for v in values(model).values()])).all()
+
+
+def test_xla_traces_the_step_anew():
+    model = new_model(release_epoch=1)
+    model.jit_compile = True
+    at_start = values(model, "encoder")
+    train(model, epochs=1)
+    assert_unchanged(at_start, values(model, "encoder"))
+    train(model, epochs=2, initial_epoch=1)
+    assert_all_changed(at_start, values(model, "encoder"))

@@ -1,0 +1,87 @@
+"""Draws of random changes: their ranges, their units, their order."""
+
+import numpy as np
+import pytest
+
+from reprise.errors import UserError
+from reprise.transforms.augment import Augment
+
+SIZE = (50, 100)
+
+
+def draws(count=400, **ranges):
+    """Matrices and brightness of many draws."""
+    augment = Augment(**ranges)
+    found = [augment.draw(np.random.default_rng(seed), SIZE) for seed in range(count)]
+    return np.array([matrix for matrix, _ in found]), np.array([factor for _, factor in found])
+
+
+def test_by_itself_nothing_changes():
+    matrices, factors = draws(5)
+    assert np.array_equal(matrices, np.tile(np.eye(3), (5, 1, 1)))
+    assert (factors == 1).all()
+
+
+def test_rotation_is_in_degrees_to_both_sides():
+    matrices, _ = draws(rotation_range=30)
+    angles = np.degrees(np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0]))
+    assert -30 <= angles.min() < -28
+    assert 28 < angles.max() <= 30
+
+
+@pytest.mark.parametrize(("key", "at", "side"), [("width", 0, 100), ("height", 1, 50)])
+def test_a_shift_is_a_fraction_below_one_and_pixels_from_one_on(key, at, side):
+    for shift, pixels in ((0.2, 0.2 * side), (1, 1), (12, 12)):
+        matrices, _ = draws(**{f"{key}_shift_range": shift})
+        moved = matrices[:, at, 2]
+        assert -pixels <= moved.min() < -0.95 * pixels
+        assert 0.95 * pixels < moved.max() <= pixels
+        assert not matrices[:, 1 - at, 2].any()
+
+
+def test_shear_is_in_degrees():
+    matrices, _ = draws(shear_range=30)
+    assert -0.5 <= matrices[:, 0, 1].min() < -0.48
+    assert 0.48 < matrices[:, 0, 1].max() <= 0.5
+
+
+@pytest.mark.parametrize(("zoom", "ends"), [(0.2, (0.8, 1.2)), ([0.5, 0.9], (0.5, 0.9))])
+def test_zoom_is_drawn_for_each_side_by_itself(zoom, ends):
+    matrices, _ = draws(zoom_range=zoom)
+    for at in (0, 1):
+        assert ends[0] <= matrices[:, at, at].min() < ends[0] + 0.01
+        assert ends[1] - 0.01 < matrices[:, at, at].max() <= ends[1]
+    assert not np.array_equal(matrices[:, 0, 0], matrices[:, 1, 1])
+
+
+@pytest.mark.parametrize(("key", "at"), [("horizontal_flip", 0), ("vertical_flip", 1)])
+def test_a_flip_happens_in_half_of_the_samples(key, at):
+    matrices, _ = draws(**{key: True})
+    flipped = matrices[:, at, at] == -1
+    assert 160 < flipped.sum() < 240
+    assert (matrices[:, 1 - at, 1 - at] == 1).all()
+
+
+def test_brightness_is_a_factor_in_its_range():
+    matrices, factors = draws(brightness_range=[0.5, 2.0])
+    assert 0.5 <= factors.min() < 0.51
+    assert 1.98 < factors.max() <= 2
+    assert np.array_equal(matrices[0], np.eye(3))
+
+
+def test_the_same_state_draws_the_same_and_settings_do_not_shift_other_draws():
+    rotated, _ = draws(20, rotation_range=30)
+    both, _ = draws(20, rotation_range=30, zoom_range=0.2, brightness_range=[0.5, 2.0])
+    assert np.array_equal(rotated, draws(20, rotation_range=30)[0])
+    angle = np.arctan2(both[:, 1, 0], both[:, 0, 0])
+    assert np.allclose(angle, np.arctan2(rotated[:, 1, 0], rotated[:, 0, 0]))
+    rngs = np.random.default_rng(0), np.random.default_rng(0)
+    Augment().draw(rngs[0], SIZE)
+    Augment(rotation_range=9, vertical_flip=True, zoom_range=0.5).draw(rngs[1], SIZE)
+    assert rngs[0].random() == rngs[1].random()
+
+
+@pytest.mark.parametrize("key", ["zoom_range", "brightness_range"])
+def test_a_range_that_runs_backwards_is_refused(key):
+    with pytest.raises(UserError, match=rf"(?s){key} runs backwards.*{key}=\[0.5,1.5\]"):
+        Augment(**{key: [1.5, 0.5]})
