@@ -22,7 +22,7 @@ with_run = "run=$$run" $${split:+"split=$$split"} "$${words[@]}"
 
 .PHONY: help
 help:  ## Say what can be typed here
-	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1\t\2/p' Makefile | column -t -s $$'\t'
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
 setup:  ## Make .venv with everything in it (every other verb does so when it must)
@@ -61,7 +61,7 @@ ui: $(ready)  ## Show the runs in a browser, on this machine only [port=5000]
 	@case $$MLFLOW_TRACKING_URI in \
 	http*) echo "The runs are on the server: open $$MLFLOW_TRACKING_URI" ;; \
 	*) exec $(python) -m mlflow ui --host 127.0.0.1 --port "$$port" \
-		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" ;; esac
+	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" ;; esac
 
 .PHONY: test
 test: $(ready)  ## Run the tests, all but the slow ones [args="pytest's words"]

@@ -114,7 +114,7 @@ def test_a_file_in_the_place_of_a_folder(message, conf):
     (conf.parent / "list.txt").write_text("")
     text = message(GOOD, "dataset.folder=list.txt", providable=lambda path: True)
     assert "no such folder: list.txt" in text
-    assert "there is something else in its place" in text
+    assert "received  something else of that name" in text
 
 
 def test_a_path_that_the_program_can_make_is_no_mistake(conf):
@@ -148,6 +148,13 @@ def test_a_reference_that_leads_nowhere(message):
     assert "model.width: has no value" in text
     assert "Interpolation key 'sead' not found" in text
     assert "'NO_SUCH_VARIABLE' not found" in text
+
+
+def test_a_reference_within_data_that_leads_nowhere(message):
+    text = message(GOOD, "dataset.split={train: 0.5, valid: '${nowhere}'}")
+    assert text.startswith("dataset.split.valid: has no value")
+    text = message(GOOD, "dataset.augment.rotation=${nowhere}")
+    assert text.startswith("dataset.augment.rotation: has no value")
 
 
 def test_no_experiment(message):

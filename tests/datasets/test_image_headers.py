@@ -41,6 +41,8 @@ def test_a_mask_keeps_the_size_that_is_stored(tmp_path):
     assert read_header(tmp_path / "a.png", oriented=False) == Header(30, 50, "uint8")
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
+@pytest.mark.filterwarnings("ignore:Truncated File Read:UserWarning")
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "pillow.tif", "progressive.jpg"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
 def test_a_file_that_ends_early_is_named(tmp_path, name, kept):

@@ -17,9 +17,15 @@ def splits(count=20, seed=0, **split):
 
 def test_fractions_give_rounded_sizes_and_every_sample_once():
     found = splits(20)
+    assert list(found) == ["train", "valid", "test"]
     assert {name: len(own) for name, own in found.items()} == {"train": 14, "valid": 3, "test": 3}
     assert sorted(np.concatenate(list(found.values()))) == list(range(20))
     assert all(own.dtype == np.int64 and list(own) == sorted(own) for own in found.values())
+
+
+def test_half_a_sample_goes_to_train():
+    found = splits(3, train=0.5, valid=0.5)
+    assert {name: len(own) for name, own in found.items()} == {"train": 2, "valid": 1}
 
 
 def test_the_seed_moves_samples_and_nothing_else_does():

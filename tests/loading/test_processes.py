@@ -1,3 +1,4 @@
+import contextlib
 import os
 import random
 import signal
@@ -61,23 +62,27 @@ def test_killed_workers_are_replaced_and_their_batches_redone(
 @pytest.mark.slow
 def test_a_thousand_random_kills_change_no_byte(load: Load) -> None:
     loader = load(Slow(200, pause_s=0.002), workers=2, batch_size=8)
+    undisturbed = load(Numbers(200), workers=0, batch_size=8).batches()
     kills, over, rng = 0, threading.Event(), random.Random(0)
 
     def assassin() -> None:
         nonlocal kills
-        while not over.wait(rng.uniform(0, 0.1)) and kills < 1000:
-            os.kill(rng.choice(_pids(loader)), signal.SIGKILL)
-            kills += 1
+        while kills < 1000 and not over.wait(rng.uniform(0, 0.2)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(rng.choice(_pids(loader)), signal.SIGKILL)
+                kills += 1
         over.set()
 
     batches = loader.batches()
-    undisturbed = load(Numbers(200), workers=0, batch_size=8).batches()
     next(batches), next(undisturbed)
     thread = threading.Thread(target=assassin)
     thread.start()
-    while not over.is_set():
-        assert digest([next(batches)]) == digest([next(undisturbed)])
-    thread.join()
+    try:
+        while not over.is_set():
+            assert digest([next(batches)]) == digest([next(undisturbed)])
+    finally:
+        over.set()
+        thread.join()
     assert kills == 1000
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
@@ -16,8 +17,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from reprise.config.mistakes import Mistake
 from reprise.config.overrides import Setting
+from reprise.config.yaml_nodes import unreadable
 
 PRIMARY = "config"
+# OmegaConf lets a plain ValueError through where a name stands in the place of a list's index.
+_REFUSALS = (HydraException, OmegaConfBaseException, ValueError)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,9 @@ def merge(settings: list[Setting], conf: Path) -> tuple[Layers | None, list[Mist
     Returns:
         The composition without the refused overrides (None where the files themselves do not fit
         together), and the mistakes.
+
+    Raises:
+        UserError: a chosen file is no YAML, or has a key twice.
     """
     choices = [setting for setting in settings if setting.kind == "choice"]
     others = [setting for setting in settings if setting.kind != "choice"]
@@ -68,15 +75,14 @@ def merge(settings: list[Setting], conf: Path) -> tuple[Layers | None, list[Mist
     return merged, mistakes
 
 
-# OmegaConf lets a plain ValueError through where a name stands in the place of a list's index.
-_REFUSALS = (HydraException, OmegaConfBaseException, ValueError)
-
-
 def _layers(settings: list[Setting], conf: Path) -> Layers:
     forms = [setting.forms[0] for setting in settings]
     with _loader(conf) as loader:
         # In this mode Hydra leaves a group without a choice out instead of stopping at the first.
-        merged = loader.load_configuration(PRIMARY, forms, RunMode.MULTIRUN)
+        try:
+            merged = loader.load_configuration(PRIMARY, forms, RunMode.MULTIRUN)
+        except yaml.MarkedYAMLError as error:
+            raise unreadable(error) from None
         listed = loader.compute_defaults_list(PRIMARY, forms, RunMode.MULTIRUN).defaults
     choices = OmegaConf.to_container(merged.hydra.runtime.choices)
     assert isinstance(choices, dict)

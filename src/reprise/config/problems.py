@@ -30,12 +30,14 @@ def _of_key(
     section: Section, name: str, value: Any, context: Context
 ) -> Iterator[tuple[str, Mistake]]:
     key = section.dotted(name)
+    unset = [one for one in context.unset if one == key or one.startswith(f"{key}.")]
     if name in section.live:
         yield key, key_mistakes.given(section, name, value, context)
     elif name not in section.takes and not section.is_open:
         yield key, key_mistakes.unknown(section, name, value, context)
-    elif key in context.unset:
-        yield key, key_mistakes.unset(key, context)
+    elif unset and not _has_target(value):
+        for one in unset:
+            yield one, key_mistakes.unset(one, context)
     elif section.key == "" and name in context.groups:
         if not isinstance(value, dict):
             remedy = "write its keys below it, indented"

@@ -46,18 +46,17 @@ def _texts(annotation: Any) -> list[str]:
 
 
 def _no_path(key: str, refusal: Refusal, expected: str, context: Context) -> Mistake:
-    root = context.surroundings.root
-    path = root / str(refusal.path)
-    likely = None
-    if path.parent.is_dir():
-        likely = meant(path.name, [other.name for other in path.parent.iterdir()])
-    is_other = "there is something else in its place" if path.exists() else None
+    given = Path(str(refusal.path))
+    path = context.surroundings.root / given
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    likely = None if path.exists() else meant(path.name, beside)
+    start = "" if given.is_absolute() else f" (it starts from {context.surroundings.root})"
     return Mistake(
-        f"{key}: no such {refusal.kind}: {refusal.path}",
+        f"{key}: no such {refusal.kind}: {given}",
         context.origins.place(key),
         expected,
-        is_other or f"a path that does not exist (it starts from {root})",
-        f"did you mean {Path(str(refusal.path)).with_name(likely)}?"
-        if likely and likely != path.name
+        f"{'something else' if path.exists() else 'nothing'} of that name{start}",
+        f"did you mean {given.with_name(likely)}?"
+        if likely
         else f"give the path of a {refusal.kind} that exists",
     )

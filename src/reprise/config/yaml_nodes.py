@@ -20,13 +20,7 @@ def read_entries(path: Path) -> list[Entry]:
         with path.open(encoding="utf-8") as file:
             node = yaml.compose(file, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(
-            f"{relative(path)}, line {line}: cannot be read",
-            "YAML: `key: value`, indented with spaces",
-            str(error.problem),
-            f"mend line {line}, or the one before it",
-        ) from None
+        raise unreadable(error) from None
     if node is None:
         return []
     if not isinstance(node, yaml.MappingNode):
@@ -37,3 +31,15 @@ def read_entries(path: Path) -> list[Entry]:
             "write keys",
         )
     return node.value
+
+
+def unreadable(error: yaml.MarkedYAMLError) -> UserError:
+    """Say of a file that is no YAML, or has a key twice, in which line."""
+    mark = error.problem_mark or error.context_mark
+    place = f"{relative(Path(mark.name))}, line {mark.line + 1}" if mark else "a file of conf/"
+    return UserError(
+        f"{place}: cannot be read",
+        "YAML: every key once, `key: value`, indented with spaces",
+        str(error.problem),
+        "mend that line, or the one before it",
+    )

@@ -40,8 +40,8 @@ def read_image(path: Path, channels: int) -> np.ndarray:
     """
     data = read_whole(path)
     if data.startswith(TIFF_STARTS) and read_header(path, oriented=True).dtype == "uint8":
-        pixels = _decode_by_pillow(path, data, "RGB" if channels == 3 else "L")
-        return pixels.reshape(*pixels.shape[:2], channels)
+        shown = _decode_by_pillow(path, data, "RGB" if channels == 3 else "L")
+        return shown.reshape(*shown.shape[:2], channels)
     color = cv2.IMREAD_COLOR_RGB if channels == 3 else cv2.IMREAD_GRAYSCALE
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), color | cv2.IMREAD_ANYDEPTH)
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):

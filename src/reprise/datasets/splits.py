@@ -28,7 +28,7 @@ def make_splits(
     Args:
         keys: Every name under which a file may list a sample, with the sample's index.
         groups: Group of each sample, in the order of the indices; kept on one side by fractions.
-        split: 'train', 'valid' and 'test', each a fraction, a file, or (test alone) None.
+        split: For each a fraction, a file, or (test alone) None.
         seed: Moves samples between splits by fraction; files leave it unused.
 
     Returns:
@@ -37,33 +37,21 @@ def make_splits(
     Raises:
         UserError: a split is missing, mixed, out of range, empty, or names an unknown sample.
     """
-    if split.get("train") is None or split.get("valid") is None:
-        raise UserError(
-            "dataset.split is incomplete",
-            "train and valid; test may be null",
-            str(dict(split)),
-            "set dataset.split.train and dataset.split.valid",
-        )
     used = {str(name): value for name in _DEALT if (value := split.get(name)) is not None}
     fractions = {name: float(value) for name, value in used.items() if not isinstance(value, str)}
     files = {name: Path(value) for name, value in used.items() if isinstance(value, str)}
-    if fractions and files:
+    if not {"train", "valid"} <= used.keys() or (fractions and files):
         raise UserError(
-            "dataset.split mixes fractions and files",
-            "a fraction for every split, or a file for every split",
-            str(used),
-            "set all of dataset.split.train, .valid and .test (null: no test split)",
+            "dataset.split is incomplete, or mixes fractions and files",
+            "a fraction for every split, or a file for every split; test alone may be null",
+            str(dict(split)),
+            "set dataset.split.train, .valid and .test alike",
         )
     indices = split_by_files(keys, files) if files else split_by_fraction(groups, fractions, seed)
     for name, own in indices.items():
         if not len(own):
-            raise UserError(
-                f"the split '{name}' is empty",
-                "at least one sample",
-                f"none of {len(groups)} samples from dataset.split.{name}={used[name]}",
-                f"give dataset.split.{name} more, or add data (test may be null)",
-            )
-    return indices
+            raise _empty(name, f"none of {len(groups)} from dataset.split.{name}={used[name]}")
+    return {name: indices[name] for name in reversed(_DEALT) if name in indices}
 
 
 def split_by_fraction(
@@ -101,3 +89,8 @@ def split_by_fraction(
     # A group belongs where its middle falls: for single samples, this is rounding.
     sides = np.searchsorted(bounds, middles, side="right")[codes]
     return {name: np.flatnonzero(sides == side) for side, name in enumerate(fractions)}
+
+
+def _empty(split: str, received: str) -> UserError:
+    remedy = f"give dataset.split.{split} more, or add data (test may be null)"
+    return UserError(f"the split '{split}' is empty", "at least one sample", received, remedy)

@@ -21,7 +21,8 @@ SCALINGS: dict[str, Literal["caffe", "tf", "torch"]] = {
     "inception": "tf",
     "efficientnet": "torch",
     "seresnet50": "torch",
-    "seresnet1": "torch",
+    "seresnet101": "torch",
+    "seresnet152": "torch",
     "seresnext": "torch",
     "senet": "torch",
 }

@@ -1,5 +1,6 @@
 """Lets a frozen encoder go after some epochs, without the optimizer losing its memory."""
 
+import warnings
 from collections.abc import Iterator
 
 import keras
@@ -21,9 +22,13 @@ class Release(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Release what is frozen, once, and have Keras trace the training step anew."""
-        if epoch >= self.epoch and any(_frozen(self.model)):
-            self.model.trainable = True
+        frozen = list(_frozen(self.model)) if epoch >= self.epoch else []
+        for layer in frozen:
+            layer.trainable = True
+        if frozen:
             self.model.make_train_function(force=True)
+            # True of an optimizer that was not built for all; ours was.
+            warnings.filterwarnings("ignore", message="A layer's `trainable` state has changed")
 
 
 def build_for_all(model: keras.Model) -> None:
@@ -45,6 +50,7 @@ def build_for_all(model: keras.Model) -> None:
 
 
 def _frozen(model: keras.Model) -> Iterator[keras.Layer]:
+    # One by one: `model.trainable = True` changes no layer where the model says so already.
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _frozen(layer)

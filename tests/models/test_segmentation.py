@@ -1,0 +1,274 @@
+import subprocess
+import sys
+import typing
+
+import keras
+import numpy as np
+import pytest
+from tensorflow.python.framework import config as tf_config
+
+from reprise.datasets.base import Spec
+from reprise.errors import UserError
+from reprise.models import fpn, linknet, pspnet, segmentation, unet
+from reprise.objectives import segmentation as objective
+
+ARCHITECTURES = {"unet": unet, "fpn": fpn, "linknet": linknet, "pspnet": pspnet}
+LIGHT = {"decoder_filters": [8, 8, 8, 8, 8]}
+YES_NO = ("ink",)
+THREE = ("sky", "road", "car")
+
+
+def images(height=96, width=96, channels=3, dtype="uint8"):
+    return Spec((height, width, channels), dtype)
+
+
+def masks(classes=YES_NO, height=96, width=96):
+    return Spec((height, width, 1), "uint8", classes, ignore=255)
+
+
+def batch(height=96, width=96, channels=3, count=2):
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, height, width, channels)).astype("uint8")
+
+
+@pytest.fixture
+def policy():
+    yield keras.mixed_precision.set_global_policy
+    keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.fixture(scope="module")
+def yes_no_model():
+    return unet.build(images(32, 64), masks(height=32, width=64), **LIGHT)
+
+
+def test_raw_images_in_and_a_probability_out(yes_no_model):
+    assert yes_no_model.input.dtype == "uint8"
+    assert yes_no_model.input_shape == (None, 32, 64, 3)
+    received = np.asarray(yes_no_model(batch(32, 64)))
+    assert received.shape == (2, 32, 64, 1)
+    assert received.dtype == np.float32
+    assert 0 < received.min() < received.max() < 1
+    assert not yes_no_model.compiled
+    assert yes_no_model.release_epoch is None
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_several_classes_sum_to_1(name):
+    model = ARCHITECTURES[name].build(images(), masks(THREE))
+    received = np.asarray(model(batch()))
+    assert received.shape == (2, 96, 96, 3)
+    np.testing.assert_allclose(received.sum(-1), 1, atol=1e-6)
+    assert model.name == f"{name}_resnet18"
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("backbone", ["resnet18", "vgg16"])
+def test_a_frozen_encoder_is_frozen_whole_and_nothing_else_is(name, backbone):
+    build = ARCHITECTURES[name].build
+    model = build(images(), masks(), backbone=backbone, encoder_freeze=True)
+    network = model.get_layer(name)
+    frozen = {layer.name for layer in network.layers if layer.weights and not layer.trainable}
+    free = {layer.name for layer in network.layers if layer.weights and layer.trainable}
+    assert frozen == encoder_layers(backbone) & (frozen | free)
+    if name != "pspnet":  # which leaves the encoder before its end
+        assert frozen == encoder_layers(backbone)
+    assert free
+    assert not free & encoder_layers(backbone)
+    assert model.release_epoch is None
+
+
+def encoder_layers(backbone):
+    segmentation._segmentation_models()
+    from segmentation_models.backbones.backbones_factory import Backbones
+
+    parts = {"backend": keras.backend, "layers": keras.layers}
+    parts |= {"models": keras.models, "utils": keras.utils}
+    encoder = Backbones.get_backbone(
+        backbone, input_shape=(96, 96, 3), weights=None, include_top=False, **parts
+    )
+    return {layer.name for layer in encoder.layers if layer.weights}
+
+
+def test_a_number_freezes_until_that_epoch():
+    model = unet.build(images(32, 32), masks(), encoder_freeze=3, **LIGHT)
+    assert model.release_epoch == 3
+    network = model.get_layer("unet")
+    assert not network.get_layer("stage4_unit2_bn2").trainable
+    assert network.get_layer("decoder_stage0a_conv").trainable
+    assert network.get_layer("final_conv").trainable
+
+
+@pytest.mark.parametrize(("momentum", "expected"), [(0.9, {0.9}), (None, {0.99, 0.999})])
+def test_batchnorm_momentum(momentum, expected):
+    options = {"backbone": "mobilenetv2", "batchnorm_momentum": momentum}
+    network = unet.build(images(32, 32), masks(), **options, **LIGHT).get_layer("unet")
+    norms = [x for x in network.layers if isinstance(x, keras.layers.BatchNormalization)]
+    assert len(norms) == 62
+    assert {norm.momentum for norm in norms} == expected
+
+
+def test_grey_and_16_bit_images_give_what_their_8_bit_rgb_gives():
+    grey = batch(32, 32, channels=1)
+    models = [
+        unet.build(images(32, 32, 3), masks(), **LIGHT),
+        unet.build(images(32, 32, 1), masks(), **LIGHT),
+        unet.build(images(32, 32, 1, "uint16"), masks(), **LIGHT),
+    ]
+    for model in models[1:]:
+        model.set_weights(models[0].get_weights())
+    rgb, small, deep = (
+        np.asarray(model(x))
+        for model, x in zip(
+            models, (np.repeat(grey, 3, -1), grey, grey.astype("uint16") * 257), strict=True
+        )
+    )
+    assert np.ptp(rgb) > 0.01
+    np.testing.assert_array_equal(small, rgb)
+    np.testing.assert_allclose(deep, rgb, atol=1e-5)
+
+
+def test_the_seed_alone_decides_the_first_weights():
+    def weights(seed):
+        keras.utils.set_random_seed(seed)
+        return unet.build(images(32, 32), masks(), **LIGHT).get_weights()
+
+    first, again, other = weights(1), weights(1), weights(2)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    different = sum(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    assert different > 30  # every kernel
+
+
+@pytest.mark.parametrize("name", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("classes", [YES_NO, THREE])
+def test_one_step_in_every_precision(policy, name, jit_compile, classes):
+    policy(name)
+    model = unet.build(images(32, 32), masks(classes), **LIGHT)
+    compute = {"float32": "float32"}.get(name, name.removeprefix("mixed_"))
+    assert model.get_layer("unet").get_layer("final_conv").compute_dtype == compute
+    assert model.output.dtype == "float32"
+    loss, metrics = objective.build(masks(classes))
+    determinism = tf_config.is_op_determinism_enabled()
+    tf_config.disable_op_determinism()  # Keras leaves XLA out while it is on
+    try:
+        model.compile(optimizer="adam", loss=loss, metrics=metrics, jit_compile=jit_compile)
+        x = batch(32, 32)
+        y = np.random.default_rng(0).integers(0, max(2, len(classes)), (2, 32, 32, 1))
+        y[:, :4] = 255
+        logs = model.train_on_batch(x, y.astype("uint8"), return_dict=True)
+        assert model.jit_compile is jit_compile
+    finally:
+        if determinism:
+            tf_config.enable_op_determinism()
+    assert np.isfinite(logs["loss"])
+    assert logs["loss"] > 0.1
+    assert np.asarray(model(x)).dtype == np.float32
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
+
+
+def test_a_saved_model_needs_only_keras(tmp_path, yes_no_model):
+    others = {
+        "efficientnetb0": unet.build(images(32, 32), masks(), backbone="efficientnetb0", **LIGHT),
+        "seresnet18": linknet.build(images(32, 32), masks(THREE), backbone="seresnet18"),
+        "vgg16": unet.build(images(32, 32), masks(), backbone="vgg16", **LIGHT),
+    }
+    expected = {"resnet18": np.asarray(yes_no_model(batch(32, 64)))}
+    expected |= {name: np.asarray(model(batch(32, 32))) for name, model in others.items()}
+    for name, model in {"resnet18": yes_no_model, **others}.items():
+        model.save(tmp_path / f"{name}.keras")
+    np.savez(tmp_path / "expected.npz", **expected)
+    np.savez(tmp_path / "images.npz", wide=batch(32, 64), square=batch(32, 32))
+    program = """
+import sys, keras, numpy as np
+images, expected = np.load("images.npz"), np.load("expected.npz")
+for name in expected:
+    model = keras.saving.load_model(f"{name}.keras")
+    received = model(images["wide" if name == "resnet18" else "square"])
+    print(name, np.abs(np.asarray(received) - expected[name]).max() < 1e-6)
+print(sorted({"reprise", "segmentation_models", "efficientnet"} & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert sorted(result.stdout.splitlines()) == [
+        "[]", "efficientnetb0 True", "resnet18 True", "seresnet18 True", "vgg16 True",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["unet", "fpn", "linknet"])
+def test_sizes_that_32_does_not_divide_are_refused(name):
+    with pytest.raises(UserError, match=f"model={name} with backbone resnet18") as error:
+        ARCHITECTURES[name].build(images(360, 480), masks())
+    assert "multiples of 32, at least 32" in str(error.value)
+    assert "dataset.image_size=[360,480]" in str(error.value)
+    assert "set dataset.image_size=[352,480] or dataset.image_size=[384,480]" in str(error.value)
+
+
+def test_pspnet_wants_multiples_of_6_times_its_downsampling():
+    with pytest.raises(UserError, match="multiples of 48") as error:
+        pspnet.build(images(128, 128), masks())
+    assert "[96,96] or dataset.image_size=[144,144]" in str(error.value)
+    with pytest.raises(UserError, match="multiples of 24"):
+        pspnet.build(images(128, 128), masks(), downsample_factor=4)
+
+
+def test_inception_wants_at_least_96():
+    with pytest.raises(UserError, match="multiples of 32, at least 96") as error:
+        unet.build(images(64, 128), masks(), backbone="inceptionv3")
+    assert str(error.value).count("image_size=[96,128]") == 1
+
+
+def test_other_channels_are_refused():
+    with pytest.raises(UserError, match="cannot take images of 4 channels"):
+        unet.build(images(32, 32, 4), masks())
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_another_number_of_classes_is_refused(classes):
+    with pytest.raises(UserError, match=rf"model\.classes={classes} does not fit") as error:
+        unet.build(images(32, 32), masks(THREE), classes=classes)
+    assert "3 (sky, road, car)" in str(error.value)
+
+
+def test_the_right_number_of_classes_is_taken():
+    model = unet.build(images(32, 32), masks(THREE), classes=3, **LIGHT)
+    assert model.output_shape[-1] == 3
+
+
+def test_a_target_without_classes_is_refused():
+    with pytest.raises(UserError, match="a target without classes"):
+        unet.build(images(32, 32), Spec((32, 32, 1), "float32"))
+
+
+def backbones(module):
+    return typing.get_args(typing.get_type_hints(module.build)["backbone"])
+
+
+def test_every_architecture_lists_the_same_backbones_and_all_there_are():
+    known = segmentation._segmentation_models().get_available_backbone_names()
+    expected = {name for name in known if not name.startswith("densenet")}
+    assert len(expected) == 29
+    for module in ARCHITECTURES.values():
+        assert len(backbones(module)) == 29
+        assert set(backbones(module)) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", backbones(unet))
+def test_every_backbone_builds_and_gives_finite_probabilities(backbone):
+    model = unet.build(images(), masks(THREE), backbone=backbone, encoder_freeze=True, **LIGHT)
+    received = np.asarray(model(batch()))
+    assert received.shape == (2, 96, 96, 3)
+    assert np.isfinite(received).all()
+    network = model.get_layer("unet")
+    frozen = {layer.name for layer in network.layers if layer.weights and not layer.trainable}
+    free = {layer.name for layer in network.layers if layer.weights and layer.trainable}
+    assert len(frozen) > 10
+    prefixes = ("decoder_stage", "center_block", "final_conv")
+    assert all(name.startswith(prefixes) for name in free)
+
+
+def test_the_encoder_s_layers_are_never_taken_for_the_decoder_s():
+    for backbone in ("resnet18", "mobilenetv2"):
+        assert not [x for x in encoder_layers(backbone) if x.startswith(segmentation.DECODER)]
