@@ -10,7 +10,7 @@ venv=.venv
 uv_version=0.13.8
 log=$venv/mysql.log
 
-say() { echo "setup: $*"; }
+say() { echo "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
 find_python() {
@@ -64,16 +64,28 @@ make_venv() {
 # Words are those of `pip install`, which uv shares.
 install() {
     if [[ -x $venv/bin/uv ]]; then
-        "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" "$@"
+        "$venv/bin/uv" pip install --quiet "${uv_cache[@]}" --python "$venv/bin/python" "$@"
     else
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+        pip install "$@"
     fi
 }
 
+pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check --retries 1 "$@"; }
+
 install_uv() {
-    [[ $("$venv/bin/uv" --version 2> /dev/null) == "uv $uv_version"* ]] && return
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv_version" ||
+    [[ $("$venv/bin/uv" --version 2> /dev/null) == "uv $uv_version"* ]] || pip install "uv==$uv_version" ||
         say "uv cannot be installed; pip will do the work, in more time"
+    uv_cache=()
+    # unlike pip, uv stops where it cannot write to its cache
+    "$venv/bin/uv" cache dir > /dev/null 2>&1 && [[ -w $(existing "$("$venv/bin/uv" cache dir)") ]] ||
+        uv_cache=(--no-cache)
+}
+
+# The path itself, or the folder nearest to it that exists.
+existing() {
+    local path=$1
+    until [[ -e $path ]]; do path=$(dirname "$path"); done
+    echo "$path"
 }
 
 has_gpu() { timeout 20 nvidia-smi > /dev/null 2>&1 || compgen -G '/proc/driver/nvidia/gpus/*' > /dev/null; }
@@ -117,11 +129,13 @@ venv_is_sound || make_venv
 rm -f "$venv/.ready"
 install_uv
 say "installing the locked requirements"
-install --require-hashes -r requirements.lock
+install --require-hashes -r requirements.lock ||
+    fail "these requirements cannot be installed; once the reason above is mended, type: make setup"
 parts="the locked requirements"
 if has_gpu; then
     say "installing what an NVIDIA GPU needs"
-    install --require-hashes -r requirements-gpu.lock
+    install --require-hashes -r requirements-gpu.lock ||
+        fail "what the GPU needs cannot be installed; once the reason above is mended, type: make setup"
     parts+=", GPU"
 fi
 install_mysql

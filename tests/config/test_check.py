@@ -115,6 +115,7 @@ def test_a_file_in_the_place_of_a_folder(message, conf):
     text = message(GOOD, "dataset.folder=list.txt", providable=lambda path: True)
     assert "no such folder: list.txt" in text
     assert "received  something else of that name" in text
+    assert "did you mean" not in text
 
 
 def test_a_path_that_the_program_can_make_is_no_mistake(conf):
@@ -150,6 +151,10 @@ def test_a_reference_that_leads_nowhere(message):
     assert "'NO_SUCH_VARIABLE' not found" in text
 
 
+def test_a_reference_to_itself(message):
+    assert message(GOOD, "seed=${seed}").startswith("seed: has no value")
+
+
 def test_a_reference_within_data_that_leads_nowhere(message):
     text = message(GOOD, "dataset.split={train: 0.5, valid: '${nowhere}'}")
     assert text.startswith("dataset.split.valid: has no value")
@@ -175,6 +180,7 @@ def test_no_choice_for_a_group(message):
     [
         ("experiment=pictuers", ["there is no 'pictuers'", "mean pictures?"]),
         ("model=nett", ["model: there is no 'nett'", "one of: net, other_net", "mean net?"]),
+        ("experiment=xyz", ["experiment: there is no 'xyz'", "see the files in conf/experiment/"]),
         ("debug=zzz", ["debug: there is no 'zzz'", "see the files in conf/debug/"]),
     ],
 )

@@ -104,3 +104,12 @@ def test_a_target_that_only_an_import_could_tell_may_take_anything(conf, experim
 def test_a_key_that_is_there_twice(message, experiment):
     experiment("seed: 1\nseed: 2\n")
     assert "pictures.yaml, line 8: cannot be read" in message(GOOD)
+
+
+def test_experiments_that_build_on_each_other_in_a_circle(message, conf):
+    for name, other in (("one", "two"), ("two", "one")):
+        text = f"# @package _global_\ndefaults:\n  - {other}\n"
+        (conf / "experiment" / f"{name}.yaml").write_text(text)
+    text = message("experiment=one")
+    assert "the chosen files do not fit together" in text
+    assert "received  files that choose each other in a circle" in text

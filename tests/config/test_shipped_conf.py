@@ -77,11 +77,10 @@ def test_every_option_fits_some_experiment(group, option):
 
 
 def uses(experiment: str, group: str, option: str) -> bool:
-    """Whether the experiment's own choice for this group is of the same kind: the same file, or
-    one that the same model or data can be used with."""
-    lists = yaml.safe_load((CONF / "experiment" / f"{experiment}.yaml").read_text())["defaults"]
-    chosen = {name.split("/")[-1]: value for entry in lists for name, value in entry.items()}
-    return group not in {"dataset", "objective"} or chosen.get(group) == option
+    """Whether this option can stand in this experiment, whose own keys are those of its data."""
+    if group not in {"dataset", "objective"}:
+        return True
+    return check([f"experiment={experiment}"], providable=anything).choices[group] == option
 
 
 def test_the_keys_of_config_yaml_are_the_settings():

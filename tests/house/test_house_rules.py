@@ -18,7 +18,7 @@ BANNED = {"utils", "helpers", "common", "misc", "manager", "handler", "tmp"}
 
 def room(path: Path) -> str:
     parts = path.relative_to(SOURCE).parts
-    return parts[0] if len(parts) > 1 else "entry"
+    return parts[0] if len(parts) > 1 and parts[-1] != "__main__.py" else "entry"
 
 
 def imports(path: Path) -> set[str]:

@@ -47,9 +47,7 @@ class InMemory(Numbers):
 class Bulk(Numbers):
     """Reads a batch at once, as a table does."""
 
-    def read_many(
-        self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]
-    ) -> Sample:
+    def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
         if 13 in indices and self.count == 14:
             raise LookupError("no such row")
         x = np.empty((len(indices), *self.input_spec.shape), np.uint8)
@@ -65,9 +63,7 @@ class Ragged(Numbers):
         super().__init__(count)
         self.input_spec = Spec((None,), "int64")  # type: ignore[arg-type]
 
-    def read_many(
-        self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]
-    ) -> Sample:
+    def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
         x = np.repeat(indices[:, None], indices[0] + 1, axis=1)
         return x, np.stack([indices, indices], axis=1).astype(float)
 

@@ -15,7 +15,9 @@ def job(count: int = 23, split: str = "train", batch_size: int = 23) -> Job:
 def test_batch_is_what_read_gives(dataset: Numbers) -> None:
     made = job()
     x, y = assemble(dataset, made)
-    expected = [dataset.read(int(i), np.random.default_rng([3, 0, 0, int(i)])) for i in made.indices]
+    expected = [
+        dataset.read(int(i), np.random.default_rng([3, 0, 0, int(i)])) for i in made.indices
+    ]
     np.testing.assert_array_equal(x, np.stack([x for x, _ in expected]))
     np.testing.assert_array_equal(y, np.stack([y for _, y in expected]))
     assert (x.dtype, y.dtype) == (np.uint8, np.float64)

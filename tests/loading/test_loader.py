@@ -158,7 +158,9 @@ def test_nothing_is_left_behind(load: Load) -> None:
         return {f.name for f in Path("/proc/self/fd").iterdir()}
 
     def children() -> set[str]:
-        return set(Path("/proc/self/task").joinpath(str(os.getpid()), "children").read_text().split())
+        return set(
+            Path("/proc/self/task").joinpath(str(os.getpid()), "children").read_text().split()
+        )
 
     def use() -> None:
         loader = load(Numbers(), workers=2)

@@ -68,7 +68,7 @@ def test_a_thousand_random_kills_change_no_byte(load: Load) -> None:
     def assassin() -> None:
         nonlocal kills
         while kills < 1000 and not over.wait(rng.uniform(0, 0.2)):
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, ValueError):  # dead or replaced by now
                 os.kill(rng.choice(_pids(loader)), signal.SIGKILL)
                 kills += 1
         over.set()
@@ -86,22 +86,22 @@ def test_a_thousand_random_kills_change_no_byte(load: Load) -> None:
     assert kills == 1000
 
 
-def test_sample_that_kills_twice_is_survived(load: Load, tmp_path: Path) -> None:
-    loader = load(Deadly(tmp_path, lives=2), workers=2)
+def test_sample_that_kills_three_workers_is_survived(load: Load, tmp_path: Path) -> None:
+    loader = load(Deadly(tmp_path, lives=3), workers=2)
     assert digest(loader.batches(0, 30)) == expected(Numbers(), "train", 0, 30)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_sample_that_always_kills_is_named(load: Load, tmp_path: Path) -> None:
     loader = load(Deadly(tmp_path), workers=2, split="valid")
     batches = loader.batches(0, loader.steps_per_pass)
     next(batches)
-    message = "step 1: reading it ended the worker process 3 times"
+    message = "step 1: reading it ended the worker process 4 times"
     with pytest.raises(UserError, match=message) as caught:
         next(batches)
     assert "number-7.png" in str(caught.value)
     assert "number-6.png" not in str(caught.value)
-    assert len(list(tmp_path.iterdir())) in (3, 4)  # once in company, three times alone
+    assert len(list(tmp_path.iterdir())) in (4, 5)  # once, perhaps, in company; then alone
     assert loader.error is caught.value
 
 

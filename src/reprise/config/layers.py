@@ -21,7 +21,8 @@ from reprise.config.yaml_nodes import unreadable
 
 PRIMARY = "config"
 # OmegaConf lets a plain ValueError through where a name stands in the place of a list's index.
-_REFUSALS = (HydraException, OmegaConfBaseException, ValueError)
+# Files that name each other in a circle end in a RecursionError.
+_REFUSALS = (HydraException, OmegaConfBaseException, ValueError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,11 @@ def _refused(setting: Setting, error: Exception) -> Mistake:
 
 
 def _unfit(error: Exception) -> Mistake:
+    is_circle = isinstance(error, RecursionError)
     return Mistake(
         "the chosen files do not fit together",
         "conf/",
         "defaults lists that Hydra can compose",
-        " ".join(str(error).split()),
-        "mend the file that the message names",
+        "files that choose each other in a circle" if is_circle else " ".join(str(error).split()),
+        "mend the defaults list of a file that was chosen",
     )

@@ -4,16 +4,16 @@ import pickle
 import time
 from collections import deque
 from multiprocessing import connection
+from typing import Any
 
 from reprise.datasets.base import Dataset
 from reprise.loading import faults
-from reprise.loading.assemble import WHOLE_BATCH
 from reprise.loading.failure import unpack
 from reprise.loading.seat import Seat, Task, start_context
 from reprise.loading.slots import Slots
 
 _DEPTH = 2  # tasks per worker: one under way, and one waiting so that it never idles
-_FATAL = 3  # deaths over one sample, each in a worker that had nothing else to do
+_FATAL = 4  # deaths in a row over one sample: the first may be chance, three more are not
 _STILLBORN = 10  # deaths in a row before any worker was ready
 
 
@@ -43,6 +43,7 @@ class Crew:
         preload = ["reprise.loading.worker", type(dataset).__module__]
         start_context().set_forkserver_preload([name for name in preload if name != "__main__"])
         self._stillborn = 0
+        self._good: int | None = None  # a sample that could be read
         self._seats = [Seat(number, slots, self._pickled) for number in range(workers)]
 
     def dispatch(self, waiting: deque[Task]) -> None:
@@ -50,7 +51,7 @@ class Crew:
         for depth in range(_DEPTH):
             for seat in self._seats:
                 if waiting and seat.takes(waiting[0], depth):
-                    seat.give(waiting.popleft(), self._slots)
+                    seat.give(waiting.popleft(), self._good)
 
     def hear(self, timeout_s: float) -> list[Task]:
         """Take in what the workers have to say, waiting for the first word at most this long.
@@ -68,15 +69,10 @@ class Crew:
         silent_s = min(time.monotonic() - began, timeout_s)  # Ctrl-Z may make it longer: not theirs
         left: list[Task] = []
         for seat in list(self._seats):
-            alive = seat.process.sentinel not in ready
-            if seat.connection in ready:
-                alive = self._listen(seat) and alive
-            elif seat.tasks:
-                seat.silent_s += silent_s
-            if self._timeout_s is not None and seat.silent_s > self._timeout_s:
-                self._give_up(seat, self._timeout_s)
-                alive = False
-            if not alive:
+            heard = seat.connection in ready
+            seat.silent_s += 0 if heard or not seat.tasks else silent_s
+            dead = heard and not self._listen(seat)
+            if dead or seat.process.sentinel in ready or self._is_stuck(seat):
                 left += self._replace(seat)
         return sorted(left, key=lambda task: task.job.step)
 
@@ -90,66 +86,61 @@ class Crew:
             seat.end()
 
     def _listen(self, seat: Seat) -> bool:
-        """Whether the worker's end of the pipe is still open."""
+        """Take in what a worker said; False when it has closed its end of the pipe."""
         try:
-            for kind, content in seat.messages():
+            for kind, number, content in seat.messages():
                 seat.silent_s = 0.0
                 if kind == "failed":
                     raise unpack(content)
                 if kind == "ready":
                     seat.ready, self._stillborn = True, 0
-                    continue
-                task = seat.tasks.popleft()
-                task.producer = f"process {seat.process.pid}"
-                if kind == "error":
-                    self._settle(task, failure=unpack(content))
-                else:
-                    task.arrays = content
-                    self._settle(task)
+                elif seat.tasks and seat.tasks[0].number == number:  # not one given up as stuck
+                    self._finish(seat, kind, content)
         except (EOFError, OSError):
             return False
         return True
+
+    def _finish(self, seat: Seat, kind: str, content: Any) -> None:
+        task = seat.tasks.popleft()
+        task.producer = f"process {seat.process.pid}"
+        if kind == "error":
+            self._settle(task, unpack(content))
+        else:
+            task.arrays = content
+            self._good = int(task.job.indices[0])
+            self._settle(task)
 
     def _settle(self, task: Task, failure: Exception | None = None) -> None:
         task.done, task.failure = True, failure
         if not task.wanted:
             self._slots.give_back(task.slot)
 
-    def _give_up(self, seat: Seat, timeout_s: float) -> None:
+    def _is_stuck(self, seat: Seat) -> bool:
+        if self._timeout_s is None or seat.silent_s <= self._timeout_s:
+            return False
         if not seat.ready:
-            raise faults.stillborn(f"a process that was not ready after {timeout_s:g} s")
-        task = seat.tasks.popleft()
-        self._settle(task, faults.stuck(self._dataset, task.job, self._at(seat, task), timeout_s))
+            raise faults.stillborn(f"a process that was not ready after {self._timeout_s:g} s")
+        at, task = seat.position(), seat.tasks.popleft()
+        self._settle(task, faults.stuck(self._dataset, task.job, at, self._timeout_s))
+        return True
 
     def _replace(self, seat: Seat) -> list[Task]:
-        """Put a new worker in the place of a dead one; what the dead one leaves to be done."""
+        """Put a new worker in the place of a dead or stuck one, whose tasks are to be done anew."""
+        self._listen(seat)  # its last words may have come after we looked
         code = seat.end()
+        self._seats.remove(seat)
         if not seat.ready:
             self._stillborn += 1
             if self._stillborn == _STILLBORN or (code is not None and code >= 0):
-                self._seats.remove(seat)
                 raise faults.stillborn(f"a process that ended with exit code {code}")
-        elif seat.tasks:
-            self._blame(seat)
-        for task in [task for task in seat.tasks if not task.wanted]:
-            self._settle(task)
-            seat.tasks.remove(task)
-        self._seats[seat.number] = Seat(seat.number, self._slots, self._pickled)
-        return list(seat.tasks)
-
-    def _blame(self, seat: Seat) -> None:
-        """Count this death against the task that the worker was at, if it had begun it."""
-        task = seat.tasks[0]
-        marked, at = self._slots.marks(seat.number).tolist()
-        if marked != task.number:
-            return
-        task.suspect = True
-        if len(seat.tasks) == 1:
-            task.deaths.append(at)
-        if task.deaths.count(at) >= _FATAL:
-            seat.tasks.popleft()
-            self._settle(task, faults.deadly(self._dataset, task.job, at, _FATAL))
-
-    def _at(self, seat: Seat, task: Task) -> int:
-        marked, at = self._slots.marks(seat.number).tolist()
-        return at if marked == task.number else WHOLE_BATCH
+        elif (at := seat.position()) is not None:
+            task = seat.tasks[0]
+            task.blame(at, alone=len(seat.tasks) == 1)
+            if len(task.deaths) >= _FATAL:
+                seat.tasks.popleft()
+                self._settle(task, faults.deadly(self._dataset, task.job, task.deaths))
+        for task in seat.tasks:
+            if not task.wanted:
+                self._settle(task)
+        self._seats.append(Seat(seat.number, self._slots, self._pickled))
+        return [task for task in seat.tasks if task.wanted]

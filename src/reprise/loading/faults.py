@@ -2,23 +2,23 @@
 
 from reprise.datasets.base import Dataset
 from reprise.errors import UserError
-from reprise.loading.assemble import names
+from reprise.loading.assemble import WHOLE_BATCH, names
 from reprise.loading.order import Job
 
 _ALONE = "read it by itself to see what happens: loader.workers=0"
 
 
-def deadly(dataset: Dataset, job: Job, at: int, deaths: int) -> UserError:
+def deadly(dataset: Dataset, job: Job, deaths: list[int]) -> UserError:
     """A batch, read alone, killed one worker after the other."""
     return UserError(
-        f"step {job.step}: reading it ended the worker process {deaths} times",
+        f"step {job.step}: reading it ended the worker process {len(deaths)} times",
         "samples that can be read",
-        _which(dataset, job, at),
+        _which(dataset, job, deaths[-1]),
         f"{_ALONE} (a crash in a decoder, or more memory than there is)",
     )
 
 
-def stuck(dataset: Dataset, job: Job, at: int, timeout_s: float) -> UserError:
+def stuck(dataset: Dataset, job: Job, at: int | None, timeout_s: float) -> UserError:
     """A batch did not come."""
     return UserError(
         f"step {job.step}: no batch after {timeout_s:g} s",
@@ -48,7 +48,7 @@ def not_picklable(dataset: Dataset, error: Exception) -> UserError:
     )
 
 
-def _which(dataset: Dataset, job: Job, at: int) -> str:
-    if at < 0:
+def _which(dataset: Dataset, job: Job, at: int | None) -> str:
+    if at is None or at == WHOLE_BATCH:
         return "one of\n" + names(dataset, job.indices.tolist())
     return names(dataset, [int(job.indices[at])])

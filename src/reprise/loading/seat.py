@@ -32,9 +32,9 @@ class Task:
         arrays: The batch, where it did not travel in the slot.
         failure: What to raise in its place.
         producer: Who made it.
-        deaths: Position of the sample that was being read, for each worker that died over this
-            task while it had no other.
-        suspect: A worker died over it: the next one gets it alone.
+        suspect: A worker died over it, so the next one gets it alone.
+        deaths: Position of the sample that was being read, for each of the workers that died, one
+            after the other, over this very sample while they had no other task.
     """
 
     number: int
@@ -45,8 +45,14 @@ class Task:
     arrays: Sample | None = None
     failure: Exception | None = None
     producer: str = ""
-    deaths: list[int] = field(default_factory=list)
     suspect: bool = False
+    deaths: list[int] = field(default_factory=list)
+
+    def blame(self, at: int, alone: bool) -> None:
+        """Note that a worker died while it read the sample at this position of the batch."""
+        self.suspect = True
+        if alone:
+            self.deaths = [*(death for death in self.deaths if death == at), at]
 
 
 class Seat:
@@ -54,8 +60,8 @@ class Seat:
 
     def __init__(self, number: int, slots: Slots, pickled: bytes) -> None:
         context = start_context()
-        slots.marks(number)[:] = -1
-        self.number = number
+        slots.marks(number)[:] = worker.NO_TASK
+        self.number, self._slots = number, slots
         self.tasks: deque[Task] = deque()  # the first is the one it is at
         self.ready = False
         self.silent_s = 0.0
@@ -72,21 +78,34 @@ class Seat:
         alone = depth == 0 or not (task.suspect or self.tasks[0].suspect)
         return len(self.tasks) == depth and alone
 
-    def give(self, task: Task, slots: Slots) -> None:
-        """Hand over a task; should the worker be dead already, `Crew.hear` finds out."""
+    def give(self, task: Task, rehearse: int | None) -> None:
+        """Hand over a task; should the worker be dead already, `Crew.hear` finds out.
+
+        Args:
+            task: What to do.
+            rehearse: A sample known to be good, which a worker reads before a suspect task: what
+                the first read of a new process costs (imports, connections) is then behind it.
+        """
         if not self.tasks:
             self.silent_s = 0.0
         self.tasks.append(task)
         job = task.job
-        slots.indices(task.slot, len(job.indices))[:] = job.indices
-        request = worker.Request(task.number, task.slot, len(job.indices), job.step, job.rngs.key)
+        rows = len(job.indices)
+        self._slots.indices(task.slot, rows)[:] = job.indices
+        rehearse = rehearse if task.suspect else None
+        request = worker.Request(task.number, task.slot, rows, job.step, job.rngs.key, rehearse)
         with contextlib.suppress(OSError):
             self.connection.send(request)
 
-    def messages(self) -> Iterator[tuple[str, Any]]:
+    def messages(self) -> Iterator[tuple[str, int, Any]]:
         """Everything it has said and that was not heard yet; EOFError or OSError at its end."""
         while self.connection.poll():
             yield self.connection.recv()
+
+    def position(self) -> int | None:
+        """Where in its first task it is or, if it is dead, was; None if it has not begun it."""
+        number, at = self._slots.marks(self.number).tolist()
+        return at if self.tasks and self.tasks[0].number == number else None
 
     def end(self) -> int | None:
         """Make sure that it is dead; its exit code."""

@@ -14,6 +14,7 @@ import threading
 from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from reprise.datasets.base import Dataset, Sample
@@ -22,6 +23,7 @@ from reprise.loading.failure import pack
 from reprise.loading.order import Job, SampleRngs
 from reprise.loading.slots import Slots
 
+NO_TASK = -1
 _THREAD_COUNTS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -43,6 +45,7 @@ class Request(NamedTuple):
         rows: Samples in the batch.
         step: Number of the batch.
         key: Of the samples' randomness.
+        rehearse: A sample to read first, for nothing; None for none.
     """
 
     task: int
@@ -50,6 +53,7 @@ class Request(NamedTuple):
     rows: int
     step: int
     key: tuple[int, int, int] | None
+    rehearse: int | None
 
 
 def work(connection: Connection, slots: Slots, number: int, pickled: bytes) -> None:
@@ -69,19 +73,21 @@ def work(connection: Connection, slots: Slots, number: int, pickled: bytes) -> N
         try:
             dataset = pickle.loads(pickled)
         except BaseException as error:
-            connection.send(("failed", pack(error)))
+            connection.send(("failed", NO_TASK, pack(error)))
             return
         _hold_to_one_thread()
-        connection.send(("ready", None))
+        connection.send(("ready", NO_TASK, None))
         while True:
             connection.send(_answer(dataset, slots, number, connection.recv()))
 
 
-def _answer(dataset: Dataset, slots: Slots, number: int, request: Request) -> tuple[str, object]:
+def _answer(
+    dataset: Dataset, slots: Slots, number: int, request: Request
+) -> tuple[str, int, object]:
     try:
-        return "batch", _make(dataset, slots, number, request)
+        return "batch", request.task, _make(dataset, slots, number, request)
     except BaseException as error:
-        return "error", pack(error)
+        return "error", request.task, pack(error)
 
 
 def _make(dataset: Dataset, slots: Slots, number: int, request: Request) -> Sample | None:
@@ -91,14 +97,19 @@ def _make(dataset: Dataset, slots: Slots, number: int, request: Request) -> Samp
     def mark(at: int) -> None:
         marks[:] = request.task, at
 
-    indices = slots.indices(request.slot, request.rows).copy()
-    indices.flags.writeable = False
-    job = Job(request.step, indices, SampleRngs(request.key, indices))
+    if request.rehearse is not None:
+        assemble(dataset, _job(request, np.array([request.rehearse])))
+    job = _job(request, slots.indices(request.slot, request.rows).copy())
     if not is_sized(dataset):
         return assemble(dataset, job, mark=mark)
     x, y = slots.arrays(request.slot, request.rows)
     assemble(dataset, job, (x, y), mark)
     return None
+
+
+def _job(request: Request, indices: np.ndarray) -> Job:
+    indices.flags.writeable = False
+    return Job(request.step, indices, SampleRngs(request.key, indices))
 
 
 def _leave_with_parent() -> None:

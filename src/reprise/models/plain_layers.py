@@ -39,10 +39,12 @@ def _plain(layer: keras.Layer, batchnorm_momentum: float | None) -> Any:
     config = layer.get_config()
     if isinstance(layer, keras.layers.Lambda):
         return _without_lambda(layer)
-    if isinstance(layer, keras.layers.Dropout):  # also efficientnet's FixedDropout
+    if type(layer).__name__ == "FixedDropout":  # efficientnet's; Keras's own has long done the same
         return keras.layers.Dropout.from_config(config)
     if isinstance(layer, keras.layers.BatchNormalization) and batchnorm_momentum is not None:
         config["momentum"] = batchnorm_momentum
+    if isinstance(layer, keras.layers.UpSampling2D) and layer.interpolation == "bilinear":
+        config["dtype"] = "float32"  # XLA fails on the gradient of a bfloat16 resize
     if getattr(getattr(layer, "activation", None), "__name__", "") == "swish":
         config["activation"] = "silu"
     return type(layer).from_config(config)
