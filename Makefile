@@ -1,16 +1,18 @@
-# Each verb is one line over `python -m reprise.VERB`, which works without make; exec lets signals through.
+# Each verb is one line over `python -m reprise.VERB`, which works without make as well.
+# It ends in one exec'd command, so that a signal reaches that command and no shell in its place.
 SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 python := .venv/bin/python
 ready := .venv/.ready
-port ?= 5000
 
 # What was typed reaches the shell as it was typed: ${seed}, [0.5,1.5] and choice(1,2) are for Hydra.
-override exp := $(value exp)
-override args := $(value args)
-override run := $(value run)
-override split := $(value split)
+typed = $(if $(filter command,$(firstword $(origin $(1)))),$(value $(1)))
+override exp := $(call typed,exp)
+override args := $(call typed,args)
+override run := $(call typed,run)
+override split := $(call typed,split)
+override port := $(or $(call typed,port),5000)
 export exp args run split port
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
@@ -60,7 +62,7 @@ evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [spl
 ui: $(ready)  ## Show the runs in a browser, on this machine only [port=5000]
 	@case $$MLFLOW_TRACKING_URI in \
 	http*) echo "The runs are on the server: open $$MLFLOW_TRACKING_URI" ;; \
-	*) exec $(python) -m mlflow ui --host 127.0.0.1 --port "$$port" \
+	*) MLFLOW_DISABLE_TELEMETRY=true exec $(python) -m mlflow ui --host 127.0.0.1 --port "$$port" \
 	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" ;; esac
 
 .PHONY: test

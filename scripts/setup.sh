@@ -25,7 +25,9 @@ find_python() {
         "install one, or type PYTHON=/path/to/python make setup"
 }
 
-may_install() { command -v apt-get > /dev/null && { [[ $EUID == 0 ]] || sudo -n true 2> /dev/null; }; }
+may_install() {
+    command -v apt-get > /dev/null && { [[ $EUID == 0 ]] || sudo -n true 2> /dev/null; }
+}
 
 apt_line() { echo "sudo apt-get install -y --no-install-recommends $*"; }
 
@@ -39,9 +41,10 @@ apt_install() {
     "${apt[@]}" install -y --no-install-recommends "$@"
 }
 
-# A venv in use elsewhere, moved, cut short or without its Python is none.
+# A venv that was moved, cut short (packages may be there in part) or lost its Python is none.
 venv_is_sound() {
-    grep -qsF "$PWD/$venv" "$venv/bin/activate" &&
+    [[ -e $venv/.ready ]] && grep -qsF "$PWD/$venv" "$venv/bin/activate" &&
+        [[ -z ${PYTHON:-} || $("$PYTHON" --version 2>&1) == $("$venv/bin/python" --version 2>&1) ]] &&
         "$venv/bin/python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null
 }
 
@@ -58,7 +61,8 @@ make_venv() {
         apt_install "$package" > /dev/null || apt_install python3-venv > /dev/null || true
     fi
     rm -rf "$venv"
-    "$python" -m venv "$venv" > /dev/null || fail "this Python cannot make a venv; type: $(apt_line "$package")"
+    "$python" -m venv "$venv" > /dev/null ||
+        fail "this Python cannot make a venv; type: $(apt_line "$package")"
 }
 
 # Words are those of `pip install`, which uv shares.
@@ -70,25 +74,22 @@ install() {
     fi
 }
 
-pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check --retries 1 "$@"; }
+pip() { "$venv/bin/python" -m pip -qq --disable-pip-version-check --retries 1 "$@"; }
 
 install_uv() {
-    [[ $("$venv/bin/uv" --version 2> /dev/null) == "uv $uv_version"* ]] || pip install "uv==$uv_version" ||
+    [[ $("$venv/bin/uv" --version 2> /dev/null) == "uv $uv_version"* ]] ||
+        pip install "uv==$uv_version" ||
         say "uv cannot be installed; pip will do the work, in more time"
+    local cache
+    cache=$("$venv/bin/uv" cache dir 2> /dev/null) || true
     uv_cache=()
     # unlike pip, uv stops where it cannot write to its cache
-    "$venv/bin/uv" cache dir > /dev/null 2>&1 && [[ -w $(existing "$("$venv/bin/uv" cache dir)") ]] ||
-        uv_cache=(--no-cache)
+    mkdir -p "$cache" 2> /dev/null && [[ -w $cache ]] || uv_cache=(--no-cache)
 }
 
-# The path itself, or the folder nearest to it that exists.
-existing() {
-    local path=$1
-    until [[ -e $path ]]; do path=$(dirname "$path"); done
-    echo "$path"
+has_gpu() {
+    timeout 20 nvidia-smi > /dev/null 2>&1 || compgen -G '/proc/driver/nvidia/gpus/*' > /dev/null
 }
-
-has_gpu() { timeout 20 nvidia-smi > /dev/null 2>&1 || compgen -G '/proc/driver/nvidia/gpus/*' > /dev/null; }
 
 has_module() { "$venv/bin/python" -c "import $1" 2> /dev/null; }
 
@@ -101,7 +102,8 @@ sys.exit(not pathlib.Path(at.get_path("include"), "Python.h").exists())' ||
         "$venv/bin/python" -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])'
     pkg-config --exists mysqlclient 2> /dev/null || pkg-config --exists libmariadb 2> /dev/null ||
         echo default-libmysqlclient-dev
-    PATH=$PATH:/usr/sbin command -v mariadbd > /dev/null || echo mariadb-server-core mariadb-client-core
+    PATH=$PATH:/usr/sbin command -v mariadbd > /dev/null ||
+        echo mariadb-server-core mariadb-client-core
 }
 
 install_mysql() {
@@ -115,7 +117,7 @@ install_mysql() {
     fi
     install --require-hashes -r requirements-mysql.lock >> "$log" 2>&1 || true
     if [[ -n $missing ]]; then
-        say "MySQL is left out; only datasets in a MySQL database and their tests need it. To have it:"
+        say "MySQL is left out; only data in a MySQL database and its tests need it. To have it:"
         say "  $(apt_line "$missing") && make setup"
     elif ! has_module MySQLdb; then
         say "MySQL is left out: mysqlclient cannot be installed, $log says why"
@@ -135,7 +137,7 @@ parts="the locked requirements"
 if has_gpu; then
     say "installing what an NVIDIA GPU needs"
     install --require-hashes -r requirements-gpu.lock ||
-        fail "what the GPU needs cannot be installed; once the reason above is mended, type: make setup"
+        fail "what a GPU needs cannot be installed; once the reason above is mended, type: make setup"
     parts+=", GPU"
 fi
 install_mysql

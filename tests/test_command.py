@@ -35,6 +35,13 @@ def test_the_exit_code_tells_what_happened(body, code, said):
     assert ("Traceback" in done.stderr) == (code == 1)
 
 
+def test_a_reader_that_has_seen_enough_is_no_error():
+    program = PROGRAM.format(body="print('line\\n' * 100000)")
+    command = f'{sys.executable} -c "{program}" | head -1'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("line\n", "")
+
+
 def test_native_notes_are_hidden(capfd):
     with native_notes_hidden():
         os.write(2, b"noise")

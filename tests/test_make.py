@@ -191,3 +191,9 @@ def test_the_lock_files_have_hashes_and_no_address():
     shared = {r for r in pinned[names[1]] if not r.startswith("nvidia-")}
     assert len(shared) > 20
     assert shared <= pinned[names[0]]
+
+
+def test_the_environment_is_not_taken_for_what_was_typed(checkout):
+    done = make(checkout, "test", args="-x", exp="e", port="1")
+    assert done.stdout == "<-m><pytest>\n"
+    assert make(checkout, "train", exp="e").returncode == 2

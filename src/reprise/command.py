@@ -25,12 +25,15 @@ def run(verb: Callable[[list[str]], None]) -> None:
         os.environ.setdefault(name, value)
     try:
         verb(sys.argv[1:])
+        sys.stdout.flush()
     except UserError as mistake:
         print(f"\nerror: {mistake}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("\nstopped by Ctrl-C", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains of it at its exit
 
 
 @contextmanager

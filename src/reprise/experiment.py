@@ -76,9 +76,21 @@ def compiled(config: Mapping[str, Any], dataset: Dataset, model: Any, total_step
     from reprise.training.compile import compile_model
 
     loss, metrics = build(config["objective"], dataset.target_spec)
+    require_metric(config["trainer"]["monitor"], ["loss", *(metric.name for metric in metrics)])
     optimizer = build(config["optimizer"], total_steps)
     jit_compile = config["trainer"]["jit_compile"]
     return compile_model(model, optimizer, loss, metrics, jit_compile=jit_compile)
+
+
+def require_metric(monitor: str, names: list[str]) -> None:
+    """Refuse a `trainer.monitor` such as `valid/iuo` that the objective does not measure."""
+    if monitor.partition("/")[2] not in names:
+        raise UserError(
+            f"trainer.monitor={monitor} is not measured",
+            expected=", ".join(f"valid/{name}" for name in names),
+            received=monitor,
+            remedy="choose one of these, or the same with train/",
+        )
 
 
 def refuse_problems(problems: list[str]) -> None:

@@ -16,7 +16,7 @@ def main(argv: list[str]) -> None:
     for split in ("train", "valid"):
         x, y = data.first(split, NUM_PICTURES)
         pictures = [data.dataset.picture(*sample) for sample in zip(x, y, strict=True)]
-        path = ROOT / "runs" / "preview" / f"{composed.choices['experiment']}_{split}.png"
+        path = ROOT / "runs" / "preview" / f"{composed.experiment}_{split}.png"
         print(relative(write_grid(path, pictures)))
 
 

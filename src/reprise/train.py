@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from reprise import command
@@ -29,7 +30,7 @@ def train(composed: Composed, data: Data) -> dict[str, float]:
 
     config = composed.values
     settings = build(config["tracking"])
-    experiment = settings.experiment or composed.choices["experiment"]
+    experiment = settings.experiment or composed.experiment
     folder = new_folder(ROOT / settings.runs, experiment)
     name = f"{composed.choices['model']} {folder.name}"
     print(f"run {folder.name}", flush=True)
@@ -104,23 +105,29 @@ def _score_best(run: Any, config: Mapping[str, Any], data: Data) -> dict[str, fl
     name = f"pictures/best_{splits[-1]}.png"
     write_predictions(run, model, x, y, data.dataset.picture, name)
     write_curves(run, "pictures/curves.png")
+    run.tags({"mlflow.note.content": _table(result)})  # the description in the UI
     save_model(run, model)
     if config["tracking"]["upload_checkpoints"]:
         run.artifact(run.folder / "checkpoints")
     return result
 
 
-def _say(folder: Any, result: Mapping[str, float]) -> None:
-    """The end of a run on the terminal: what it reached, where it is, what to type next."""
-    print(f"\nrun {folder.name} is finished; its best model has")
+def _table(result: Mapping[str, float]) -> str:
+    """Metrics of the best model by split, in Markdown that also reads well as it is."""
     splits = list(dict.fromkeys(name.partition("/")[0] for name in result))
-    print(" " * 26 + "".join(f"{split:>10}" for split in splits))
+    lines = ["| best model | " + " | ".join(f"{split:>8}" for split in splits) + " |"]
+    lines.append("|---|" + "---:|" * len(splits))
     for metric in dict.fromkeys(name.partition("/")[2] for name in result):
-        values = "".join(f"{result[f'{split}/{metric}']:>10.4f}" for split in splits)
-        print(f"  {metric:<24}{values}")
-    print(f"in {relative(folder)}. Next:")
-    print("  make ui                              look at it, and compare it with others")
-    print(f"  make evaluate run={folder.name}   its test metrics again")
+        values = " | ".join(f"{result[f'{split}/{metric}']:8.4f}" for split in splits)
+        lines.append(f"| {metric:<10} | {values} |")
+    return "\n".join(lines)
+
+
+def _say(folder: Path, result: Mapping[str, float]) -> None:
+    """The end of a run on the terminal: what it reached, where it is, what to type next."""
+    print(f"\nrun {folder.name} is finished: {relative(folder)}\n\n{_table(result)}\n")
+    print("next:  make ui        to look at it, and to compare it with others")
+    print(f"       make evaluate run={folder.name}        to have its test metrics again")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from loading.loader_samples import (
     Broken,
@@ -19,6 +20,7 @@ from loading.loader_samples import (
     Unsendable,
 )
 from loading.test_loader import digest, expected
+from loading.test_worker import is_alive
 
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
@@ -48,15 +50,27 @@ def test_no_more_batches_are_ahead_than_asked_for() -> None:
 def test_killed_workers_are_replaced_and_their_batches_redone(
     start_method: str, load: Load
 ) -> None:
-    loader = load(Slow(200, pause_s=0.002), workers=2, batch_size=4)
-    undisturbed = load(Numbers(200), workers=0, batch_size=4)
+    loader = load(Slow(200, pause_s=0.002), workers=2)
+    undisturbed = load(Numbers(200), workers=0)
     made, rng = [], random.Random(0)
-    for step, batch in enumerate(loader.batches(0, 300)):
-        made.append((batch[0].copy(), batch[1].copy()))
+    for step, (x, y) in enumerate(loader.batches(0, 80)):
+        made.append((x, y))
         if step % 10 == 0:
             os.kill(rng.choice(_pids(loader)), signal.SIGKILL)
-    assert digest(made) == digest(undisturbed.batches(0, 300))
-    assert len(loader.producers) > 10
+    assert digest(made) == digest(undisturbed.batches(0, 80))
+    assert len(loader.producers) >= 5
+
+
+def test_death_of_the_fork_server_is_survived(load: Load) -> None:
+    loader = load(Slow(), workers=2)
+    for step, (x, y) in enumerate(loader.batches(0, 40)):
+        assert digest([(x, y)]) == expected(Numbers(), "train", step, step + 1)
+        if step == 10:
+            workers = [psutil.Process(int(name.split()[1])) for name in loader.producers]
+            (server,) = {process.ppid() for process in workers}
+            os.kill(server, signal.SIGKILL)
+    assert not any(is_alive(process) for process in workers)
+    assert len(loader.producers) == 4
 
 
 @pytest.mark.slow

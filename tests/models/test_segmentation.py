@@ -9,7 +9,6 @@ import tensorflow
 from tensorflow.python.framework import config as tf_config
 
 from reprise.datasets.base import Spec
-from reprise.errors import UserError
 from reprise.models import fpn, linknet, pspnet, segmentation, unet
 from reprise.objectives import segmentation as objective
 
@@ -30,6 +29,12 @@ def masks(classes=YES_NO, height=96, width=96):
 def batch(height=96, width=96, channels=3, count=2):
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (count, height, width, channels)).astype("uint8")
+
+
+# The shallowest of all these networks, since XLA takes half a minute for a whole encoder.
+def shallow(classes=YES_NO, backbone="resnet18", channels=3, dtype="uint8"):
+    options = {"backbone": backbone, "downsample_factor": 4, "pyramid_filters": 8}
+    return pspnet.build(images(48, 48, channels, dtype), masks(classes), **options)
 
 
 @pytest.fixture
@@ -64,8 +69,9 @@ def test_several_classes_sum_to_1(name):
     assert model.name == f"{name}_resnet18"
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-@pytest.mark.parametrize("backbone", ["resnet18", "vgg16"])
+@pytest.mark.parametrize(
+    ("name", "backbone"), [*((name, "resnet18") for name in ARCHITECTURES), ("unet", "vgg16")]
+)
 def test_a_frozen_encoder_is_frozen_whole_and_nothing_else_is(name, backbone):
     build = ARCHITECTURES[name].build
     model = build(images(), masks(), backbone=backbone, encoder_freeze=True)
@@ -112,12 +118,8 @@ def test_batchnorm_momentum(momentum, expected):
 
 
 def test_grey_and_16_bit_images_give_what_their_8_bit_rgb_gives():
-    grey = batch(32, 32, channels=1)
-    models = [
-        unet.build(images(32, 32, 3), masks(), **LIGHT),
-        unet.build(images(32, 32, 1), masks(), **LIGHT),
-        unet.build(images(32, 32, 1, "uint16"), masks(), **LIGHT),
-    ]
+    grey = batch(48, 48, channels=1)
+    models = [shallow(), shallow(channels=1), shallow(channels=1, dtype="uint16")]
     for model in models[1:]:
         model.set_weights(models[0].get_weights())
     rgb, small, deep = (
@@ -134,23 +136,17 @@ def test_grey_and_16_bit_images_give_what_their_8_bit_rgb_gives():
 def test_the_seed_alone_decides_the_first_weights():
     def weights(seed):
         keras.utils.set_random_seed(seed)
-        return unet.build(images(32, 32), masks(), **LIGHT).get_weights()
+        return shallow().get_weights()
 
     first, again, other = weights(1), weights(1), weights(2)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     different = sum(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
-    assert different > 30  # every kernel
+    assert different == sum(weights.ndim == 4 for weights in first)  # every kernel
+    assert different > 10
 
 
-# The shallowest of all these networks, since XLA takes half a minute for a whole encoder.
-def shallow(classes, backbone="resnet18"):
-    options = {"downsample_factor": 4, "pyramid_filters": 8}
-    return pspnet.build(images(48, 48), masks(classes), backbone=backbone, **options)
-
-
-@pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("classes", [YES_NO, THREE])
-def test_one_step_in_bfloat16(policy, jit_compile, classes):
+@pytest.mark.parametrize(("classes", "jit_compile"), [(YES_NO, True), (THREE, False)])
+def test_one_step_in_bfloat16(policy, classes, jit_compile):
     policy("mixed_bfloat16")
     assert_one_step(shallow(classes), classes, jit_compile, "bfloat16")
 
@@ -213,49 +209,9 @@ print(sorted({{"reprise", "segmentation_models", "efficientnet"}} & set(sys.modu
     assert result.stdout.splitlines() == [*(f"{name} True" for name in names), "[]"]
 
 
-@pytest.mark.parametrize("name", ["unet", "fpn", "linknet"])
-def test_sizes_that_32_does_not_divide_are_refused(name):
-    with pytest.raises(UserError, match=f"model={name} with backbone resnet18") as error:
-        ARCHITECTURES[name].build(images(360, 480), masks())
-    assert "multiples of 32, at least 32" in str(error.value)
-    assert "dataset.image_size=[360,480]" in str(error.value)
-    assert "set dataset.image_size=[352,480] or dataset.image_size=[384,480]" in str(error.value)
-
-
-def test_pspnet_wants_multiples_of_6_times_its_downsampling():
-    with pytest.raises(UserError, match="multiples of 48") as error:
-        pspnet.build(images(128, 128), masks())
-    assert "[96,96] or dataset.image_size=[144,144]" in str(error.value)
-    with pytest.raises(UserError, match="multiples of 24"):
-        pspnet.build(images(128, 128), masks(), downsample_factor=4)
-
-
-def test_inception_wants_at_least_96():
-    with pytest.raises(UserError, match="multiples of 32, at least 96") as error:
-        unet.build(images(64, 128), masks(), backbone="inceptionv3")
-    assert str(error.value).count("image_size=[96,128]") == 1
-
-
-def test_other_channels_are_refused():
-    with pytest.raises(UserError, match="cannot take images of 4 channels"):
-        unet.build(images(32, 32, 4), masks())
-
-
-@pytest.mark.parametrize("classes", [2, 4])
-def test_another_number_of_classes_is_refused(classes):
-    with pytest.raises(UserError, match=rf"model\.classes={classes} does not fit") as error:
-        unet.build(images(32, 32), masks(THREE), classes=classes)
-    assert "3 (sky, road, car)" in str(error.value)
-
-
 def test_the_right_number_of_classes_is_taken():
     model = unet.build(images(32, 32), masks(THREE), classes=3, **LIGHT)
     assert model.output_shape[-1] == 3
-
-
-def test_a_target_without_classes_is_refused():
-    with pytest.raises(UserError, match="a target without classes"):
-        unet.build(images(32, 32), Spec((32, 32, 1), "float32"))
 
 
 def backbones(module):

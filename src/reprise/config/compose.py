@@ -30,6 +30,11 @@ class Composed:
     choices: dict[str, str]
     overrides: list[str]
 
+    @property
+    def experiment(self) -> str:
+        """The chosen experiment; the dataset's name where the parts were chosen by hand."""
+        return self.choices.get("experiment", self.choices["dataset"])
+
 
 def compose(overrides: list[str], conf: Path = CONF) -> Composed:
     """Compose a configuration without looking at what the code takes; `check` does that too.

@@ -9,8 +9,9 @@ from typing import Any
 from reprise.datasets.base import Dataset
 from reprise.loading import faults
 from reprise.loading.failure import unpack
-from reprise.loading.seat import Seat, Task, start_context
+from reprise.loading.seat import Seat, Task
 from reprise.loading.slots import Slots
+from reprise.loading.start import import_early
 
 _DEPTH = 2  # tasks per worker: one under way, and one waiting so that it never idles
 _FATAL = 4  # deaths in a row over one sample: the first may be chance, three more are not
@@ -39,9 +40,7 @@ class Crew:
             self._pickled = pickle.dumps(dataset)
         except Exception as error:
             raise faults.not_picklable(dataset, error) from error
-        # Read once by the fork server, so that its children start with these modules at hand.
-        preload = ["reprise.loading.worker", type(dataset).__module__]
-        start_context().set_forkserver_preload([name for name in preload if name != "__main__"])
+        import_early(dataset)
         self._stillborn = 0
         self._good: int | None = None  # a sample that could be read
         self._seats = [Seat(number, slots, self._pickled) for number in range(workers)]

@@ -90,7 +90,8 @@ class Order:
                 "look at how the dataset is split: make check-data exp=NAME",
             )
         self._indices = np.array(indices, dtype=np.int64)
-        self._split, self._seed, self._batch_size = split, seed, batch_size
+        self._split, self._code = split, SPLITS[split]
+        self._seed, self._batch_size = seed, batch_size
         self._kind, self._block_size, self._window = kind, block_size, window
         self._kept: tuple[int, np.ndarray] = (-1, self._indices)
         self.steps_per_pass = -(-len(self._indices) // batch_size)
@@ -108,7 +109,7 @@ class Order:
         train = self._split == "train"
         samples = self._pass(turn if train else 0)
         rows = samples[at * self._batch_size : (at + 1) * self._batch_size]
-        key = (self._seed, SPLITS[self._split], turn) if train else None
+        key = (self._seed, self._code, turn) if train else None
         return Job(step, rows, SampleRngs(key, rows))
 
     def _pass(self, turn: int) -> np.ndarray:
@@ -124,7 +125,7 @@ class Order:
     def _positions(self, turn: int) -> np.ndarray:
         # Five numbers, where a sample's generator has four: NumPy pads short seeds with zeros, so
         # that (seed, split, pass) would be the generator of sample 0 once more.
-        rng = np.random.default_rng([self._seed, SPLITS[self._split], turn, 0, 1])
+        rng = np.random.default_rng([self._seed, self._code, turn, 0, 1])
         count = len(self._indices)
         if self._kind == "full":
             return rng.permutation(count)

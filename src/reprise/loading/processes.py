@@ -47,14 +47,13 @@ class Processes:
             self._forget(slots)
         while True:
             with self._lock:
-                self._fill(jobs, slots)
-                if not self._window:
-                    return
                 try:
-                    self._pump(crew, slots)
+                    self._pump(jobs, crew, slots)
                 except BaseException:  # no worker comes up, or Ctrl-C in the middle of it all
                     self._end()
                     raise
+                if not self._window:
+                    return
                 task = self._window.popleft()
                 batch = self._hand_over(task, slots)
             yield task.producer, batch
@@ -78,8 +77,9 @@ class Processes:
         if not self._crew or not self._slots:
             sized = is_sized(self._dataset)
             specs = (self._dataset.input_spec, self._dataset.target_spec) if sized else ()
-            self._slots = Slots(self._workers, self._length, _SPARE, self._rows, specs)
-            self._crew = Crew(self._dataset, self._workers, self._slots, self._timeout_s)
+            slots = Slots(self._workers, self._length, _SPARE, self._rows, specs)
+            self._crew = Crew(self._dataset, self._workers, slots, self._timeout_s)
+            self._slots = slots
         return self._crew, self._slots
 
     def _forget(self, slots: Slots) -> None:
@@ -97,17 +97,17 @@ class Processes:
             self._window.append(task)
             self._waiting.append(task)
 
-    def _pump(self, crew: Crew, slots: Slots) -> None:
+    def _pump(self, jobs: Iterator[Job], crew: Crew, slots: Slots) -> None:
         """Keep the workers busy until the next batch is there."""
-        first = self._window[0]
         timeout_s = 0.0
         while True:
             if self._closed:
                 raise RuntimeError("the loader was closed while a batch was awaited")
+            self._fill(jobs, slots)
             crew.dispatch(self._waiting)
             self._waiting.extendleft(reversed(crew.hear(timeout_s)))
             crew.dispatch(self._waiting)
-            if first.done:
+            if not self._window or self._window[0].done:
                 return
             timeout_s = _SLICE_S
 

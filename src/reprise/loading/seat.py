@@ -1,20 +1,18 @@
 """One worker process as its parent sees it, and the tasks it is given."""
 
 import contextlib
-import multiprocessing
 import os
 import signal
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
-from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any
 
 from reprise.datasets.base import Sample
 from reprise.loading import worker
 from reprise.loading.order import Job
 from reprise.loading.slots import Slots
+from reprise.loading.start import interrupts_held, start_context
 
 _GONE = 255  # exit code where the fork server, which knows the real one, has died
 
@@ -69,7 +67,7 @@ class Seat:
         self.process = context.Process(
             target=worker.work, args=(theirs, slots, number, pickled), daemon=True
         )
-        with _interrupts_held():
+        with interrupts_held():
             self.process.start()
         theirs.close()
 
@@ -108,30 +106,13 @@ class Seat:
         return at if self.tasks and self.tasks[0].number == number else None
 
     def end(self) -> int | None:
-        """Make sure that it is dead; its exit code."""
+        """Make sure that it is dead; its exit code, or None where we had to see to it."""
         self.connection.close()
-        if self.process.exitcode in (None, _GONE):
+        code = self.process.exitcode
+        if code in (None, _GONE):
+            code = None
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process.pid or 0, signal.SIGKILL)
             self.process.join()
-        code = self.process.exitcode
         self.process.close()
         return code
-
-
-def start_context() -> ForkServerContext | SpawnContext:
-    """Where processes come from: never a fork of this one, which has TensorFlow's threads in it."""
-    if multiprocessing.get_start_method(allow_none=True) == "spawn":
-        return multiprocessing.get_context("spawn")
-    return multiprocessing.get_context("forkserver")
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let children begin with Ctrl-C blocked: each that is not up yet would print a traceback."""
-    resource_tracker.ensure_running()  # which would unblock the signal if it had to be started
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -35,6 +35,7 @@ class Slots:
     def __init__(self, workers: int, count: int, spare: int, rows: int, specs: tuple[Spec, ...]):
         self._layout = workers, count, spare, rows, specs
         self._fd = os.memfd_create("reprise-slots")
+        self._close = weakref.finalize(self, os.close, self._fd)
         os.ftruncate(self._fd, self._measure())
         self._memory = mmap.mmap(self._fd, 0)
         self._free = list(range(count + spare))
@@ -45,7 +46,7 @@ class Slots:
 
     def close(self) -> None:
         """Let go of the memory; arrays that are still lent stay as they are."""
-        os.close(self._fd)
+        self._close()
         del self._memory
 
     def marks(self, worker: int) -> np.ndarray:
@@ -125,6 +126,7 @@ def _up(size: int, step: int) -> int:
 def _attach(fd: Any, layout: tuple[int, int, int, int, tuple[Spec, ...]]) -> Slots:
     """The same slots as a worker sees them."""
     slots = Slots.__new__(Slots)
-    slots._layout, slots._fd = layout, fd.detach()
-    slots._memory = mmap.mmap(slots._fd, 0)
+    slots._layout, handle = layout, fd.detach()
+    slots._memory = mmap.mmap(handle, 0)
+    os.close(handle)
     return slots

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Iterator
@@ -77,15 +78,15 @@ class Threads:
                 self._inbox.put(task)
             if not self._window:
                 return
-            task = self._window.popleft()
-            yield self._await(task)
+            yield self._await(self._window.popleft())
 
     def close(self) -> None:
         """End the threads; one that is stuck is left behind."""
         self._forget()
         self._dismiss()
+        deadline = time.monotonic() + 1
         for thread in self._threads:
-            thread.join(1)
+            thread.join(max(0, deadline - time.monotonic()))
 
     def _start(self) -> None:
         for number in range(len(self._threads), self._workers):

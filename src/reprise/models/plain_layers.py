@@ -4,21 +4,21 @@ Its Lambda layers and efficientnet's own classes do not load in a process that h
 copy costs one more initialisation of the weights, under a second for most backbones.
 """
 
-from collections.abc import Callable
+from collections.abc import Set
 from typing import Any
 
 import keras
 
 
 def plain_copy(
-    network: keras.Model, batchnorm_momentum: float | None, frozen: Callable[[str], bool]
+    network: keras.Model, batchnorm_momentum: float | None, frozen: Set[str]
 ) -> keras.Model:
     """Copy a network, weights included, with nothing but Keras's own layers and slices.
 
     Args:
         network: Functional model without nesting.
         batchnorm_momentum: Of every BatchNormalization; None leaves each its own.
-        frozen: Says of a layer's name whether it shall not be trained.
+        frozen: Names of the layers that shall not be trained.
 
     Returns:
         Model with the same layer names, weights and outputs.
@@ -31,7 +31,7 @@ def plain_copy(
         if layer.weights:
             copy.get_layer(layer.name).set_weights(layer.get_weights())
     for layer in copy.layers:
-        layer.trainable = not frozen(layer.name)
+        layer.trainable = layer.name not in frozen
     return copy
 
 
@@ -51,9 +51,8 @@ def _plain(layer: keras.Layer, batchnorm_momentum: float | None) -> Any:
 
 
 def _without_lambda(layer: keras.layers.Lambda) -> Any:
-    arguments = (
-        layer.arguments
-    )  # each form below also takes a mask, since a Lambda is called with one
+    arguments = layer.arguments
+    # Each form takes, and leaves, the mask that a Lambda is called with.
     if set(arguments) == {"start", "stop", "axis"}:  # one group of a grouped convolution
         return lambda x, **_: x[..., arguments["start"] : arguments["stop"]]
     if set(arguments) == {"channels_axis"}:  # squeeze and excitation

@@ -1,19 +1,30 @@
 """Loss and metrics of a segmentation, chosen by what the dataset's masks hold."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import keras
 from annotated_types import Gt, Interval
 
-from reprise.datasets.base import Spec
 from reprise.errors import UserError
 from reprise.objectives.losses import SegmentationLoss
 from reprise.objectives.metrics import SegmentationScore
 
 
+class MaskSpec(Protocol):
+    """What an objective has to know of a dataset's masks."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the class ids; one means yes/no, none that there are no classes."""
+
+    @property
+    def ignore(self) -> int | None:
+        """The id that counts nowhere, or None."""
+
+
 def build(
-    target_spec: Spec,
+    target_spec: MaskSpec,
     *,
     loss: Literal[
         "cross_entropy", "cross_entropy_dice", "dice", "focal", "jaccard", "lovasz"
