@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def score_splits(model: Any, data: Data, splits: Sequence[str]) -> dict[str, flo
     for split in splits:
         with data.loader(split) as loader:
             batches = as_tf_dataset(loader, stop=loader.steps_per_pass)
-            result |= score(model, batches, split, cause=lambda feed=loader: feed.error)
+            result |= score(model, batches, split, cause=partial(getattr, loader, "error"))
     return result
 
 

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from reprise.datasets.base import Spec
 from reprise.datasets.image_mask import ImageMask
 from reprise.errors import UserError
+from reprise.spec import Spec
 from reprise.transforms.augment import Augment
 
 NAMES = ["a", "b", "c", "d"]

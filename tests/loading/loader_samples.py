@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from reprise.datasets.base import Dataset, Sample, Spec
+from reprise.datasets.base import Dataset, Sample
 from reprise.errors import UserError
+from reprise.spec import Spec
 
 
 class Numbers(Dataset):

@@ -3,8 +3,8 @@ import gc
 import numpy as np
 import pytest
 
-from reprise.datasets.base import Spec
 from reprise.loading.slots import Slots
+from reprise.spec import Spec
 
 SPECS = Spec((5, 3), "uint8"), Spec((7,), "float32")
 

@@ -1,8 +1,8 @@
 import pytest
 
-from reprise.datasets.base import Spec
 from reprise.errors import UserError
 from reprise.models import fpn, linknet, pspnet, unet
+from reprise.spec import Spec
 
 ARCHITECTURES = {"unet": unet, "fpn": fpn, "linknet": linknet}
 THREE = ("sky", "road", "car")

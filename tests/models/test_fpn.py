@@ -3,8 +3,8 @@ from pathlib import Path
 
 import yaml
 
-from reprise.datasets.base import Spec
 from reprise.models import fpn
+from reprise.spec import Spec
 
 ROOT = Path(__file__).parents[2]
 IMAGES = Spec((96, 96, 3), "uint8")

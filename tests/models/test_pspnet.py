@@ -4,8 +4,8 @@ from pathlib import Path
 import keras
 import yaml
 
-from reprise.datasets.base import Spec
 from reprise.models import pspnet
+from reprise.spec import Spec
 
 ROOT = Path(__file__).parents[2]
 IMAGES = Spec((96, 96, 3), "uint8")

@@ -8,9 +8,9 @@ import pytest
 import tensorflow
 from tensorflow.python.framework import config as tf_config
 
-from reprise.datasets.base import Spec
 from reprise.models import fpn, linknet, pspnet, segmentation, unet
 from reprise.objectives import segmentation as objective
+from reprise.spec import Spec
 
 ARCHITECTURES = {"unet": unet, "fpn": fpn, "linknet": linknet, "pspnet": pspnet}
 LIGHT = {"decoder_filters": [8, 8, 8, 8, 8]}

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from reprise.datasets.base import Spec
 from reprise.errors import UserError
 from reprise.models import unet, weights
+from reprise.spec import Spec
 
 IMAGES = Spec((64, 64, 3), "uint8")
 MASKS = Spec((64, 64, 1), "uint8", ("ink",))
@@ -144,7 +144,7 @@ def test_relative_paths_start_from_the_project_s_folder(tmp_path, monkeypatch, q
 
 def test_without_a_network_imagenet_says_so_and_what_to_do(tmp_path):
     program = """
-from reprise.datasets.base import Spec
+from reprise.spec import Spec
 from reprise.errors import UserError
 from reprise.models import unet
 try:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import yaml
 
-from reprise.datasets.base import Spec
 from reprise.errors import UserError
 from reprise.objectives.segmentation import build
+from reprise.spec import Spec
 
 ROOT = Path(__file__).parents[2]
 YES_NO = Spec((4, 4, 1), "uint8", ("ink",))

@@ -1,31 +1,14 @@
-"""What every dataset promises: random access to samples, in NumPy, and nothing about order or batches."""
+"""What every dataset promises: random access to samples in NumPy, and no order and no batches."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from reprise.spec import Spec
+
 Sample = tuple[np.ndarray, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Spec:
-    """Shape and meaning of one array of a sample, without the batch axis.
-
-    Args:
-        shape: Axis lengths of one sample's array.
-        dtype: NumPy name of its dtype.
-        classes: For a target of class ids, the names in the order of the ids; one name means a
-            yes/no target (0 or 1). Empty for targets that are values.
-        ignore: Target value that counts in no loss and no metric, or None.
-    """
-
-    shape: tuple[int, ...]
-    dtype: str
-    classes: tuple[str, ...] = ()
-    ignore: int | None = None
 
 
 class Dataset(ABC):
@@ -55,10 +38,8 @@ class Dataset(ABC):
             UserError: the sample cannot be read; the message names it.
         """
 
-    def read_many(
-        self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]
-    ) -> Sample:
-        """Read a batch: x and y with a leading batch axis. `rngs[i]` is made when it is asked for."""
+    def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
+        """Read a batch: x and y with a leading batch axis. `rngs[i]` is made when asked for."""
         samples = [self.read(int(index), rngs[at]) for at, index in enumerate(indices)]
         return np.stack([x for x, _ in samples]), np.stack([y for _, y in samples])
 
@@ -71,7 +52,7 @@ class Dataset(ABC):
         """Indices, dtype int64, of 'train', 'valid' and, where there is one, 'test'; disjoint."""
 
     def group(self, index: int) -> Hashable:
-        """What must not stand on both sides of a split (speaker, recording); default: the sample."""
+        """What must not stand on both sides of a split (a speaker, say); default: the sample."""
         return self.name(index)
 
     def label(self, index: int) -> int | None:

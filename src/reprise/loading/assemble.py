@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from reprise.datasets.base import Dataset, Sample, Spec
+from reprise.datasets.base import Dataset, Sample
 from reprise.errors import UserError
 from reprise.loading.order import Job
+from reprise.spec import Spec
 
 NAMES_SHOWN = 32
 WHOLE_BATCH = -1

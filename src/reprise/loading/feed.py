@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from reprise.datasets.base import Spec
 from reprise.loading.loader import Loader
+from reprise.spec import Spec
 
 
 def as_tf_dataset(loader: Loader, start: int = 0, stop: int | None = None) -> tf.data.Dataset:

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from reprise.datasets.base import Sample, Spec
+from reprise.datasets.base import Sample
+from reprise.spec import Spec
 
 _LINE = 64  # bytes; TensorFlow takes an array at such an address without a copy
 _PAGE = 4096

@@ -5,8 +5,6 @@ from typing import Annotated, Literal
 import keras
 from annotated_types import Ge, Gt, Interval
 
-Rate = float | keras.optimizers.schedules.LearningRateSchedule
-
 
 def adam(
     total_steps: int,
@@ -80,7 +78,7 @@ def sgd(
 
 def _rate(
     peak: float, schedule: str, decay_steps: int | None, warmup_steps: int, total_steps: int
-) -> Rate:
+) -> "float | keras.optimizers.schedules.LearningRateSchedule":
     if schedule == "constant":
         return peak
     decay_steps = decay_steps or max(1, total_steps - warmup_steps)
