@@ -36,13 +36,13 @@ def main(argv: list[str]) -> None:
 
     trainer = recorded.config["trainer"]
     set_up(trainer["precision"], trainer["deterministic"], opened.seed)
-    model = load_best(recorded.folder, recorded.config, data)
-    for name, value in score_splits(model, data, [asked["split"]]).items():
+    model = load_best(recorded.folder)
+    for name, value in score_splits(model, recorded.config, data, [asked["split"]]).items():
         print(f"{name} {value!r}")
 
 
-def load_best(folder: Path, config: Mapping[str, Any], data: Data) -> Any:
-    """The best model of the run in `folder`, compiled as its config says."""
+def load_best(folder: Path) -> Any:
+    """The best model of the run in `folder`, not compiled."""
     import keras
 
     from reprise.training.checkpoint import BEST
@@ -55,15 +55,21 @@ def load_best(folder: Path, config: Mapping[str, Any], data: Data) -> Any:
             received="no such file: the run has not finished an epoch",
             remedy="choose a run that has; runs/ holds them all",
         )
-    model = keras.models.load_model(path, compile=False)
-    return compiled(config, data.dataset, model, total_steps=1)
+    return keras.models.load_model(path, compile=False)
 
 
-def score_splits(model: Any, data: Data, splits: Sequence[str]) -> dict[str, float]:
-    """The compiled model's metrics on these splits, `{'<split>/<metric>': value}`."""
+def score_splits(
+    model: Any, config: Mapping[str, Any], data: Data, splits: Sequence[str]
+) -> dict[str, float]:
+    """Compile `model` as the config says, and score it on these splits.
+
+    Returns:
+        `{'<split>/<metric>': value}`
+    """
     from reprise.loading.feed import as_tf_dataset
     from reprise.training.score import score
 
+    model = compiled(config, data.dataset, model, total_steps=1)
     result: dict[str, float] = {}
     for split in splits:
         with data.loader(split) as loader:

@@ -96,9 +96,10 @@ def _score_best(run: Any, config: Mapping[str, Any], data: Data) -> dict[str, fl
     from reprise.tracking.model import save_model
     from reprise.tracking.pictures import write_predictions
 
-    model = load_best(run.folder, config, data)
+    model = load_best(run.folder)
+    save_model(run, model)  # before it is compiled: to load it then takes Keras alone
     splits = [split for split in ("valid", "test") if split in data.splits]
-    result = score_splits(model, data, splits)
+    result = score_splits(model, config, data, splits)
     run.metrics({name: value for name, value in result.items() if name.startswith("test/")}, step=0)
     run.metrics({f"best/{name}": value for name, value in result.items()}, step=0)
     x, y = data.first(splits[-1], config["trainer"]["num_pictures"])
@@ -106,7 +107,6 @@ def _score_best(run: Any, config: Mapping[str, Any], data: Data) -> dict[str, fl
     write_predictions(run, model, x, y, data.dataset.picture, name)
     write_curves(run, "pictures/curves.png")
     run.tags({"mlflow.note.content": _table(result)})  # the description in the UI
-    save_model(run, model)
     if config["tracking"]["upload_checkpoints"]:
         run.artifact(run.folder / "checkpoints")
     return result

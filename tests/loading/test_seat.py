@@ -5,7 +5,7 @@ from reprise.loading.seat import Task
 
 
 def task() -> Task:
-    return Task(0, Order(np.arange(4), split="train", seed=0, batch_size=4).job(0), slot=0)
+    return Task(0, Order(np.arange(4), split="train", seed=0, batch_size=4).job(0))
 
 
 def test_death_in_company_makes_suspect_but_does_not_count() -> None:

@@ -72,13 +72,11 @@ class Loader:
         self.steps_per_pass = self._order.steps_per_pass
         if workers is None:
             workers = 0 if dataset.in_memory else len(os.sched_getaffinity(0))
-        self._engine: Caller | Threads | Processes
-        if workers == 0:
-            self._engine = Caller(dataset)
-        elif use_multiprocessing:
+        self._engine: Caller | Threads | Processes = Caller(dataset)
+        if workers and use_multiprocessing:
             rows = min(batch_size, len(indices))
             self._engine = Processes(dataset, workers, max_queue_size, rows, timeout_s)
-        else:
+        elif workers:
             self._engine = Threads(dataset, workers, max_queue_size, timeout_s)
         self._iteration = 0
         self._closed = False

@@ -9,7 +9,7 @@ from reprise.datasets.base import Dataset, Sample
 from reprise.loading.assemble import is_sized
 from reprise.loading.crew import Crew
 from reprise.loading.order import Job
-from reprise.loading.seat import Task
+from reprise.loading.seat import NO_SLOT, Task
 from reprise.loading.slots import Slots
 
 _SPARE = 3  # batches that the consumer may keep as views: the one in use, and TensorFlow's delay
@@ -48,7 +48,7 @@ class Processes:
         while True:
             with self._lock:
                 try:
-                    self._pump(jobs, crew, slots)
+                    self._pump(jobs, crew)
                 except BaseException:  # no worker comes up, or Ctrl-C in the middle of it all
                     self._end()
                     raise
@@ -85,25 +85,25 @@ class Processes:
     def _forget(self, slots: Slots) -> None:
         for task in self._window:
             task.wanted = False
-            if task.done or task in self._waiting:
+            if task.slot != NO_SLOT and (task.done or task in self._waiting):
                 slots.give_back(task.slot)
         self._window.clear()
         self._waiting.clear()
 
-    def _fill(self, jobs: Iterator[Job], slots: Slots) -> None:
+    def _fill(self, jobs: Iterator[Job]) -> None:
         missing = self._length - len(self._window)
         for job in itertools.islice(jobs, missing):
-            task = Task(next(self._numbers), job, slots.take())
+            task = Task(next(self._numbers), job)
             self._window.append(task)
             self._waiting.append(task)
 
-    def _pump(self, jobs: Iterator[Job], crew: Crew, slots: Slots) -> None:
+    def _pump(self, jobs: Iterator[Job], crew: Crew) -> None:
         """Keep the workers busy until the next batch is there."""
         timeout_s = 0.0
         while True:
             if self._closed:
                 raise RuntimeError("the loader was closed while a batch was awaited")
-            self._fill(jobs, slots)
+            self._fill(jobs)
             crew.dispatch(self._waiting)
             self._waiting.extendleft(reversed(crew.hear(timeout_s)))
             crew.dispatch(self._waiting)

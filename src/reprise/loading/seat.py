@@ -12,8 +12,9 @@ from reprise.datasets.base import Sample
 from reprise.loading import worker
 from reprise.loading.order import Job
 from reprise.loading.slots import Slots
-from reprise.loading.start import interrupts_held, start_context
+from reprise.loading.start import begin, start_context
 
+NO_SLOT = -1
 _GONE = 255  # exit code where the fork server, which knows the real one, has died
 
 
@@ -24,7 +25,7 @@ class Task:
     Args:
         number: Never used twice, unlike the step.
         job: What to read.
-        slot: Where it is written.
+        slot: Where it is written; none before a worker has it, so that few slots are touched.
         wanted: False once its iteration was given up.
         done: Its batch or its failure is there.
         arrays: The batch, where it did not travel in the slot.
@@ -37,7 +38,7 @@ class Task:
 
     number: int
     job: Job
-    slot: int
+    slot: int = NO_SLOT
     wanted: bool = True
     done: bool = False
     arrays: Sample | None = None
@@ -67,8 +68,7 @@ class Seat:
         self.process = context.Process(
             target=worker.work, args=(theirs, slots, number, pickled), daemon=True
         )
-        with interrupts_held():
-            self.process.start()
+        begin(self.process, pickled)
         theirs.close()
 
     def takes(self, task: Task, depth: int) -> bool:
@@ -86,6 +86,8 @@ class Seat:
         """
         if not self.tasks:
             self.silent_s = 0.0
+        if task.slot == NO_SLOT:
+            task.slot = self._slots.take()
         self.tasks.append(task)
         job = task.job
         rows = len(job.indices)

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
+from types import ModuleType
 
 from reprise.datasets.base import Dataset
 
-_Context = ForkServerContext | SpawnContext
 
-
-def start_context() -> _Context:
+def start_context() -> ForkServerContext | SpawnContext:
     """The start method: never a fork of this process, which has TensorFlow's threads in it."""
     if multiprocessing.get_start_method(allow_none=True) == "spawn":
         return multiprocessing.get_context("spawn")
@@ -21,24 +21,40 @@ def start_context() -> _Context:
 
 
 def import_early(dataset: Dataset) -> None:
-    """Have the fork server, unless it runs already, import once what every worker would import.
+    """Have the fork server, unless it runs already, import once what every worker would import."""
+    names = ["reprise.loading.worker", type(dataset).__module__]
+    start_context().set_forkserver_preload([name for name in names if name != "__main__"])
 
-    That is the dataset's module, and the program's main module, which Python runs again in every
-    child.
-    """
-    names = ["__main__", "reprise.loading.worker", type(dataset).__module__]
-    main = getattr(sys.modules["__main__"], "__spec__", None)
-    if main is not None and not main.name.endswith("__main__"):
-        names.append(main.name)
-    start_context().set_forkserver_preload(names)
+
+def begin(process: BaseProcess, pickled: bytes) -> None:
+    """Start a process that will receive these bytes."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_interrupts_held())
+        if b"__main__" not in pickled:
+            stack.enter_context(_main_hidden())
+        process.start()
 
 
 @contextlib.contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Let children begin with Ctrl-C blocked: each that is not up yet would print a traceback."""
+def _interrupts_held() -> Iterator[None]:
+    """Let a child begin with Ctrl-C blocked, or it prints a traceback if it is not up yet."""
     resource_tracker.ensure_running()  # which would unblock the signal if it had to be started
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep a child from running the program's main module, and all its imports, once more.
+
+    Python does so for classes that are defined there; it finds the module in sys.modules.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
