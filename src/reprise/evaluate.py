@@ -35,7 +35,8 @@ def main(argv: list[str]) -> None:
         from reprise.training.device import set_up
 
     trainer = recorded.config["trainer"]
-    set_up(trainer["precision"], trainer["deterministic"], opened.seed)
+    device = trainer["precision"], trainer["deterministic"], trainer["jit_compile"]
+    set_up(*device, seed=opened.seed)
     model = load_best(recorded.folder)
     for name, value in score_splits(model, recorded.config, data, [asked["split"]]).items():
         print(f"{name} {value!r}")

@@ -14,7 +14,6 @@ from reprise.config.compose import Composed
 from reprise.datasets.base import Dataset
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
-from reprise.project import ROOT
 
 SHOWN = 8  # problems listed in one message
 
@@ -55,9 +54,7 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     Raises:
         UserError: the data cannot be used; the message lists what is wrong with which sample.
     """
-    missing = [path for path in _paths(config["dataset"]) if not (ROOT / path).exists()]
-    stages = sorted({stage for path in missing if (stage := data.stage_for(path))})
-    if stages:
+    if stages := data.missing_stages(_paths(config["dataset"])):
         data.make_available(stages)
     dataset = build(config["dataset"])
     splits = dataset.splits()

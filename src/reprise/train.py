@@ -50,7 +50,8 @@ def _fit(run: Any, config: Mapping[str, Any], data: Data) -> None:
     from reprise.training.fit import fit
 
     trainer = build(config["trainer"])
-    run.tags(set_up(trainer.precision, trainer.deterministic, config["seed"]))
+    device = trainer.precision, trainer.deterministic, trainer.jit_compile
+    run.tags(set_up(*device, seed=config["seed"]))
     with ExitStack() as stack:
         loaders = [stack.enter_context(data.loader(split)) for split in ("train", "valid")]
         steps = trainer.steps_per_epoch or loaders[0].steps_per_pass

@@ -10,23 +10,24 @@ import os
 os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
 import keras
 from reprise.training.device import set_up
-facts = set_up({precision!r}, {deterministic!r}, 3)
+facts = set_up({precision!r}, {deterministic!r}, {jit!r}, 3)
 print(facts['deterministic'], facts['precision'], keras.config.dtype_policy().name,
       float(keras.random.uniform(())))
 """
 
 
-def run(precision, deterministic):
-    code = PROGRAM.format(precision=precision, deterministic=deterministic)
+def run(precision, deterministic, jit=False):
+    code = PROGRAM.format(precision=precision, deterministic=deterministic, jit=jit)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.split()
 
 
 @pytest.mark.parametrize(
-    ("deterministic", "expected"), [(None, "true"), (True, "true"), (False, "false")]
+    ("deterministic", "jit", "expected"),
+    [(None, False, "true"), (None, True, "false"), (True, False, "true"), (False, False, "false")],
 )
-def test_a_cpu_is_deterministic_unless_told_otherwise(deterministic, expected):
-    assert run("float32", deterministic)[0] == expected
+def test_a_cpu_is_deterministic_unless_told_otherwise(deterministic, jit, expected):
+    assert run("float32", deterministic, jit)[0] == expected
 
 
 def test_precision_becomes_keras_policy_and_the_seed_is_set():
@@ -51,4 +52,4 @@ def test_a_gpu_out_of_sight_is_warned_of(monkeypatch):
     monkeypatch.setattr(device, "_gpus", lambda: [])
     monkeypatch.setattr(device, "_has_nvidia", lambda: True)
     with pytest.warns(UserWarning, match="trains on the CPU"):
-        device.set_up("float32", False, 0)
+        device.set_up("float32", False, False, 0)

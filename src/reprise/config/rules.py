@@ -79,7 +79,15 @@ def one_owner_of_the_rate(schedule: str, patience: int | None) -> Verdict:
     )
 
 
+def one_of_xla_and_determinism(jit_compile: bool, deterministic: bool | None) -> Verdict:
+    """TensorFlow runs no XLA while its operations are held to be deterministic."""
+    if not (jit_compile and deterministic):
+        return None
+    return "jit_compile has no effect while deterministic is true", "one of them, or null for it"
+
+
 RULES = (
+    Rule(("trainer.jit_compile", "trainer.deterministic"), one_of_xla_and_determinism),
     Rule(("trainer.monitor",), monitor_has_a_split),
     Rule(("trainer.monitor", "trainer.monitor_mode"), monitor_goes_the_right_way),
     Rule(("model.encoder_freeze", "trainer.epochs"), encoder_is_let_go, shrinks=True),

@@ -24,7 +24,11 @@ def as_tf_dataset(loader: Loader, start: int = 0, stop: int | None = None) -> tf
     options = tf.data.Options()
     # A second queue behind ours would hide the time that training waits for data.
     options.experimental_optimization.inject_prefetch = False
-    return feed.with_options(options)
+    feed = feed.with_options(options)
+    # Without it Keras counts an epoch's first pass itself, and warns where the pass ends.
+    return (
+        feed if stop is None else feed.apply(tf.data.experimental.assert_cardinality(stop - start))
+    )
 
 
 def _signature(spec: Spec) -> tf.TensorSpec:

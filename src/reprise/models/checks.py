@@ -1,29 +1,12 @@
 """Whether a dataset's images and masks fit the network, asked before it is built."""
 
-from typing import Protocol
-
 from reprise.errors import UserError
+from reprise.spec import Spec
 
 INCEPTION_SMALLEST = 75  # pixels; smaller images vanish on the way down
 
 
-class ArraySpec(Protocol):
-    """What a model has to know of one array of a dataset's samples."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Axis lengths without the batch axis."""
-
-    @property
-    def dtype(self) -> str:
-        """NumPy name."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the class ids; one means yes/no, none that it holds values."""
-
-
-def count_classes(target_spec: ArraySpec, classes: int | None) -> int:
+def count_classes(target_spec: Spec, classes: int | None) -> int:
     """How many classes the model shall tell apart; 1 means yes/no.
 
     Raises:
@@ -43,7 +26,7 @@ def count_classes(target_spec: ArraySpec, classes: int | None) -> int:
     )
 
 
-def check_images(architecture: str, backbone: str, spec: ArraySpec, step: int) -> None:
+def check_images(architecture: str, backbone: str, spec: Spec, step: int) -> None:
     """Refuse images that the architecture cannot take.
 
     Raises:

@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 import keras
 from annotated_types import Ge, Interval
 
-from reprise.models.checks import ArraySpec
 from reprise.models.encoders import Encoder
 from reprise.models.segmentation import assemble
+from reprise.spec import Spec
 
 
 def build(
-    input_spec: ArraySpec,
-    target_spec: ArraySpec,
+    input_spec: Spec,
+    target_spec: Spec,
     *,
     backbone: Literal[
         "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50", "resnext101",

@@ -10,9 +10,10 @@ from typing import Any
 import keras
 
 from reprise.models import weights
-from reprise.models.checks import ArraySpec, check_images, count_classes
+from reprise.models.checks import check_images, count_classes
 from reprise.models.encoders import Encoder, scale_images
 from reprise.models.plain_layers import plain_copy
+from reprise.spec import Spec
 
 # A layer is the decoder's if its name begins so; the last two are always the head. Encoder layers
 # have no mark of their own that BatchNormalization carries too.
@@ -23,8 +24,8 @@ DECODER = (
 
 def assemble(
     architecture: str,
-    input_spec: ArraySpec,
-    target_spec: ArraySpec,
+    input_spec: Spec,
+    target_spec: Spec,
     encoder: Encoder,
     *,
     classes: int | None,

@@ -1,7 +1,7 @@
 """Loss and metrics of a segmentation, chosen by what the dataset's masks hold."""
 
 import math
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 import keras
 from annotated_types import Gt, Interval
@@ -9,22 +9,11 @@ from annotated_types import Gt, Interval
 from reprise.errors import UserError
 from reprise.objectives.losses import SegmentationLoss
 from reprise.objectives.metrics import SegmentationScore
-
-
-class MaskSpec(Protocol):
-    """What an objective has to know of a dataset's masks."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the class ids; one means yes/no, none that there are no classes."""
-
-    @property
-    def ignore(self) -> int | None:
-        """The id that counts nowhere, or None."""
+from reprise.spec import Spec
 
 
 def build(
-    target_spec: MaskSpec,
+    target_spec: Spec,
     *,
     loss: Literal[
         "cross_entropy", "cross_entropy_dice", "dice", "focal", "jaccard", "lovasz"

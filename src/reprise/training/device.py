@@ -11,12 +11,15 @@ import keras
 WITHOUT_GPU = "TensorFlow sees no GPU, although this machine has one, and trains on the CPU"
 
 
-def set_up(precision: str, deterministic: bool | None, seed: int) -> dict[str, str]:
+def set_up(
+    precision: str, deterministic: bool | None, jit_compile: bool, seed: int
+) -> dict[str, str]:
     """Make the device ready and every later random choice of Keras follow from `seed`.
 
     Args:
         precision: Name of a Keras dtype policy.
-        deterministic: Same bits from the same seed; None means where there is no GPU.
+        deterministic: Same bits from the same seed; None means where there is no GPU and no XLA.
+        jit_compile: The training step is compiled with XLA, which op determinism would switch off.
         seed: 0 or more.
 
     Returns:
@@ -25,7 +28,8 @@ def set_up(precision: str, deterministic: bool | None, seed: int) -> dict[str, s
     gpus = _gpus()
     if not gpus and _has_nvidia():
         warnings.warn(f"{WITHOUT_GPU}.\n{_reason()}", stacklevel=2)
-    deterministic = not gpus if deterministic is None else deterministic
+    if deterministic is None:
+        deterministic = not gpus and not jit_compile
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(precision)
     if deterministic and keras.backend.backend() == "tensorflow":
@@ -37,6 +41,7 @@ def set_up(precision: str, deterministic: bool | None, seed: int) -> dict[str, s
         "backend": keras.backend.backend(),
         "precision": precision,
         "deterministic": str(deterministic).lower(),
+        "jit_compile": str(jit_compile).lower(),
     }
 
 

@@ -14,7 +14,7 @@ class Trainer:
         epochs: Number of epochs. An epoch is `steps_per_epoch` batches, not always a whole pass.
         steps_per_epoch: Batches between two validations; None means one pass over the train split.
         deterministic: Same weights from the same seed on the same machine; None means on, where
-            training runs on a CPU (it costs nothing there), and off on a GPU.
+            training runs on a CPU (it costs nothing there) without XLA, and off elsewhere.
         precision: Keras dtype policy; losses and model outputs stay float32 in every policy.
         jit_compile: Compile the training step with XLA.
         monitor: Metric that decides which epoch was best, as the run shows it: `valid/iou`.
