@@ -23,50 +23,56 @@ def main(argv: list[str]) -> None:
 
 
 def train(composed: Composed, data: Data) -> dict[str, float]:
-    """Train and record one run; returns the best model's metrics, `valid/…` and `test/…`."""
+    """Train and record one run; returns the best model's metrics, `valid/…` and `test/…`.
+
+    What does not fit together is refused before there is a run.
+    """
     from reprise.records import write_records
     from reprise.run_folder import new_folder
     from reprise.tracking.run import open_run
+    from reprise.training.device import set_up
 
     config = composed.values
-    settings = build(config["tracking"])
-    experiment = settings.experiment or composed.experiment
-    folder = new_folder(ROOT / settings.runs, experiment)
-    name = f"{composed.choices['model']} {folder.name}"
-    print(f"run {folder.name}", flush=True)
-    with open_run(folder, experiment, name, uri=settings.uri, redact=redact) as run:
-        write_records(run, composed, data)
-        _fit(run, config, data)
-        result = _score_best(run, config, data)
+    trainer, settings = build(config["trainer"]), build(config["tracking"])
+    device = trainer.precision, trainer.deterministic, trainer.jit_compile
+    facts = set_up(*device, seed=config["seed"])
+    with ExitStack() as stack:
+        loaders = {split: stack.enter_context(data.loader(split)) for split in ("train", "valid")}
+        steps = trainer.steps_per_epoch or loaders["train"].steps_per_pass
+        model = new_model(config, data.dataset)
+        model = compiled(config, data.dataset, model, total_steps=trainer.epochs * steps)
+        experiment = settings.experiment or composed.experiment
+        folder = new_folder(ROOT / settings.runs, experiment)
+        print(f"run {folder.name}", flush=True)
+        name = f"{composed.choices['model']} {folder.name}"
+        with open_run(folder, experiment, name, uri=settings.uri, redact=redact) as run:
+            write_records(run, composed, data)
+            run.tags(facts)
+            _fit(run, model, trainer, steps, data, loaders)
+            result = _score_best(run, config, data)
     _say(folder, result)
     return result
 
 
-def _fit(run: Any, config: Mapping[str, Any], data: Data) -> None:
+def _fit(
+    run: Any, model: Any, trainer: Any, steps: int, data: Data, loaders: Mapping[str, Any]
+) -> None:
     """Train; leaves the best and the last model in the run's folder."""
     from reprise.loading.feed import as_tf_dataset
     from reprise.training.checkpoint import weights_sha256
-    from reprise.training.device import set_up
     from reprise.training.fit import fit
 
-    trainer = build(config["trainer"])
-    device = trainer.precision, trainer.deterministic, trainer.jit_compile
-    run.tags(set_up(*device, seed=config["seed"]))
-    with ExitStack() as stack:
-        loaders = [stack.enter_context(data.loader(split)) for split in ("train", "valid")]
-        steps = trainer.steps_per_epoch or loaders[0].steps_per_pass
-        model = new_model(config, data.dataset)
-        model = compiled(config, data.dataset, model, total_steps=trainer.epochs * steps)
-        run.params({"model.num_parameters": model.count_params()})
-        fit(
-            model,
-            as_tf_dataset(loaders[0]),
-            as_tf_dataset(loaders[1], stop=loaders[1].steps_per_pass),
-            trainer,
-            steps_per_epoch=steps,
-            callbacks=_observers(run, trainer, data, loaders[0], steps),
-            cause=lambda: loaders[0].error or loaders[1].error,
-        )
+    train, valid = loaders["train"], loaders["valid"]
+    run.params({"model.num_parameters": model.count_params()})
+    fit(
+        model,
+        as_tf_dataset(train),
+        as_tf_dataset(valid, stop=valid.steps_per_pass),
+        trainer,
+        steps_per_epoch=steps,
+        callbacks=_observers(run, trainer, data, train, steps),
+        cause=lambda: train.error or valid.error,
+    )
     run.tags({"weights_sha256": weights_sha256(model)})
 
 
@@ -77,12 +83,15 @@ def _observers(run: Any, trainer: Any, data: Data, loader: Any, steps: int) -> l
     from reprise.training.checkpoint import Checkpoint
     from reprise.training.progress import Progress
 
+    def waited() -> float:
+        return loader.waited_s
+
     draw = data.dataset.picture
     write_inputs(run, *data.first("train", trainer.num_pictures), draw, "pictures/inputs.png")
     observers = [
         Checkpoint(run.folder / "checkpoints", trainer.keras_monitor, trainer.monitor_mode),
-        EpochMetrics(run, lambda: loader.waited_s),
-        Progress(steps, lambda: loader.waited_s, trainer.keras_monitor),
+        EpochMetrics(run, waited),
+        Progress(steps, waited, trainer.keras_monitor),
     ]
     if trainer.pictures_every is not None:
         x, y = data.first("valid", trainer.num_pictures)
@@ -116,11 +125,11 @@ def _score_best(run: Any, config: Mapping[str, Any], data: Data) -> dict[str, fl
 def _table(result: Mapping[str, float]) -> str:
     """Metrics of the best model by split, in Markdown that also reads well as it is."""
     splits = list(dict.fromkeys(name.partition("/")[0] for name in result))
-    lines = ["| best model | " + " | ".join(f"{split:>8}" for split in splits) + " |"]
-    lines.append("|---|" + "---:|" * len(splits))
+    lines = ["| best model     | " + " | ".join(f"{split:>8}" for split in splits) + " |"]
+    lines.append("|----------------|" + "---------:|" * len(splits))
     for metric in dict.fromkeys(name.partition("/")[2] for name in result):
         values = " | ".join(f"{result[f'{split}/{metric}']:8.4f}" for split in splits)
-        lines.append(f"| {metric:<10} | {values} |")
+        lines.append(f"| {metric:<14} | {values} |")
     return "\n".join(lines)
 
 
