@@ -99,7 +99,7 @@ def refuse_problems(problems: list[str]) -> None:
             f"{len(problems)} problem(s) in the data",
             expected="samples that can all be read",
             received="\n".join(listed),
-            remedy="mend or remove them; `make check-data` reads every sample in full",
+            remedy="mend or remove them; make check-data exp=NAME reads every sample in full",
         )
 
 

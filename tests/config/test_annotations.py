@@ -6,9 +6,11 @@ import pytest
 from reprise.config.annotations import Refusal, Surroundings, evaluate, refusals
 from reprise.config.wording import words
 
+PART = ast.ClassDef("Part", [], [], [], [])
+
 
 def annotation(text: str):
-    return evaluate(ast.parse(text, mode="eval").body, lambda name: name == "Part")
+    return evaluate(ast.parse(text, mode="eval").body, {"Part": PART}.get)
 
 
 @pytest.fixture

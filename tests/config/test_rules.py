@@ -40,7 +40,7 @@ def found(values, mistaken=(), is_debug=False):
 
 
 def test_every_rule_is_applied_to_a_whole_configuration_and_content():
-    assert len(RULES) == 6
+    assert len(RULES) == 7
     assert found(GOOD) == []
 
 
@@ -88,3 +88,11 @@ def test_a_rule_waits_until_its_keys_are_right_by_themselves():
     assert found(values, mistaken={"trainer.epochs"}) == []
     values = changed(dataset__split={"train": 2, "valid": "none.txt"})
     assert found(values, mistaken={"dataset.split.valid"}) == []
+
+
+def test_xla_and_determinism_exclude_one_another():
+    values = changed(trainer__jit_compile=True, trainer__deterministic=True)
+    ((keys, wrong, _),) = found(values)
+    assert keys == ("trainer.jit_compile", "trainer.deterministic")
+    assert "no effect" in wrong
+    assert found(changed(trainer__jit_compile=True, trainer__deterministic=None)) == []

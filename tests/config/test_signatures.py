@@ -95,9 +95,9 @@ def test_annotations_in_other_spellings():
     assert read("optional").required == frozenset()
 
 
-def test_classes_of_the_package_are_built_and_other_names_are_anything():
+def test_classes_are_built_aliases_followed_and_other_names_are_anything():
     assert read("names").annotations == {
-        "here": Built, "part": Built | None, "alias": Any, "path": Any, "array": Any, "bare": Any,
+        "here": Built, "part": Built | None, "alias": int, "path": Any, "array": Any, "bare": Any,
     }  # fmt: skip
 
 

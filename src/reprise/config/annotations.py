@@ -10,13 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import annotated_types
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    TypeAdapter,
-    ValidationError,
-    ValidationInfo,
-)
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 _NO_PATH = "no_path"
@@ -78,12 +72,15 @@ class Built:
     """Stands for a class that a config cannot write down, only build by a node of its own."""
 
 
-def evaluate(annotation: ast.expr | None, is_class: Callable[[str], bool]) -> Any:
+Names = Callable[[str], ast.ClassDef | ast.expr | None]
+
+
+def evaluate(annotation: ast.expr | None, names: Names) -> Any:
     """Evaluate an annotation with the names of builtins, typing, annotated_types, collections.abc.
 
     Args:
         annotation: As it stands in the source.
-        is_class: Tells of another name whether it is a class of the same package.
+        names: Finds what another name stands for: a class of the same package, or an alias.
 
     Returns:
         The type, such classes being `Built`; Any where there is none, or where it uses other names.
@@ -93,10 +90,15 @@ def evaluate(annotation: ast.expr | None, is_class: Callable[[str], bool]) -> An
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
         annotation = ast.parse(annotation.value, mode="eval").body
     expression = ast.fix_missing_locations(ast.Expression(_PathMarkers().visit(annotation)))
-    names = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
-    classes = {name: Built for name in names - set(_SCOPE) if is_class(name)}
+    used = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
+    found = {name: names(name) for name in used - set(_SCOPE)}
+    own = {
+        name: Built if isinstance(meaning, ast.ClassDef) else evaluate(meaning, lambda _: None)
+        for name, meaning in found.items()
+        if meaning is not None
+    }
     try:
-        return eval(compile(expression, "<annotation>", "eval"), {**_SCOPE, **classes})
+        return eval(compile(expression, "<annotation>", "eval"), {**_SCOPE, **own})
     except (NameError, AttributeError, TypeError):
         return Any
 

@@ -1,15 +1,12 @@
 """What a `_target_` takes, read from its source, because an import could take seconds."""
 
 import ast
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from reprise.config.annotations import evaluate
-from reprise.config.sources import NoSuchTarget, bound_names, find_source, is_class
-
-Names = Callable[[str], bool]
+from reprise.config.annotations import Names, evaluate
+from reprise.config.sources import NoSuchTarget, bound_names, definition, find_source
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def read_signature(target: str) -> Signature | None:
         module = target.rpartition(".")[0]
         public = [name for name in definitions if not name.startswith("_")]
         raise NoSuchTarget(f"a function or class of {module}", [f"{module}.{n}" for n in public])
-    names = partial(is_class, tree=tree, top=target.partition(".")[0])
+    names = partial(definition, tree=tree, top=target.partition(".")[0])
     if isinstance(found, ast.ClassDef):
         return _of_class(found, names)
     return _of_function(found, names)

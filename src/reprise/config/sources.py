@@ -59,16 +59,21 @@ def bound_names(tree: ast.Module) -> set[str]:
     return found
 
 
-def is_class(name: str, tree: ast.Module, top: str) -> bool:
-    """Tell whether a name in a module is a class of the package `top`."""
+def definition(name: str, tree: ast.Module, top: str) -> ast.ClassDef | ast.expr | None:
+    """Find what a name in a module stands for, there or one import away within package `top`.
+
+    Returns:
+        The class, or the value it is assigned (of an alias: the annotation); None if neither.
+    """
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == name:
-            return True
+            return node
+        if isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == [name]:
+            return node.value
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == top:
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
                     path, inner = find_source(f"{node.module}.{alias.name}")
                     text = path.read_text(encoding="utf-8") if path and inner else ""
-                    defined = [one for one in ast.parse(text).body if isinstance(one, ast.ClassDef)]
-                    return alias.name in {one.name for one in defined}
-    return False
+                    return definition(alias.name, ast.parse(text), top="")
+    return None

@@ -1,9 +1,21 @@
 """The encoder that a segmentation network stands on, and the images it was trained for."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import keras
+from annotated_types import Ge, Interval
+
+Backbone = Literal[
+    "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50", "resnext101",
+    "seresnet18", "seresnet34", "seresnet50", "seresnet101", "seresnet152", "seresnext50",
+    "seresnext101", "senet154", "vgg16", "vgg19", "inceptionv3", "inceptionresnetv2",
+    "mobilenet", "mobilenetv2", "efficientnetb0", "efficientnetb1", "efficientnetb2",
+    "efficientnetb3", "efficientnetb4", "efficientnetb5", "efficientnetb6", "efficientnetb7",
+]  # fmt: skip
+Weights = Literal["imagenet"] | Annotated[str, "file"] | None
+Freeze = bool | Annotated[int, Ge(1)]
+Momentum = Annotated[float, Interval(gt=0, lt=1)] | None
 
 # How each family's published weights were trained. Backbones that are not here (ResNet, ResNeXt,
 # SE-ResNet 18 and 34) take the raw values 0 to 255: they begin with a BatchNormalization.

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import keras
 from annotated_types import Ge, Interval
 
-from reprise.models.encoders import Encoder
+from reprise.models.encoders import Backbone, Encoder, Freeze, Momentum, Weights
 from reprise.models.segmentation import assemble
 from reprise.spec import Spec
 
@@ -14,17 +14,11 @@ def build(
     input_spec: Spec,
     target_spec: Spec,
     *,
-    backbone: Literal[
-        "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50", "resnext101",
-        "seresnet18", "seresnet34", "seresnet50", "seresnet101", "seresnet152", "seresnext50",
-        "seresnext101", "senet154", "vgg16", "vgg19", "inceptionv3", "inceptionresnetv2",
-        "mobilenet", "mobilenetv2", "efficientnetb0", "efficientnetb1", "efficientnetb2",
-        "efficientnetb3", "efficientnetb4", "efficientnetb5", "efficientnetb6", "efficientnetb7",
-    ] = "resnet18",
-    encoder_weights: Literal["imagenet"] | Annotated[str, "file"] | None = None,
-    encoder_freeze: bool | Annotated[int, Ge(1)] = False,
+    backbone: Backbone = "resnet18",
+    encoder_weights: Weights = None,
+    encoder_freeze: Freeze = False,
     classes: Annotated[int, Ge(1)] | None = None,
-    batchnorm_momentum: Annotated[float, Interval(gt=0, lt=1)] | None = 0.9,
+    batchnorm_momentum: Momentum = 0.9,
     downsample_factor: Literal[4, 8, 16] = 8,
     pyramid_filters: Annotated[int, Ge(1)] = 512,
     pooling: Literal["avg", "max"] = "avg",
