@@ -56,6 +56,8 @@ def test_the_run_holds_everything(first):
         history = client.get_metric_history(run.info.run_id, name)
         assert [metric.step for metric in history] == [1, 2], name
     assert 0 <= run.data.metrics["test/iou"] <= 1
+    valid = [m.value for m in client.get_metric_history(run.info.run_id, "valid/iou")]
+    assert run.data.metrics["best/valid/iou"] == pytest.approx(max(valid), abs=1e-6)
     assert run.data.metrics["time/data_wait_s"] >= 0
     expected = {
         "config.yaml", "splits.json", "requirements.lock", "checkpoints/best.keras",
