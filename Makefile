@@ -62,7 +62,8 @@ evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [spl
 ui: $(ready)  ## Show the runs in a browser, on this machine only [port=5000]
 	@case $$MLFLOW_TRACKING_URI in \
 	http*) echo "The runs are on the server: open $$MLFLOW_TRACKING_URI" ;; \
-	*) MLFLOW_DISABLE_TELEMETRY=true exec $(python) -m mlflow ui --host 127.0.0.1 --port "$$port" \
+	*) echo "open http://127.0.0.1:$$port/#/experiments?workflowType=machine_learning"; \
+	  MLFLOW_DISABLE_TELEMETRY=true exec $(python) -m mlflow ui --host 127.0.0.1 --port "$$port" \
 	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" ;; esac
 
 .PHONY: test

@@ -110,8 +110,9 @@ def _score_best(run: Any, config: Mapping[str, Any], data: Data) -> dict[str, fl
     save_model(run, model)  # before it is compiled: to load it then takes Keras alone
     splits = [split for split in ("valid", "test") if split in data.splits]
     result = score_splits(model, config, data, splits)
-    run.metrics({name: value for name, value in result.items() if name.startswith("test/")}, step=0)
-    run.metrics({f"best/{name}": value for name, value in result.items()}, step=0)
+    # `valid/…` already has the last epoch's value, which need not be the best
+    named = {name if name.startswith("test/") else f"best/{name}": result[name] for name in result}
+    run.metrics(named, step=0)
     x, y = data.first(splits[-1], config["trainer"]["num_pictures"])
     name = f"pictures/best_{splits[-1]}.png"
     write_predictions(run, model, x, y, data.dataset.picture, name)
