@@ -23,6 +23,7 @@ command.run(verb)
     [
         ("pass", 0, ""),
         ("raise UserError('x', 'a', 'b', 'c')", 2, "error: x\n  expected  a\n  received  b"),
+        ("raise UserError('mysql://me:pw@host/db', 'a', 'b', 'c')", 2, "mysql://me:***@host/db"),
         ("raise KeyboardInterrupt", 130, "Ctrl-C"),
         ("raise ValueError('ours')", 1, "Traceback"),
     ],

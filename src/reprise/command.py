@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from reprise.config.secrets import redact
 from reprise.errors import UserError
 
 QUIET = {
@@ -27,7 +28,7 @@ def run(verb: Callable[[list[str]], None]) -> None:
         verb(sys.argv[1:])
         sys.stdout.flush()
     except UserError as mistake:
-        print(f"\nerror: {mistake}", file=sys.stderr)
+        print(f"\nerror: {redact(str(mistake))}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("\nstopped by Ctrl-C", file=sys.stderr)

@@ -58,6 +58,8 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
         data.make_available(stages)
     dataset = build(config["dataset"])
     splits = dataset.splits()
+    if few := config["trainer"]["overfit"]:
+        splits = dict.fromkeys(("train", "valid"), splits["train"][:few])
     if checked:
         refuse_problems(dataset.check(np.concatenate(list(splits.values()))))
     return Data(dataset, splits, config["seed"], config["loader"])

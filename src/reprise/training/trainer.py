@@ -26,6 +26,8 @@ class Trainer:
         reduce_lr_min: The learning rate is not lowered below this.
         pictures_every: Draw predictions beside truth every so many epochs; None means never.
         num_pictures: Samples drawn.
+        overfit: Train and validate on the same first so many training samples: a model that cannot
+            learn these by heart has a mistake in it. None means the whole splits.
         callbacks: Further Keras callbacks, each a node with a `_target_`.
     """
 
@@ -43,6 +45,7 @@ class Trainer:
     reduce_lr_min: Annotated[float, Ge(0)] = 0.0
     pictures_every: Annotated[int, Ge(1)] | None = 5
     num_pictures: Annotated[int, Ge(1)] = 8
+    overfit: Annotated[int, Ge(1)] | None = None
     callbacks: list[Any] = field(default_factory=list)
 
     @property
