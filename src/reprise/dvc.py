@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import yaml
 
 from reprise.errors import UserError
 
+REAPING_S = 20  # how long DVC may take a killed DVC, not yet reaped, for one at work
 Hashes = dict[tuple[str, str], str]  # (stage, path): hash of what the stage puts there
 
 
@@ -123,17 +125,21 @@ class Dvc:
         python = Path(sys.executable)
         # what a stage calls `python` is this one
         path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        done = subprocess.run(
-            [python, "-m", "dvc", *words],
-            cwd=self.root,
-            env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            pass_fds=self._alone,  # if this process is killed, the lock is held until DVC ends
-        )
-        if done.returncode == 0:
-            return done.stdout
+        for _ in range(REAPING_S):
+            done = subprocess.run(
+                [python, "-m", "dvc", *words],
+                cwd=self.root,
+                env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                pass_fds=self._alone,  # if this process is killed, the lock is held until DVC ends
+            )
+            if done.returncode == 0:
+                return done.stdout
+            if "is busy" not in done.stderr:
+                break
+            time.sleep(1)
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise UserError(
             f"dvc {' '.join(words)} failed",
