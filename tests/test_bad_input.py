@@ -3,21 +3,10 @@
 import cv2
 import numpy as np
 import pytest
-from tiny import ROOT, overrides, reprise, write_blobs
+from tiny import ROOT, overrides, refused, write_blobs
 
 from reprise.config.check import check
 from reprise.errors import UserError
-
-
-def refused(data, out, *more):
-    done = reprise("train", *overrides(data, out), *more)
-    assert done.returncode == 2, done.stdout + done.stderr[-2000:]
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.splitlines()) <= 24, done.stderr
-    for row in ("expected", "received", "to do"):
-        assert row in done.stderr
-    assert not (out / "runs").exists(), "refused before there is a run"
-    return done.stderr
 
 
 def missing_folder(data):
@@ -115,7 +104,7 @@ CASES = [
 def test_a_mistake_is_refused_before_there_is_a_run(case, tmp_path):
     data = write_blobs(tmp_path / "data")
     words, named = case(data)
-    said = refused(data, tmp_path, *words)
+    said = refused(*overrides(data, tmp_path), *words, out=tmp_path)
     for name in named:
         assert name in said
 

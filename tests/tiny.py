@@ -33,6 +33,13 @@ def overrides(data: Path, out: Path) -> list[str]:
         f"dataset.images={data}/images",
         f"dataset.masks={data}/masks",
         "dataset.image_size=[64,64]",
+        *short(out),
+    ]
+
+
+def short(out: Path) -> list[str]:
+    """Words that make any experiment train for seconds, recorded in `out`."""
+    return [
         "loader.batch_size=4",
         f"tracking.uri=sqlite:///{out}/mlflow.db",
         f"tracking.runs={out}/runs",
@@ -46,3 +53,20 @@ def reprise(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Call `python -m reprise.VERB` as a user would, in the project's folder."""
     command = [sys.executable, "-m", f"reprise.{verb}", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+
+
+def refused(*words: str, out: Path) -> str:
+    """What `train` says on stderr of a mistake: on one screen, in its three parts, without a run.
+
+    Args:
+        words: Overrides, those of `short(out)` among them.
+        out: Where a run would have been recorded.
+    """
+    done = reprise("train", *words)
+    assert done.returncode == 2, done.stdout + done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 24, done.stderr
+    for row in ("expected", "received", "to do"):
+        assert row in done.stderr
+    assert not (out / "runs").exists(), "refused before there is a run"
+    return done.stderr

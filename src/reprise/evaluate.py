@@ -31,6 +31,7 @@ def main(argv: list[str]) -> None:
             remedy="choose one of these",
         )
     data = Data(dataset, splits, opened.seed, opened.settings)
+    data.learn()
     with command.native_notes_hidden():
         from reprise.training.device import set_up
 

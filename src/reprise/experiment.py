@@ -33,6 +33,10 @@ class Data:
         indices = self.splits[split]
         return build(node, self.dataset, indices, split=split, seed=self.seed)
 
+    def learn(self) -> dict[str, Any]:
+        """Have the dataset learn what its specs need from the train split; what it learned."""
+        return dict(self.dataset.learn(self.splits["train"]))
+
     def first(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The first `count` samples that a loader of this split gives, with a batch axis."""
         with self.loader(split, batch_size=count, workers=0) as loader:

@@ -1,6 +1,8 @@
 """What is written of a run before its first step, so that it can be understood and taken again."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
@@ -14,8 +16,15 @@ from reprise.tracking.data_version import data_version
 from reprise.tracking.run import Run
 
 
-def write_records(run: Run, composed: Composed, data: Data) -> None:
-    """Record config, split, code, data, libraries and machine, as files, params and tags."""
+def write_records(run: Run, composed: Composed, data: Data, learned: Mapping[str, Any]) -> None:
+    """Record config, split, code, data, libraries and machine, as files, params and tags.
+
+    Args:
+        run: Where to write.
+        composed: The run's configuration.
+        data: What it trains on.
+        learned: What the dataset learned from the train split.
+    """
     dataset = data.dataset
     names = {
         split: [dataset.name(int(index)) for index in indices]
@@ -27,6 +36,8 @@ def write_records(run: Run, composed: Composed, data: Data) -> None:
     run.text(IDENTITY, json.dumps(identity, indent=1))
     run.text(CONFIG, yaml.safe_dump(dict(composed.values), sort_keys=False))
     run.text(SPLITS, json.dumps(names, indent=0))
+    if learned:
+        run.text("learned.json", json.dumps(learned, indent=1))
     run.text("requirements.lock", (ROOT / "requirements.lock").read_text())
     for name, content in files.items():
         run.text(name, content)

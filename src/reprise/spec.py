@@ -1,21 +1,34 @@
 """What one array of a sample is: the word that datasets, models and objectives share."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Spec:
     """Shape and meaning of one array of a sample, without the batch axis.
 
+    A target with `classes` is one class id where its shape is (), a 0 or 1 for each class where it
+    is (classes,) (several may hold), and a mask of ids where it has height and width. A target
+    without classes is values.
+
     Args:
-        shape: Axis lengths of one sample's array.
+        shape: Axis lengths of one sample's array; None where samples differ.
         dtype: NumPy name of its dtype.
-        classes: For a target of class ids, the names in the order of the ids; one name means a
-            yes/no target (0 or 1). Empty for targets that are values.
+        classes: Names of the classes, in the order of their ids; for a mask one name means yes/no
+            (0 or 1). Empty for values.
         ignore: Target value that counts in no loss and no metric, or None.
+        offset: For each entry of the last axis (or one for all) the value that a model takes as its
+            zero; empty: 0. What a dataset gives and a model returns stays in the user's unit.
+        scale: Likewise, what a model takes as its one, above 0; empty: 1, or the dtype's largest
+            value for unsigned integers.
+        counts: For each class the training samples that have it, for balancing; empty: not known.
     """
 
-    shape: tuple[int, ...]
+    shape: tuple[Any, ...]  # whole numbers, and None
     dtype: str
     classes: tuple[str, ...] = ()
     ignore: int | None = None
+    offset: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()

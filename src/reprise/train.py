@@ -36,6 +36,7 @@ def train(composed: Composed, data: Data) -> dict[str, float]:
     trainer, settings = build(config["trainer"]), build(config["tracking"])
     device = trainer.precision, trainer.deterministic, trainer.jit_compile
     facts = set_up(*device, seed=config["seed"])
+    learned = data.learn()
     with ExitStack() as stack:
         loaders = {split: stack.enter_context(data.loader(split)) for split in ("train", "valid")}
         steps = trainer.steps_per_epoch or loaders["train"].steps_per_pass
@@ -46,7 +47,7 @@ def train(composed: Composed, data: Data) -> dict[str, float]:
         print(f"run {folder.name}", flush=True)
         name = f"{composed.choices['model']} {folder.name}"
         with open_run(folder, experiment, name, uri=settings.uri, redact=redact) as run:
-            write_records(run, composed, data)
+            write_records(run, composed, data, learned)
             run.tags(facts)
             _fit(run, model, trainer, steps, data, loaders)
             result = _score_best(run, config, data)

@@ -1,5 +1,8 @@
 """Image and mask files as samples: exact values, known bugs of other generators, bad input."""
 
+from pathlib import Path
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -20,6 +23,20 @@ WILD = Augment(
     vertical_flip=True,
     fill_mode="constant",
 )
+
+
+def tiny(folder: Path) -> dict[str, Any]:
+    """Values for conf/dataset/image_mask.yaml: 11 noisy images with a bright disc each."""
+    images, masks = {}, {}
+    for at in range(11):
+        rng = np.random.default_rng(at)
+        mask = np.zeros((40, 48), np.uint8)
+        cv2.circle(mask, (10 + 2 * at, 20), 8, 255, -1)
+        images[f"disc{at}.png"] = rng.integers(0, 99, (40, 48, 3), np.uint8) + mask[..., None] // 2
+        masks[f"disc{at}.png"] = mask
+    augment = {"rotation_range": 20, "horizontal_flip": True, "brightness_range": [0.5, 2.0]}
+    values = write(folder, images, masks) | {"image_size": [24, 32], "augment": augment}
+    return {key: value for key, value in values.items() if key != "split"}
 
 
 def write(folder, images, masks):

@@ -33,13 +33,15 @@ def monitor_has_a_split(monitor: str) -> Verdict:
 
 
 def monitor_goes_the_right_way(monitor: str, mode: str) -> Verdict:
-    """A loss is better when it is smaller, a score when it is larger."""
+    """A loss or an error is better when it is smaller, a score when it is larger."""
     metric = monitor.rpartition("/")[2]
-    wanted = "min" if "loss" in metric else "max" if metric.startswith(_SCORES) else mode
+    wanted = "min" if metric.startswith(_ERRORS) else mode
+    wanted = "max" if metric.startswith(_SCORES) else wanted
     return None if mode == wanted else (f"'{mode}' would keep the worst {monitor}", wanted)
 
 
-_SCORES = ("iou", "f1", "accuracy", "precision", "recall", "auc")
+_ERRORS = ("loss", "mae", "mse", "rmse")
+_SCORES = ("iou", "f1", "accuracy", "precision", "recall", "auc", "r2")
 
 
 def encoder_is_let_go(freeze: Any, epochs: int) -> Verdict:

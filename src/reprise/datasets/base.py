@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -68,8 +69,14 @@ class Dataset(ABC):
         """
         return []
 
-    def statistics(self, train: np.ndarray) -> Mapping[str, float]:
-        """Learn what the data needs from its train split alone; returned to be recorded."""
+    def learn(self, train: np.ndarray) -> Mapping[str, Any]:
+        """Learn what the specs need from the train split alone: `offset`, `scale`, `counts`.
+
+        Called once, before a model is made. No batch depends on it.
+
+        Returns:
+            What was learned, by name, to be recorded with the run.
+        """
         return {}
 
     @property
