@@ -58,6 +58,10 @@ hash-batches: need-exp $(ready)  ## Print the fingerprint of the batches an expe
 evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [split=test]
 	$(verb) $(with_run)
 
+.PHONY: update
+update: need-run $(ready)  ## Let a run's model learn from new data: run=ID args="dataset.KEY=VALUE … [old=0.2]"
+	$(verb) $(with_run)
+
 .PHONY: ui
 ui: $(ready)  ## Show the runs in a browser, on this machine only [port=5000]
 	@case $$MLFLOW_TRACKING_URI in \

@@ -13,7 +13,7 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 RECORDER = '#!/bin/bash\nprintf "<%s>" "$@"\necho\n'
 VERBS = ["help", "setup", "train", "data", "check-data", "preview", "config", "hash-batches"]
-VERBS += ["evaluate", "ui", "test", "test-slow", "check", "lock"]
+VERBS += ["evaluate", "update", "ui", "test", "test-slow", "check", "lock"]
 
 
 @pytest.fixture
@@ -65,6 +65,7 @@ def test_help_lists_every_verb(checkout):
         (["data", "args=tiny accept=true"], "<-m><reprise.data><tiny><accept=true>"),
         (["evaluate", "run=1-a"], "<-m><reprise.evaluate><run=1-a>"),
         (["evaluate", "run=1", "split=valid"], "<-m><reprise.evaluate><run=1><split=valid>"),
+        (["update", "run=1", "args=dataset.a=b"], "<-m><reprise.update><run=1><dataset.a=b>"),
         (["test", "args=-k 'a or b'"], "<-m><pytest><-k><a or b>"),
         (["test-slow"], "<-m><pytest><-m><slow>"),
     ],

@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 
 from reprise.errors import UserError
-from reprise.run_folder import CONFIG, IDENTITY, SPLITS, find, indices_of, new_folder
+from reprise.run_folder import CONFIG, IDENTITY, SPECS, SPLITS, find, indices_of, new_folder
+from reprise.spec import Spec
+
+TARGET = Spec((), "int32", ("a", "b"), counts=(3, 4))
 
 
-def record(folder, mlflow_id):
-    (folder / IDENTITY).write_text(json.dumps({"id": folder.name, "mlflow_id": mlflow_id}))
+def record(folder, mlflow_id, **more):
+    identity = {"id": folder.name, "mlflow_id": mlflow_id, "choices": {"model": "cnn"}}
+    (folder / IDENTITY).write_text(json.dumps(identity | more))
+    specs = {"input": Spec((2, None), "uint8").as_json(), "target": TARGET.as_json()}
+    (folder / SPECS).write_text(json.dumps(specs))
     (folder / CONFIG).write_text("seed: 3\n")
     (folder / SPLITS).write_text(json.dumps({"train": ["a"], "test": ["b"]}))
     return folder
@@ -16,7 +22,7 @@ def record(folder, mlflow_id):
 
 def test_a_run_is_found_by_either_id_and_as_last(tmp_path):
     first = record(new_folder(tmp_path, "digits"), "f" * 32)
-    second = record(new_folder(tmp_path, "digits"), "e" * 32)
+    second = record(new_folder(tmp_path, "digits"), "e" * 32, parent=first.name, old=0.5)
     assert first != second
     assert find(first.name, tmp_path).folder == first
     assert find("f" * 32, tmp_path).folder == first
@@ -24,6 +30,9 @@ def test_a_run_is_found_by_either_id_and_as_last(tmp_path):
     assert found.folder == second
     assert found.config == {"seed": 3}
     assert found.splits == {"train": ["a"], "test": ["b"]}
+    assert found.specs == {"input": Spec((2, None), "uint8"), "target": TARGET}
+    assert (found.choices, found.parent, found.old) == ({"model": "cnn"}, first.name, 0.5)
+    assert find(first.name, tmp_path).parent is None
 
 
 def test_a_run_that_is_not_there_is_named_with_those_that_are(tmp_path):

@@ -10,37 +10,38 @@ from typing import Any
 
 from reprise import command
 from reprise.errors import UserError
-from reprise.experiment import Data, compiled, open_data
+from reprise.experiment import Data, compiled
 from reprise.project import ROOT
-from reprise.run_folder import find, indices_of
+from reprise.recorded import open_recorded
+from reprise.run_folder import find
 
 
 def main(argv: list[str]) -> None:
     """Print the metrics of a recorded run on one of its splits."""
     asked = command.options(argv, run=None, split="test", runs="runs")
     recorded = find(asked["run"], ROOT / asked["runs"])
-    opened = open_data(recorded.config)
-    dataset = opened.dataset
-    names = [dataset.name(index) for index in range(len(dataset))]
-    splits = indices_of(recorded.splits, names)
-    if asked["split"] not in splits:
+    data = open_recorded(recorded)
+    if asked["split"] not in data.splits:
         raise UserError(
             f"the run has no split '{asked['split']}'",
-            expected=f"one of {', '.join(splits)}",
+            expected=f"one of {', '.join(data.splits)}",
             received=f"split={asked['split']}",
             remedy="choose one of these",
         )
-    data = Data(dataset, splits, opened.seed, opened.settings)
-    data.learn()
-    with command.native_notes_hidden():
-        from reprise.training.device import set_up
-
-    trainer = recorded.config["trainer"]
-    device = trainer["precision"], trainer["deterministic"], trainer["jit_compile"]
-    set_up(*device, seed=opened.seed)
+    prepare(recorded.config)
     model = load_best(recorded.folder)
     for name, value in score_splits(model, recorded.config, data, [asked["split"]]).items():
         print(f"{name} {value!r}")
+
+
+def prepare(config: Mapping[str, Any]) -> None:
+    """Set the device up as a configuration asks."""
+    with command.native_notes_hidden():
+        from reprise.training.device import set_up
+
+    trainer = config["trainer"]
+    device = trainer["precision"], trainer["deterministic"], trainer["jit_compile"]
+    set_up(*device, seed=config["seed"])
 
 
 def load_best(folder: Path) -> Any:

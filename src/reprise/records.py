@@ -9,14 +9,21 @@ import yaml
 from reprise.config.compose import Composed
 from reprise.config.flatten import flatten
 from reprise.experiment import Data
+from reprise.parent import Parent
 from reprise.project import ROOT
-from reprise.run_folder import CONFIG, IDENTITY, SPLITS
+from reprise.run_folder import CONFIG, IDENTITY, SPECS, SPLITS
 from reprise.tracking import provenance
 from reprise.tracking.data_version import data_version
 from reprise.tracking.run import Run
 
 
-def write_records(run: Run, composed: Composed, data: Data, learned: Mapping[str, Any]) -> None:
+def write_records(
+    run: Run,
+    composed: Composed,
+    data: Data,
+    learned: Mapping[str, Any],
+    parent: Parent | None = None,
+) -> None:
     """Record config, split, code, data, libraries and machine, as files, params and tags.
 
     Args:
@@ -24,6 +31,7 @@ def write_records(run: Run, composed: Composed, data: Data, learned: Mapping[str
         composed: The run's configuration.
         data: What it trains on.
         learned: What the dataset learned from the train split.
+        parent: The run it starts from, if there is one.
     """
     dataset = data.dataset
     names = {
@@ -32,10 +40,21 @@ def write_records(run: Run, composed: Composed, data: Data, learned: Mapping[str
     }
     seen = data_version(ROOT, dataset.sources)
     tags, files = provenance.code(ROOT)
-    identity = {"id": run.id, "mlflow_id": run.mlflow_id, "choices": composed.choices}
+    identity: dict[str, Any] = {
+        "id": run.id,
+        "mlflow_id": run.mlflow_id,
+        "choices": composed.choices,
+    }
+    if parent:
+        identity |= {"parent": parent.recorded.folder.name, "old": parent.old}
+        run.child_of(parent.recorded.mlflow_id)
+        run.tags({"reprise.parent": identity["parent"]})
+        run.params({"update.parent": identity["parent"], "update.old": parent.old})
     run.text(IDENTITY, json.dumps(identity, indent=1))
     run.text(CONFIG, yaml.safe_dump(dict(composed.values), sort_keys=False))
     run.text(SPLITS, json.dumps(names, indent=0))
+    specs = {"input": dataset.input_spec.as_json(), "target": dataset.target_spec.as_json()}
+    run.text(SPECS, json.dumps(specs, indent=1))
     if learned:
         run.text("learned.json", json.dumps(learned, indent=1))
     run.text("requirements.lock", (ROOT / "requirements.lock").read_text())

@@ -12,17 +12,34 @@ import numpy as np
 import yaml
 
 from reprise.errors import UserError
+from reprise.spec import Spec
 
-CONFIG, SPLITS, IDENTITY = "config.yaml", "splits.json", "run.json"
+CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a run's folder remembers: the resolved config, and the names in each split."""
+    """What a run's folder remembers.
+
+    Args:
+        folder: Its folder, whose name is its id.
+        mlflow_id: MLflow's own id of it.
+        choices: Option chosen for each group.
+        config: The resolved config, passwords masked.
+        splits: Names of the samples in each split.
+        specs: The dataset's `input` and `target`, with what was learned from the train split.
+        parent: Id of the run whose model it started from, or None.
+        old: Fraction of that run's data that is mixed with its own.
+    """
 
     folder: Path
+    mlflow_id: str
+    choices: Mapping[str, str]
     config: Mapping[str, Any]
     splits: Mapping[str, list[str]]
+    specs: Mapping[str, Spec]
+    parent: str | None = None
+    old: float = 0.0
 
 
 def new_folder(runs: Path, experiment: str) -> Path:
@@ -50,14 +67,27 @@ def find(run: str, runs: Path) -> Recorded:
     for folder in folders:
         identity = json.loads((folder / IDENTITY).read_text())
         if run in (folder.name, identity["mlflow_id"]) or (run == "last" and folder == last):
-            config = yaml.safe_load((folder / CONFIG).read_text())
-            return Recorded(folder, config, json.loads((folder / SPLITS).read_text()))
+            return _read(folder, identity)
     newest = ", ".join(path.name for path in sorted(folders, key=lambda f: f.name)[-5:]) or "none"
     raise UserError(
         f"no run '{run}'",
         expected=f"the id of a run under {runs.name}/, MLflow's id of it, or 'last'",
         received=f"run={run}; the newest runs are: {newest}",
         remedy="give one of these ids, or train one: make train exp=NAME",
+    )
+
+
+def _read(folder: Path, identity: Mapping[str, Any]) -> Recorded:
+    specs = json.loads((folder / SPECS).read_text())
+    return Recorded(
+        folder,
+        identity["mlflow_id"],
+        identity["choices"],
+        yaml.safe_load((folder / CONFIG).read_text()),
+        json.loads((folder / SPLITS).read_text()),
+        {part: Spec.from_json(read) for part, read in specs.items()},
+        identity.get("parent"),
+        identity.get("old", 0.0),
     )
 
 

@@ -1,7 +1,8 @@
 """What one array of a sample is: the word that datasets, models and objectives share."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
 
 
 @dataclass(frozen=True)
@@ -32,3 +33,21 @@ class Spec:
     offset: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """What JSON can hold of it; `from_json` makes the same again."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, read: Mapping[str, Any]) -> Self:
+        """Make it from what JSON gave back, in which tuples are lists."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in read.items()})
+
+    @property
+    def kind(self) -> Literal["class", "labels", "mask", "values"]:
+        """What a target of this spec is: one class, several labels, a mask of ids, or values."""
+        if not self.classes:
+            return "values"
+        if self.shape == ():
+            return "class"
+        return "labels" if self.shape == (len(self.classes),) else "mask"

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
-from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from reprise.tracking.store import experiment_id, quiet, tracking_uri
 
@@ -56,6 +56,10 @@ class Run:
         now = int(time.time() * 1000)
         made = [Metric(name, float(value), now, step) for name, value in values.items()]
         self.client.log_batch(self.mlflow_id, metrics=made)
+
+    def child_of(self, parent: str) -> None:
+        """Stand under another run in the UI; `parent` is MLflow's id of it."""
+        self.tags({MLFLOW_PARENT_RUN_ID: parent})
 
     def data(self, name: str, digest: str, source: str) -> None:
         """Record which data the run saw; MLflow keeps 36 characters of the digest."""

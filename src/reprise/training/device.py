@@ -1,6 +1,7 @@
 """The device that trains: found, set up, and named for the record."""
 
 import importlib.util
+import logging
 import os
 import shutil
 import warnings
@@ -30,6 +31,8 @@ def set_up(
         warnings.warn(f"{WITHOUT_GPU}.\n{_reason()}", stacklevel=2)
     if deterministic is None:
         deterministic = not gpus and not jit_compile
+    # Scoring several splits builds as many functions; TensorFlow takes that for a mistake.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(precision)
     if deterministic and keras.backend.backend() == "tensorflow":

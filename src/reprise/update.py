@@ -1,0 +1,97 @@
+"""Let a run's model learn from new data: `python -m reprise.update run=ID dataset.KEY=VALUE …`.
+
+`old=FRACTION` mixes in that part of the data the model was trained on; `runs=FOLDER` looks
+elsewhere than in runs/. All other words change the run's own configuration.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from reprise import command
+from reprise.config.compose import Composed
+from reprise.config.restate import restate
+from reprise.datasets.mixed import Mixed
+from reprise.errors import UserError
+from reprise.evaluate import load_best, prepare, score_splits
+from reprise.experiment import Data, compose_and_check, open_data
+from reprise.parent import Parent, adopt, score_parent, test_split
+from reprise.project import ROOT
+from reprise.recorded import open_recorded
+from reprise.run_folder import Recorded, find
+from reprise.train import train
+
+OPTIONS = ("run", "old", "runs")
+
+
+def main(argv: list[str]) -> None:
+    """Train a child run that starts from the best model of the run `run=ID`."""
+    own = [word for word in argv if word.partition("=")[0] in OPTIONS]
+    asked = command.options(own, run=None, old="0", runs="runs")
+    recorded, old = find(asked["run"], ROOT / asked["runs"]), _fraction(asked["old"])
+    composed = _changed(recorded, [word for word in argv if word not in own])
+    data, parent_data = open_data(composed.values), open_recorded(recorded)
+    learned = data.learn()
+    adopt(data.dataset, parent_data.dataset)
+    prepare(composed.values)
+    model = load_best(recorded.folder)
+    now = score_splits(model, composed.values, data, [test_split(data)])
+    now |= score_parent(model, recorded, parent_data)
+    before = {f"before_{name}": value for name, value in now.items()}
+    parent = Parent(recorded, model, parent_data, learned, before, old)
+    train(composed, with_old(data, parent_data, old), parent)
+
+
+def with_old(new: Data, parent: Data, fraction: float) -> Data:
+    """The new data, with a fraction of the parent's mixed into its train and valid splits.
+
+    Which of the old samples are taken follows from the seed. The test split stays the new one's.
+    """
+    if not fraction:
+        return new
+    mixed = Mixed(new.dataset, parent.dataset)
+    splits = dict(new.splits)
+    for split in ("train", "valid"):
+        rng = np.random.default_rng([new.seed, len(splits[split])])
+        old = rng.permutation(parent.splits[split])[: round(fraction * len(parent.splits[split]))]
+        splits[split] = np.concatenate([splits[split], len(new.dataset) + np.sort(old)])
+    counts = [
+        ours + round(fraction * theirs)
+        for ours, theirs in zip(
+            new.dataset.target_spec.counts, parent.dataset.target_spec.counts, strict=False
+        )
+    ]
+    mixed.target_spec = replace(mixed.target_spec, counts=tuple(counts))
+    return replace(new, dataset=mixed, splits=splits)
+
+
+def _changed(recorded: Recorded, changes: list[str]) -> Composed:
+    """The run's configuration with its changes, which must name other data."""
+    if not any(change.lstrip("+").startswith("dataset") for change in changes):
+        raise UserError(
+            "an update needs new data",
+            expected="at least one dataset.KEY=VALUE that leads to data the model has not seen",
+            received=" ".join(changes) or "no change",
+            remedy=f'make update run={recorded.folder.name} args="dataset.KEY=VALUE"',
+        )
+    named = f"tracking.experiment={recorded.folder.parent.name}"
+    return compose_and_check(restate(recorded.config, recorded.choices, [named, *changes]))
+
+
+def _fraction(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UserError(
+            "old is wrong",
+            expected="a fraction of the parent's training data, 0 to 1",
+            received=f"old={text}",
+            remedy="choose one, for instance old=0.2",
+        )
+    return value
+
+
+if __name__ == "__main__":
+    command.run(main)
