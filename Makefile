@@ -34,6 +34,10 @@ setup:  ## Make .venv with everything in it (every other verb does so when it mu
 train: need-exp $(ready)  ## Train and track one experiment: exp=NAME [args="key=value …"]
 	$(verb) $(with_exp)
 
+.PHONY: resume
+resume: need-run $(ready)  ## Go on with a run that was stopped or killed: run=ID|last [args="force=true"]
+	$(verb) $(with_run)
+
 .PHONY: data
 data: $(ready)  ## Put the sample data in place, or check that it is [args="STAGE accept=true"]
 	$(verb) "$${words[@]}"

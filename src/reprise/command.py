@@ -1,13 +1,14 @@
 """How every verb starts and ends: a quiet start, an exit code that tells what happened."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from reprise.config.secrets import redact
-from reprise.errors import UserError
+from reprise.errors import Stopped, UserError
 
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -20,7 +21,8 @@ QUIET = {
 def run(verb: Callable[[list[str]], None]) -> None:
     """Call `verb` with the words of the command line, and exit.
 
-    0: done. 2: the user's mistake, said without a traceback. 130: Ctrl-C. 1: ours, with one.
+    0: done. 2: the user's mistake, said without a traceback. 75: stopped, and can be resumed.
+    130: Ctrl-C. 1: ours, with a traceback.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -30,6 +32,9 @@ def run(verb: Callable[[list[str]], None]) -> None:
     except UserError as mistake:
         print(f"\nerror: {redact(str(mistake))}", file=sys.stderr)
         sys.exit(2)
+    except Stopped as stopped:
+        print("stopped; to go on: make resume run=last", file=sys.stderr)
+        sys.exit(130 if stopped.signal == signal.SIGINT else 75)
     except KeyboardInterrupt:
         print("\nstopped by Ctrl-C", file=sys.stderr)
         sys.exit(130)

@@ -22,3 +22,15 @@ class UserError(Exception):
 
 def _indent(text: str) -> str:
     return text.replace("\n", "\n" + " " * 12)
+
+
+class Stopped(Exception):
+    """Training ended early because it was asked to; its state is kept, and it can be resumed.
+
+    Args:
+        signal: Number of the signal that asked.
+    """
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(f"stopped by signal {signal}")
+        self.signal = signal

@@ -11,7 +11,9 @@ from reprise import data
 from reprise.config.build import build
 from reprise.config.check import check
 from reprise.config.compose import Composed
+from reprise.config.paths import sqlite_file
 from reprise.datasets.base import Dataset
+from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 
@@ -22,8 +24,8 @@ SHOWN = 8  # problems listed in one message
 class Data:
     """A dataset, its splits, and the settings that loaders of it are made with."""
 
-    dataset: Dataset
-    splits: Mapping[str, np.ndarray]
+    dataset: Dataset | Stream
+    splits: Mapping[str, Any]  # indices; of a stream a Part
     seed: int
     settings: Mapping[str, Any]
 
@@ -36,6 +38,26 @@ class Data:
     def learn(self) -> dict[str, Any]:
         """Have the dataset learn what its specs need from the train split; what it learned."""
         return dict(self.dataset.learn(self.splits["train"]))
+
+    def problems(self, *, thorough: bool = False) -> list[str]:
+        """What is wrong with the samples, one line each; `thorough` reads them all in full."""
+        if isinstance(self.dataset, Stream):
+            return self.dataset.check(self.splits.values()) if thorough else []
+        indices = np.concatenate(list(self.splits.values()))
+        return list(self.dataset.check(indices, thorough=thorough))
+
+    def members(self) -> dict[str, Any]:
+        """For the record: names of each split's samples; of a stream how many, and which."""
+        dataset = self.dataset
+        if isinstance(dataset, Stream):
+            return {split: part.record() for split, part in self.splits.items()}
+        return {split: [dataset.name(int(at)) for at in own] for split, own in self.splits.items()}
+
+    def sizes(self) -> dict[str, int | None]:
+        """The number of samples in each split, as far as it is known."""
+        if isinstance(self.dataset, Stream):
+            return {split: part.num_samples for split, part in self.splits.items()}
+        return {split: len(indices) for split, indices in self.splits.items()}
 
     def first(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The first `count` samples that a loader of this split gives, with a batch axis."""
@@ -63,18 +85,23 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     dataset = build(config["dataset"])
     splits = dataset.splits()
     if few := config["trainer"]["overfit"]:
-        splits = dict.fromkeys(("train", "valid"), splits["train"][:few])
+        train = splits["train"]
+        own = train.first(few) if isinstance(dataset, Stream) else train[:few]
+        splits = dict.fromkeys(("train", "valid"), own)
+    opened = Data(dataset, splits, config["seed"], config["loader"])
     if checked:
-        refuse_problems(dataset.check(np.concatenate(list(splits.values()))))
-    return Data(dataset, splits, config["seed"], config["loader"])
+        refuse_problems(opened.problems())
+    return opened
 
 
-def new_model(config: Mapping[str, Any], dataset: Dataset) -> Any:
+def new_model(config: Mapping[str, Any], dataset: Dataset | Stream) -> Any:
     """The uncompiled model that the config asks for, made for the dataset's arrays."""
     return build(config["model"], dataset.input_spec, dataset.target_spec)
 
 
-def compiled(config: Mapping[str, Any], dataset: Dataset, model: Any, total_steps: int) -> Any:
+def compiled(
+    config: Mapping[str, Any], dataset: Dataset | Stream, model: Any, total_steps: int
+) -> Any:
     """`model`, compiled with the config's optimizer and objective; returns it."""
     from reprise.training.compile import compile_model
 
@@ -115,4 +142,4 @@ def _paths(node: Any) -> list[Path]:
         return [path for value in node.values() for path in _paths(value)]
     if isinstance(node, list):
         return [path for value in node for path in _paths(value)]
-    return [Path(node)] if isinstance(node, str) and "/" in node else []
+    return [Path(sqlite_file(node) or node)] if isinstance(node, str) and "/" in node else []

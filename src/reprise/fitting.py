@@ -1,10 +1,13 @@
 """What a run does between its first record and its result."""
 
+import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from reprise.experiment import Data
 from reprise.parent import Parent
+from reprise.run_folder import RESULT, STATE
 
 COLUMNS = (
     "valid", "before_test", "before_valid", "test",
@@ -13,25 +16,51 @@ COLUMNS = (
 
 
 def fit_run(
-    run: Any, model: Any, trainer: Any, steps: int, data: Data, loaders: Mapping[str, Any]
+    run: Any,
+    model: Any,
+    trainer: Any,
+    steps: int,
+    data: Data,
+    loaders: Mapping[str, Any],
+    interrupts: Any,
+    state: Any = None,
 ) -> None:
-    """Train; leaves the best and the last model in the run's folder."""
+    """Train; leaves the best and the last model in the run's folder, and the training state.
+
+    Args:
+        run: Where to write.
+        model: A compiled model.
+        trainer: The run's settings.
+        steps: Length of an epoch.
+        data: What the pictures are drawn of.
+        loaders: Of `train` and `valid`.
+        interrupts: Tell when training is asked to end.
+        state: The training state to go on from; None begins anew.
+    """
     from reprise.loading.feed import as_tf_dataset
     from reprise.training.checkpoint import weights_sha256
     from reprise.training.fit import fit
+    from reprise.training.keeper import Keeping
 
     train, valid = loaders["train"], loaders["valid"]
     run.params({"model.num_parameters": model.count_params()})
-    fit(
-        model,
-        as_tf_dataset(train),
-        as_tf_dataset(valid, stop=valid.steps_per_pass),
-        trainer,
-        steps_per_epoch=steps,
-        callbacks=_observers(run, trainer, data, train, steps),
-        cause=lambda: train.error or valid.error,
-    )
+    with interrupts.training():
+        fit(
+            model,
+            lambda step: as_tf_dataset(train, start=step),
+            as_tf_dataset(valid, stop=valid.steps_per_pass),
+            trainer,
+            steps_per_epoch=steps,
+            callbacks=_observers(run, trainer, data, train, steps),
+            keeping=Keeping(run.folder / STATE, state, lambda: interrupts.asked, _say_not_kept),
+            cause=lambda: train.error or valid.error,
+        )
     run.tags({"weights_sha256": weights_sha256(model)})
+
+
+def _say_not_kept(error: OSError) -> None:
+    note = "the training state could not be written; training goes on, and older states stay"
+    print(f"\nnote: {note}: {error}", file=sys.stderr, flush=True)
 
 
 def _observers(run: Any, trainer: Any, data: Data, loader: Any, steps: int) -> list[Any]:
@@ -47,7 +76,12 @@ def _observers(run: Any, trainer: Any, data: Data, loader: Any, steps: int) -> l
     draw = data.dataset.picture
     write_inputs(run, *data.first("train", trainer.num_pictures), draw, "pictures/inputs.png")
     observers = [
-        Checkpoint(run.folder / "checkpoints", trainer.keras_monitor, trainer.monitor_mode),
+        Checkpoint(
+            run.folder / "checkpoints",
+            run.folder / STATE,
+            trainer.keras_monitor,
+            trainer.monitor_mode,
+        ),
         EpochMetrics(run, waited),
         Progress(steps, waited, trainer.keras_monitor),
     ]
@@ -67,6 +101,7 @@ def score_best(
         what its model had reached on both before, `before_test/…` and `before_parent_test/…`.
     """
     from reprise.evaluate import load_best, score_splits
+    from reprise.tracking.confusion import write_confusion
     from reprise.tracking.curves import write_curves
     from reprise.tracking.model import save_model
     from reprise.tracking.pictures import write_predictions
@@ -75,6 +110,8 @@ def score_best(
     save_model(run, model)  # before it is compiled: to load it then takes Keras alone
     splits = [split for split in ("valid", "test") if split in data.splits]
     result = score_splits(model, config, data, splits)
+    classes, name = data.dataset.target_spec.classes, f"pictures/confusion_{splits[-1]}.png"
+    write_confusion(run, model, classes, name)  # of the split that was scored last
     if parent:
         result |= {**parent.before, **parent.score(model)}
     # `valid/…` already has the last epoch's value, which need not be the best
@@ -87,6 +124,7 @@ def score_best(
     run.tags({"mlflow.note.content": result_table(result)})  # the description in the UI
     if config["tracking"]["upload_checkpoints"]:
         run.artifact(run.folder / "checkpoints")
+    run.text(RESULT, json.dumps(result, indent=1))  # last: where it stands, the run is finished
     return result
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from reprise.datasets.base import Dataset
+from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.evaluate import score_splits
 from reprise.experiment import Data
@@ -49,7 +50,7 @@ def test_split(data: Data) -> str:
     return "test" if "test" in data.splits else "valid"
 
 
-def adopt(dataset: Dataset, parent: Dataset) -> None:
+def adopt(dataset: Dataset | Stream, parent: Dataset | Stream) -> None:
     """Give new data the offset and scale that the parent's model was made with.
 
     Raises:

@@ -2,31 +2,44 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from reprise.datasets.base import Dataset
 from reprise.datasets.mixed import Mixed
+from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.experiment import Data, open_data
 from reprise.run_folder import Recorded, find, indices_of
 from reprise.spec import Spec
 
 
-def open_recorded(recorded: Recorded) -> Data:
+def open_recorded(recorded: Recorded, config: Mapping[str, Any] | None = None) -> Data:
     """The data of a recorded run, split as it was, with what was learned from it then.
+
+    Args:
+        recorded: The run.
+        config: Its configuration, where that is no longer the recorded one.
 
     Raises:
         UserError: a sample is not there any more, or the data cannot be used.
     """
-    opened = open_data(recorded.config)
+    opened = open_data(config or recorded.config)
     if recorded.parent and recorded.old:
         parent = find(recorded.parent, recorded.folder.parents[1])
-        opened = replace(opened, dataset=Mixed(opened.dataset, open_recorded(parent).dataset))
-    names = [opened.dataset.name(index) for index in range(len(opened.dataset))]
+        old = open_recorded(parent).dataset
+        assert isinstance(opened.dataset, Dataset)
+        assert isinstance(old, Dataset)
+        opened = replace(opened, dataset=Mixed(opened.dataset, old))
     _take_specs(opened.dataset, recorded.specs)
+    if isinstance(opened.dataset, Stream):
+        for split, part in opened.splits.items():
+            part.num_samples = recorded.splits[split]["num_samples"]  # or it says that it changed
+        return opened
+    names = [opened.dataset.name(index) for index in range(len(opened.dataset))]
     return replace(opened, splits=indices_of(recorded.splits, names))
 
 
-def _take_specs(dataset: Dataset, specs: Mapping[str, Spec]) -> None:
+def _take_specs(dataset: Dataset | Stream, specs: Mapping[str, Spec]) -> None:
     """Give a dataset the recorded specs, which must be those of its arrays today."""
     for part, then in specs.items():
         now: Spec = getattr(dataset, f"{part}_spec")

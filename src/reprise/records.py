@@ -34,16 +34,14 @@ def write_records(
         parent: The run it starts from, if there is one.
     """
     dataset = data.dataset
-    names = {
-        split: [dataset.name(int(index)) for index in indices]
-        for split, indices in data.splits.items()
-    }
-    seen = data_version(ROOT, dataset.sources)
+    members = data.members()
+    seen = data_version(ROOT, dataset.sources, dataset.stamp)
     tags, files = provenance.code(ROOT)
     identity: dict[str, Any] = {
         "id": run.id,
         "mlflow_id": run.mlflow_id,
         "choices": composed.choices,
+        "data_digest": seen.digest,
     }
     if parent:
         identity |= {"parent": parent.recorded.folder.name, "old": parent.old}
@@ -52,7 +50,7 @@ def write_records(
         run.params({"update.parent": identity["parent"], "update.old": parent.old})
     run.text(IDENTITY, json.dumps(identity, indent=1))
     run.text(CONFIG, yaml.safe_dump(dict(composed.values), sort_keys=False))
-    run.text(SPLITS, json.dumps(names, indent=0))
+    run.text(SPLITS, json.dumps(members, indent=0))
     specs = {"input": dataset.input_spec.as_json(), "target": dataset.target_spec.as_json()}
     run.text(SPECS, json.dumps(specs, indent=1))
     if learned:
@@ -67,7 +65,7 @@ def write_records(
         | provenance.machine()
         | {"choice." + group: option for group, option in composed.choices.items()}
         | {"data.digest": seen.digest, "data.dvc": seen.dvc}
-        | {f"data.num_{split}": len(members) for split, members in names.items()}
+        | {f"data.num_{split}": size for split, size in data.sizes().items() if size is not None}
     )
     if seen.dvc.startswith("changed"):
         print(f"note: the data has {seen.dvc}; the run records its own hash of it")

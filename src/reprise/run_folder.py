@@ -15,6 +15,8 @@ from reprise.errors import UserError
 from reprise.spec import Spec
 
 CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
+STATE = "state"  # folder of the training state
+RESULT = "result.json"  # metrics of the best model; there once the run is finished
 
 
 @dataclass(frozen=True)
@@ -26,20 +28,22 @@ class Recorded:
         mlflow_id: MLflow's own id of it.
         choices: Option chosen for each group.
         config: The resolved config, passwords masked.
-        splits: Names of the samples in each split.
+        splits: Names of the samples in each split; of a stream how many, and by which rule.
         specs: The dataset's `input` and `target`, with what was learned from the train split.
         parent: Id of the run whose model it started from, or None.
         old: Fraction of that run's data that is mixed with its own.
+        data_digest: Hash of its data when it began.
     """
 
     folder: Path
     mlflow_id: str
     choices: Mapping[str, str]
     config: Mapping[str, Any]
-    splits: Mapping[str, list[str]]
+    splits: Mapping[str, Any]
     specs: Mapping[str, Spec]
     parent: str | None = None
     old: float = 0.0
+    data_digest: str | None = None
 
 
 def new_folder(runs: Path, experiment: str) -> Path:
@@ -88,6 +92,7 @@ def _read(folder: Path, identity: Mapping[str, Any]) -> Recorded:
         {part: Spec.from_json(read) for part, read in specs.items()},
         identity.get("parent"),
         identity.get("old", 0.0),
+        identity.get("data_digest"),
     )
 
 

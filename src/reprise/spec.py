@@ -41,7 +41,10 @@ class Spec:
     @classmethod
     def from_json(cls, read: Mapping[str, Any]) -> Self:
         """Make it from what JSON gave back, in which tuples are lists."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in read.items()})
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in read.items()
+        }
+        return cls(**values)
 
     @property
     def kind(self) -> Literal["class", "labels", "mask", "values"]:

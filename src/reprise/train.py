@@ -12,18 +12,23 @@ from reprise.experiment import Data, compiled, compose_and_check, new_model, ope
 from reprise.fitting import result_table
 from reprise.parent import Parent
 from reprise.project import ROOT, relative
+from reprise.resumed import Resumed
+from reprise.run_folder import new_folder
+from reprise.run_lock import held
 
 
 def main(argv: list[str]) -> None:
     """Compose, refuse mistakes, and train."""
     composed = compose_and_check(argv)
-    data = open_data(composed.values)
-    with command.native_notes_hidden():
-        import keras  # noqa: F401
-    train(composed, data)
+    train(composed, open_data(composed.values))
 
 
-def train(composed: Composed, data: Data, parent: Parent | None = None) -> dict[str, float]:
+def train(
+    composed: Composed,
+    data: Data,
+    parent: Parent | None = None,
+    resumed: Resumed | None = None,
+) -> dict[str, float]:
     """Train and record one run; returns the best model's metrics, `valid/…` and `test/…`.
 
     What does not fit together is refused before there is a run.
@@ -32,12 +37,14 @@ def train(composed: Composed, data: Data, parent: Parent | None = None) -> dict[
         composed: The run's configuration.
         data: What to train on.
         parent: The run whose model goes on learning; None starts with a new model.
+        resumed: The run to go on with; None makes a new one.
     """
+    with command.native_notes_hidden():
+        from reprise.training.device import set_up
     from reprise.fitting import fit_run, score_best
     from reprise.records import write_records
-    from reprise.run_folder import new_folder
     from reprise.tracking.run import open_run
-    from reprise.training.device import set_up
+    from reprise.training.interrupts import Interrupts
 
     config = composed.values
     trainer, settings = build(config["trainer"]), build(config["tracking"])
@@ -50,13 +57,22 @@ def train(composed: Composed, data: Data, parent: Parent | None = None) -> dict[
         model = parent.model if parent else new_model(config, data.dataset)
         model = compiled(config, data.dataset, model, total_steps=trainer.epochs * steps)
         experiment = settings.experiment or composed.experiment
-        folder = new_folder(ROOT / settings.runs, experiment)
+        folder = resumed.folder if resumed else new_folder(ROOT / settings.runs, experiment)
+        stack.enter_context(held(folder))
         print(f"run {folder.name}", flush=True)
         name = f"{composed.choices['model']} {folder.name}"
-        with open_run(folder, experiment, name, uri=settings.uri, redact=redact) as run:
-            write_records(run, composed, data, learned, parent)
-            run.tags(facts)
-            fit_run(run, model, trainer, steps, data, loaders)
+        known = resumed.mlflow_id if resumed else None
+        tracked = open_run(
+            folder, experiment, name, uri=settings.uri, redact=redact, mlflow_id=known
+        )
+        with Interrupts() as interrupts, tracked as run:
+            if resumed:
+                resumed.record(run)
+            else:
+                write_records(run, composed, data, learned, parent)
+                run.tags(facts)
+            state = resumed.state if resumed else None
+            fit_run(run, model, trainer, steps, data, loaders, interrupts, state)
             result = score_best(run, config, data, parent)
     _say(folder, result)
     return result

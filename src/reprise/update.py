@@ -4,13 +4,16 @@
 elsewhere than in runs/. All other words change the run's own configuration.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from reprise import command
 from reprise.config.compose import Composed
 from reprise.config.restate import restate
+from reprise.datasets.base import Dataset
 from reprise.datasets.mixed import Mixed
 from reprise.errors import UserError
 from reprise.evaluate import load_best, prepare, score_splits
@@ -33,13 +36,34 @@ def main(argv: list[str]) -> None:
     data, parent_data = open_data(composed.values), open_recorded(recorded)
     learned = data.learn()
     adopt(data.dataset, parent_data.dataset)
-    prepare(composed.values)
+    parent = start_from(recorded, parent_data, composed.values, data, learned, old)
+    train(composed, with_old(data, parent_data, old), parent)
+
+
+def start_from(
+    recorded: Recorded,
+    parent_data: Data,
+    config: Mapping[str, Any],
+    data: Data,
+    learned: Mapping[str, Any],
+    old: float,
+) -> Parent:
+    """Load a run's best model, and score it on the new test data and on its own.
+
+    Args:
+        recorded: The run.
+        parent_data: Its data.
+        config: The configuration of the run that starts from it.
+        data: That one's data.
+        learned: What was learned from it.
+        old: Fraction of `parent_data` that is mixed in.
+    """
+    prepare(config)
     model = load_best(recorded.folder)
-    now = score_splits(model, composed.values, data, [test_split(data)])
+    now = score_splits(model, config, data, [test_split(data)])
     now |= score_parent(model, recorded, parent_data)
     before = {f"before_{name}": value for name, value in now.items()}
-    parent = Parent(recorded, model, parent_data, learned, before, old)
-    train(composed, with_old(data, parent_data, old), parent)
+    return Parent(recorded, model, parent_data, learned, before, old)
 
 
 def with_old(new: Data, parent: Data, fraction: float) -> Data:
@@ -49,6 +73,13 @@ def with_old(new: Data, parent: Data, fraction: float) -> Data:
     """
     if not fraction:
         return new
+    if not (isinstance(new.dataset, Dataset) and isinstance(parent.dataset, Dataset)):
+        raise UserError(
+            "old samples cannot be mixed into a stream",
+            expected="old=0, or data with random access on both sides",
+            received=f"old={fraction:g}",
+            remedy="set old=0, or dataset=csv_rows where the data is a table",
+        )
     mixed = Mixed(new.dataset, parent.dataset)
     splits = dict(new.splits)
     for split in ("train", "valid"):

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from reprise.config.annotations import Refusal, Surroundings, evaluate, refusals
+from reprise.config.annotations import Refusal, evaluate, refusals
+from reprise.config.paths import Surroundings
 from reprise.config.wording import words
 
 PART = ast.ClassDef("Part", [], [], [], [])
@@ -53,6 +54,7 @@ def test_what_fits_and_how_it_is_said(surroundings, text, said, good, bad):
 
 
 FOLDER, FILE = "Annotated[str, 'folder']", "Annotated[str, 'file'] | None"
+DATABASE = "Annotated[str, 'database']"
 
 
 @pytest.mark.parametrize(
@@ -71,12 +73,29 @@ FOLDER, FILE = "Annotated[str, 'folder']", "Annotated[str, 'file'] | None"
         (f"dict[str, float | {FILE}]", {"a": 0.5, "b": "file", "c": None, "d": "none"}, ("d",)),
         (f"Literal['known'] | {FILE}", "known", None),
         (f"Literal['known'] | {FILE}", "none", ()),
+        (DATABASE, "sqlite:///file", None),
+        (DATABASE, "sqlite+pysqlite:///file?timeout=9", None),
+        (DATABASE, "sqlite:///made", None),
+        (DATABASE, "sqlite:///none", ()),
+        (DATABASE, "sqlite:///folder", ()),
+        (DATABASE, "mysql+mysqldb://user@host/none", None),
     ],
 )
 def test_paths_must_exist_or_be_providable(surroundings, text, value, refused):
     found = refusals(value, annotation(text), surroundings)
     assert [one.within for one in found] == ([] if refused is None else [refused])
     assert all(one.path is not None for one in found)
+
+
+@pytest.mark.parametrize("value", ["file", "", "sqlite://", "sqlite:///", "sqlite:file", "//h/d"])
+def test_what_is_no_url_of_a_database_is_a_wrong_value(surroundings, value):
+    assert refusals(value, annotation(DATABASE), surroundings) == [Refusal()]
+
+
+def test_the_file_of_a_database_is_named_without_its_url(surroundings):
+    found = refusals("sqlite:///none?timeout=9", annotation(DATABASE), surroundings)
+    assert found == [Refusal("none", "file")]
+    assert words(annotation(DATABASE)).startswith("sqlite:///FILE of an existing file, or mysql")
 
 
 def test_every_missing_path_is_named(surroundings):

@@ -207,5 +207,5 @@ def test_close_from_another_thread_ends_a_wait(load: Load) -> None:
 
 
 def _pids(loader: Loader) -> list[int]:
-    crew = loader._engine._crew  # type: ignore[union-attr]
+    crew = loader._source._engine._crew  # type: ignore[union-attr]
     return [seat.process.pid for seat in crew._seats]  # type: ignore[union-attr]

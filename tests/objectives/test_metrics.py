@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from reprise.objectives.metrics import SegmentationScore
+from reprise.objectives.metrics import ClassScore
 
 KINDS = ("iou", "f1", "accuracy")
 # Hits: 2 of 3, 1 of 2, 1 of 1; a pixel of class 0 is taken for 1, and one of class 1 for 2.
@@ -21,7 +21,7 @@ def as_probabilities(ids, classes):
 
 
 def score(kind, truth, probabilities, classes, **options):
-    metric = SegmentationScore(kind, classes, **options)
+    metric = ClassScore(kind, classes, **options)
     metric.update_state(truth, probabilities)
     return float(metric.result())
 
@@ -34,6 +34,13 @@ def test_hand_computed_for_several_classes():
     for at in range(3):
         assert score("iou", truth, guess, 3, class_id=at) == pytest.approx(IOU[at])
         assert score("f1", truth, guess, 3, class_id=at) == pytest.approx(F1[at])
+
+
+def test_classes_of_samples_score_as_pixels_do():
+    truth, guess = np.array(TRUTH), as_probabilities(GUESS, 3)[0, 0]
+    for kind in KINDS:
+        expected = score(kind, as_masks(TRUTH), as_probabilities(GUESS, 3), 3)
+        assert score(kind, truth, guess, 3) == expected
 
 
 def test_hand_computed_for_yes_or_no():
@@ -68,7 +75,7 @@ def test_no_batch_size_changes_a_score(kind):
     probabilities = rng.random((7, 4, 4, 3)).astype("float32")
     scores = set()
     for batch_size in (1, 2, 7):
-        metric = SegmentationScore(kind, 3)
+        metric = ClassScore(kind, 3)
         for at in range(0, 7, batch_size):
             metric.update_state(truth[at : at + batch_size], probabilities[at : at + batch_size])
         scores.add(float(metric.result()))
@@ -97,14 +104,14 @@ def test_the_mean_is_over_the_classes_that_the_split_has():
 
 
 def test_counts_are_exact_beyond_what_float32_holds():
-    metric = SegmentationScore("accuracy", 1)
+    metric = ClassScore("accuracy", 1)
     metric.confusion.assign([[2.0**24, 0], [0, 0]])
     metric.update_state(as_masks([0]), np.zeros((1, 1, 1, 1), "float32"))
     assert float(metric.confusion[0, 0]) == 2**24 + 1
 
 
 def test_a_score_can_be_put_back_as_it_was():
-    metric, again = SegmentationScore("iou", 3), SegmentationScore("iou", 3)
+    metric, again = ClassScore("iou", 3), ClassScore("iou", 3)
     metric.update_state(as_masks(TRUTH), as_probabilities(GUESS, 3))
     for source, target in zip(metric.variables, again.variables, strict=True):
         target.assign(np.asarray(source))
@@ -116,7 +123,7 @@ def test_a_score_can_be_put_back_as_it_was():
 
 
 def test_a_saved_score_is_the_same_score():
-    metric = SegmentationScore("f1", 3, class_id=1, threshold=0.4, ignore=255, name="f1_car")
+    metric = ClassScore("f1", 3, class_id=1, threshold=0.4, ignore=255, name="f1_car")
     again = keras.metrics.deserialize(keras.metrics.serialize(metric))
     assert again.get_config() == metric.get_config()
     assert again.name == "f1_car"
@@ -128,7 +135,7 @@ def test_xla_gives_the_same_counts():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, (2, 4, 4, 1)).astype("uint8")
     probabilities = rng.random((2, 4, 4, 3)).astype("float32")
-    metric = SegmentationScore("iou", 3, ignore=2)
+    metric = ClassScore("iou", 3, ignore=2)
     metric.update_state(truth, probabilities)
     expected = np.asarray(metric.confusion)
     metric.reset_state()

@@ -72,7 +72,7 @@ def test_a_compiled_model_comes_back_with_its_loss_and_metrics(tmp_path):
 
 
 def test_a_target_without_classes_is_refused():
-    with pytest.raises(UserError, match="target without classes"):
+    with pytest.raises(UserError, match="objective=segmentation does not fit"):
         build(Spec((4, 4, 1), "float32"))
 
 

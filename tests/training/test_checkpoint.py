@@ -14,7 +14,7 @@ def model():
 
 
 def epochs(model, folder, values, mode="max"):
-    checkpoint = Checkpoint(folder, "val_iou", mode)
+    checkpoint = Checkpoint(folder, folder.with_name("kept"), "val_iou", mode)
     checkpoint.set_model(model)
     for epoch, value in enumerate(values):
         model.layers[0].bias.assign([float(epoch)])
@@ -42,6 +42,19 @@ def test_best_and_last_are_those_epochs(model, tmp_path, mode, values, best):
     assert bias(tmp_path / BEST) == best
     assert bias(tmp_path / LAST) == len(values) - 1
     assert {path.name for path in tmp_path.iterdir()} == {BEST, LAST}
+
+
+def test_best_is_what_was_best_up_to_the_epoch_a_run_goes_on_from(model, tmp_path):
+    folder = tmp_path / "checkpoints"
+    epochs(model, folder, [0.1, 0.3, 0.2, 0.9])
+    assert bias(folder / BEST) == 3
+    again = Checkpoint(folder, folder.with_name("kept"), "val_iou", "max")
+    again.set_model(model)
+    again.best, again.best_epoch = 0.3, 2  # as of the end of the third epoch
+    again.on_epoch_begin(3)
+    assert bias(folder / BEST) == 1
+    kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
+    assert kept == ["best-0002.keras", "best-0004.keras"]
 
 
 def test_a_failed_write_leaves_the_old_file(model, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from reprise.errors import UserError
 from reprise.training.compile import compile_model
 from reprise.training.fit import fit, watchers
+from reprise.training.keeper import Keeping
 from reprise.training.score import score
 from reprise.training.trainer import Trainer
 
@@ -19,9 +20,15 @@ def make_model(learning_rate=0.001):
     return compile_model(model, optimizer, keras.losses.MeanSquaredError(), [])
 
 
-def endless():
+def endless(start):
     while True:
         yield X, Y
+
+
+@pytest.fixture
+def keeping(tmp_path):
+    """A new training, which nobody asks to end."""
+    return Keeping(tmp_path, None, lambda: None, failed=print)
 
 
 class Pass(keras.utils.PyDataset):
@@ -32,25 +39,33 @@ class Pass(keras.utils.PyDataset):
         return X, Y
 
 
-def test_steps_and_epochs_are_as_asked():
+def test_steps_and_epochs_are_as_asked(keeping):
     model = make_model()
-    fit(model, endless(), Pass(), Trainer(epochs=3), steps_per_epoch=5, callbacks=[])
+    fit(model, endless, Pass(), Trainer(epochs=3), steps_per_epoch=5, callbacks=[], keeping=keeping)
     assert int(model.optimizer.iterations) == 15
 
 
-def test_early_stopping_stops():
+def test_early_stopping_stops(keeping):
     seen = []
     watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs))
     trainer = Trainer(epochs=50, early_stopping_patience=2, min_delta=1e9)
-    fit(make_model(), endless(), Pass(), trainer, steps_per_epoch=1, callbacks=[watch])
+    fit(
+        make_model(),
+        endless,
+        Pass(),
+        trainer,
+        steps_per_epoch=1,
+        callbacks=[watch],
+        keeping=keeping,
+    )
     assert len(seen) == 3
     assert "val_loss" in seen[0]
 
 
-def test_the_learning_rate_falls_on_a_plateau():
+def test_the_learning_rate_falls_on_a_plateau(keeping):
     model = make_model(learning_rate=0.01)
     trainer = Trainer(epochs=3, reduce_lr_patience=1, reduce_lr_factor=0.1, min_delta=1e9)
-    fit(model, endless(), Pass(), trainer, steps_per_epoch=1, callbacks=[])
+    fit(model, endless, Pass(), trainer, steps_per_epoch=1, callbacks=[], keeping=keeping)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.0001)
 
 
@@ -63,27 +78,30 @@ def test_own_callbacks_come_from_the_settings():
     assert watchers(Trainer(epochs=1, callbacks=[own]), make_model()) == [own]
 
 
-def test_an_error_of_the_data_reaches_the_user_as_itself():
+def test_an_error_of_the_data_reaches_the_user_as_itself(keeping):
     mistake = UserError("sample 3", "an image", "nothing", "mend it")
 
-    def broken():
+    def broken(start):
         yield X, Y
         raise RuntimeError("wrapped")
 
     with pytest.raises(UserError, match="sample 3"):
         fit(
-            make_model(), broken(), None, Trainer(epochs=1),
-            steps_per_epoch=4, callbacks=[], cause=lambda: mistake,
+            make_model(), broken, None, Trainer(epochs=1),
+            steps_per_epoch=4, callbacks=[], keeping=keeping, cause=lambda: mistake,
         )  # fmt: skip
 
 
-def test_an_error_of_ours_stays_as_it_is():
-    def broken():
+def test_an_error_of_ours_stays_as_it_is(keeping):
+    def broken(start):
         yield X, Y
         raise RuntimeError("ours")
 
     with pytest.raises(Exception, match="ours"):
-        fit(make_model(), broken(), None, Trainer(epochs=1), steps_per_epoch=4, callbacks=[])
+        fit(
+            make_model(), broken, None, Trainer(epochs=1),
+            steps_per_epoch=4, callbacks=[], keeping=keeping,
+        )  # fmt: skip
 
 
 def test_score_names_the_split():

@@ -6,42 +6,13 @@ import collections.abc
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import annotated_types
-from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-_NO_PATH = "no_path"
+from reprise.config.paths import NO_PATH, PATHS, Surroundings
 
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What decides whether a path exists.
-
-    Args:
-        root: Folder that relative paths start from.
-        providable: Tells of a missing path whether the program can make it.
-    """
-
-    root: Path
-    providable: Callable[[Path], bool]
-
-
-def _must_be(kind: str) -> AfterValidator:
-    def check(value: str, info: ValidationInfo) -> str:
-        surroundings: Surroundings = info.context  # type: ignore[assignment]
-        path = surroundings.root / value
-        found = path.is_dir() if kind == "folder" else path.is_file()
-        if not value or not (found or (not path.exists() and surroundings.providable(path))):
-            raise PydanticCustomError(_NO_PATH, "{path}", {"path": value, "kind": kind})
-        return value
-
-    return AfterValidator(check)
-
-
-PATHS = {"folder": _must_be("folder"), "file": _must_be("file")}
 _SCOPE: dict[str, Any] = {
     **{name: getattr(typing, name) for name in typing.__all__},
     **{name: getattr(collections.abc, name) for name in collections.abc.__all__},
@@ -52,7 +23,7 @@ _SCOPE: dict[str, Any] = {
 
 
 class _PathMarkers(ast.NodeTransformer):
-    """Put the check of a path in the place of the "folder" or "file" that marks one."""
+    """Put the check of a path in the place of the "folder", "file" or "database" that marks one."""
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
@@ -128,7 +99,7 @@ def refusals(value: object, annotation: Any, surroundings: Surroundings) -> list
     try:
         TypeAdapter(annotation, config=rules).validate_python(value, context=surroundings)
     except ValidationError as error:
-        wrong = [one for one in error.errors() if one["type"] == _NO_PATH]
+        wrong = [one for one in error.errors() if one["type"] == NO_PATH]
         return [
             Refusal(one["ctx"]["path"], one["ctx"]["kind"], _within(value, one["loc"]))
             for one in wrong

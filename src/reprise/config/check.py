@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from reprise.config.annotations import Surroundings
 from reprise.config.choices import examine, primary_groups
 from reprise.config.compose import CONF, Composed, chosen
 from reprise.config.inspection import inspect
 from reprise.config.layers import merge
 from reprise.config.mistakes import as_error
 from reprise.config.overrides import Setting, parse
+from reprise.config.paths import Surroundings
 
 
 def _never(path: Path) -> bool:

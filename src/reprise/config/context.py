@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from reprise.config.annotations import Surroundings
 from reprise.config.origins import Origins
+from reprise.config.paths import Surroundings
 
 
 @dataclass(frozen=True)

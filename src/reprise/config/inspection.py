@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from reprise.config.annotations import Surroundings
 from reprise.config.choices import missing, primary_groups
 from reprise.config.compose import plain
 from reprise.config.context import Context
@@ -11,6 +10,7 @@ from reprise.config.layers import Layers
 from reprise.config.mistakes import Mistake, shown
 from reprise.config.origins import Origins, find_origins
 from reprise.config.overrides import Setting
+from reprise.config.paths import Surroundings
 from reprise.config.problems import problems
 from reprise.config.rules import contradictions, look_up
 from reprise.config.sections import known_keys, sections

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 
-from reprise.config.annotations import PATHS, Built
+from reprise.config.annotations import Built
 from reprise.config.mistakes import listing
+from reprise.config.paths import PATHS
 
 _PLAIN: dict[Any, str] = {
     int: "a whole number",
@@ -20,6 +21,7 @@ _PLAIN: dict[Any, str] = {
     Any: "any value",
     Built: "keys with a _target_ among them",
 }
+_WHERE = {"database": "sqlite:///FILE of an existing file, or mysql+mysqldb://USER@HOST/DATABASE"}
 
 
 def words(annotation: Any) -> str:
@@ -43,7 +45,7 @@ def words(annotation: Any) -> str:
 def _annotated(base: Any, marks: tuple[Any, ...]) -> str:
     for kind, marker in PATHS.items():
         if marker in marks:
-            return f"an existing {kind}"
+            return _WHERE.get(kind, f"an existing {kind}")
     text = words(base)
     for mark in marks:
         if isinstance(mark, annotated_types.Len):

@@ -84,6 +84,11 @@ class Dataset(ABC):
         """Files and folders the samples come from, for the record of what a run saw."""
         return ()
 
+    @property
+    def stamp(self) -> str:
+        """What tells samples that come from no file (a server's) from others; '' for files."""
+        return ""
+
     @abstractmethod
     def picture(
         self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None

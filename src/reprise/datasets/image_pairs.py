@@ -1,11 +1,11 @@
 """An image file and its mask file, read together or looked over without training on them."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from reprise.datasets.image_checks import find_problems, require_dtype
 from reprise.datasets.image_files import read_image
 from reprise.datasets.image_headers import read_header
 from reprise.datasets.mask_coding import MaskCoding
@@ -13,7 +13,6 @@ from reprise.errors import UserError
 
 Pair = tuple[Path, Path]
 _DECODED_MASKS = 256  # enough to meet a wrong coding, few enough to be quick
-_THREADS = 8  # more than cores: a cold disk is waited for
 
 
 def read_pair(
@@ -34,7 +33,7 @@ def read_pair(
         UserError: a file cannot be read, or the two do not fit; the file is named.
     """
     image = read_image(pair[0], channels)
-    _require_dtype(pair[0], str(image.dtype), dtype)
+    require_dtype(pair[0], str(image.dtype), dtype)
     ids = coding.read(pair[1])
     _require_size(pair, image.shape[:2], ids.shape)
     return image, ids
@@ -57,41 +56,21 @@ def check_pairs(
     """
     stride = 1 if thorough else max(1, len(pairs) // _DECODED_MASKS)
 
-    def look(at: int) -> str | None:
+    def look(at: int) -> None:
         if thorough:
-            return _problem(lambda: read_pair(pairs[at], coding, channels, dtype))
-        found = _problem(lambda: _compare_headers(pairs[at], dtype))
-        if found is None and at % stride == 0:
-            found = _problem(lambda: coding.read(pairs[at][1]))
-        return found
+            read_pair(pairs[at], coding, channels, dtype)
+            return
+        _compare_headers(pairs[at], dtype)
+        if at % stride == 0:
+            coding.read(pairs[at][1])
 
-    with ThreadPoolExecutor(_THREADS) as threads:
-        return [line for line in threads.map(look, range(len(pairs))) if line]
-
-
-def _problem(action: Callable[[], object]) -> str | None:
-    try:
-        action()
-    except UserError as error:
-        what, expected, received, _ = error.args
-        return f"{what}: expected {expected}; received {received}".replace("\n", " ")
-    return None
+    return find_problems(look, len(pairs))
 
 
 def _compare_headers(pair: Pair, dtype: str) -> None:
     image, mask = read_header(pair[0], oriented=True), read_header(pair[1], oriented=False)
-    _require_dtype(pair[0], image.dtype, dtype)
+    require_dtype(pair[0], image.dtype, dtype)
     _require_size(pair, (image.height, image.width), (mask.height, mask.width))
-
-
-def _require_dtype(path: Path, received: str, expected: str) -> None:
-    if received != expected:
-        raise UserError(
-            f"{path} has another depth than the first image",
-            f"{expected} pixels, as in the first image",
-            f"{received} pixels",
-            "convert the images to one depth",
-        )
 
 
 def _require_size(pair: Pair, image: tuple[int, ...], mask: tuple[int, ...]) -> None:

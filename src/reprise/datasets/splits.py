@@ -1,4 +1,4 @@
-"""Which sample stands in which split: by fraction or as listed in files, and never in two.
+"""Which sample stands in which split: by fraction or as listed, and never in two.
 
 Pure functions: the same names, groups and settings give the same split on every machine.
 """
@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from reprise.datasets.split_files import split_by_files
+from reprise.datasets.split_files import Keys, split_by_files
 from reprise.errors import UserError
 
 Split = Literal["train", "valid", "test"]
@@ -18,17 +18,18 @@ _DEALT: tuple[Split, ...] = ("test", "valid", "train")
 
 
 def make_splits(
-    keys: Mapping[str, int],
+    keys: Keys,
     groups: Sequence[Hashable],
-    split: Mapping[Split, float | str | None],
+    split: Mapping[Split, float | str | Sequence[str] | None],
     seed: int,
 ) -> dict[str, np.ndarray]:
-    """Split samples as a config asks: fractions of them, or text files that list them.
+    """Split samples as a config asks: fractions of them, or files or lists that name them.
 
     Args:
-        keys: Every name under which a file may list a sample, with the sample's index.
+        keys: Every name by which samples may be listed, with the index, or indices, it stands for.
         groups: Group of each sample, in the order of the indices; kept on one side by fractions.
-        split: For each a fraction, a file, or (test alone) None.
+        split: For each a fraction, a file, a list of names, or (test alone) None. Beside lists,
+            fractions are of what is not listed.
         seed: Moves samples between splits by fraction; files leave it unused.
 
     Returns:
@@ -38,16 +39,29 @@ def make_splits(
         UserError: a split is missing, mixed, out of range, empty, or names an unknown sample.
     """
     used = {str(name): value for name in _DEALT if (value := split.get(name)) is not None}
-    fractions = {name: float(value) for name, value in used.items() if not isinstance(value, str)}
-    files = {name: Path(value) for name, value in used.items() if isinstance(value, str)}
-    if not {"train", "valid"} <= used.keys() or (fractions and files):
+    fractions = {
+        name: float(value) for name, value in used.items() if isinstance(value, int | float)
+    }
+    listed = {
+        name: Path(value) if isinstance(value, str) else value
+        for name, value in used.items()
+        if not isinstance(value, int | float)
+    }
+    has_files = any(isinstance(value, Path) for value in listed.values())
+    if not {"train", "valid"} <= used.keys() or (fractions and has_files):
         raise UserError(
             "dataset.split is incomplete, or mixes fractions and files",
             "a fraction for every split, or a file for every split; test alone may be null",
             str(dict(split)),
             "set dataset.split.train, .valid and .test alike",
         )
-    indices = split_by_files(keys, files) if files else split_by_fraction(groups, fractions, seed)
+    indices = split_by_files(keys, listed)
+    if fractions:
+        is_left = np.ones(len(groups), bool)
+        is_left[np.concatenate([*indices.values(), np.array([], np.int64)])] = False
+        left = np.flatnonzero(is_left)
+        dealt = split_by_fraction([groups[at] for at in left.tolist()], fractions, seed)
+        indices |= {name: left[own] for name, own in dealt.items()}
     for name, own in indices.items():
         if not len(own):
             raise _empty(name, f"none of {len(groups)} from dataset.split.{name}={used[name]}")
@@ -80,7 +94,7 @@ def split_by_fraction(
             "for instance dataset.split.train=0.7 dataset.split.valid=0.15 dataset.split.test=0.15",
         )
     codes_by_group = {group: code for code, group in enumerate(dict.fromkeys(groups))}
-    codes = np.array([codes_by_group[group] for group in groups])
+    codes = np.array([codes_by_group[group] for group in groups], np.int64)
     sizes = np.bincount(codes)
     order = np.random.default_rng(seed).permutation(len(sizes))
     middles = np.empty(len(sizes))

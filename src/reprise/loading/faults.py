@@ -38,13 +38,33 @@ def stillborn(reason: str) -> UserError:
     )
 
 
-def not_picklable(dataset: Dataset, error: Exception) -> UserError:
+def not_picklable(dataset: object, error: Exception) -> UserError:
     """The dataset cannot be sent to another process."""
     return UserError(
         f"{type(dataset).__qualname__} cannot be sent to worker processes",
         "a dataset that can be pickled: no open handle, no lambda, no class of the main script",
         f"{type(error).__name__}: {error}",
         "open handles at first use, or use threads: loader.use_multiprocessing=false",
+    )
+
+
+def reader_died(name: str, place: str) -> UserError:
+    """A worker that reads a stream has ended."""
+    return UserError(
+        f"the {name}, which reads the stream, has ended by itself",
+        "a source that can be read",
+        f"its end {place}",
+        f"{_ALONE} (a crash in a decoder, or more memory than there is)",
+    )
+
+
+def reader_stuck(name: str, place: str, timeout_s: float) -> UserError:
+    """A worker that reads a stream says nothing."""
+    return UserError(
+        f"the stream gave nothing for {timeout_s:g} s",
+        f"a batch within loader.timeout_s={timeout_s:g}",
+        f"the {name} is still reading {place}",
+        f"{_ALONE}; or allow more time: loader.timeout_s=…",
     )
 
 

@@ -1,17 +1,18 @@
 """Turns a dataset into the endless stream of batches that training, validation and scoring eat."""
 
-import os
 import time
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-import numpy as np
 from annotated_types import Ge, Gt
 
 from reprise.datasets.base import Dataset, Sample
-from reprise.loading.order import Job, Order
-from reprise.loading.processes import Processes
-from reprise.loading.threads import Caller, Threads
+from reprise.datasets.stream import Stream
+from reprise.errors import UserError
+from reprise.loading.indexed import Indexed
+from reprise.loading.order import Order
+from reprise.loading.reading import Reading
+from reprise.loading.streaming import Streaming
 
 
 class Loader:
@@ -22,28 +23,30 @@ class Loader:
 
     Args:
         dataset: Where the samples are.
-        indices: The split's samples, shape (samples,), int64.
+        indices: The split's samples, shape (samples,), int64; of a stream its `Part`.
         split: 'train', 'valid' or 'test'; only 'train' is shuffled and randomly transformed.
         seed: Of order and randomness; 0 or more.
         batch_size: Samples per batch; a pass's last batch has what is left.
         workers: Who makes batches ahead; 0 makes each when it is asked for; None takes one for each
-            core that this process may use, and none for data that is in memory.
+            core that this process may use, and none for data that is in memory or for a stream
+            that only one can read.
         use_multiprocessing: Workers are processes; False makes them threads.
         max_queue_size: Finished batches that may wait for the model; bounds memory.
-        order: 'full' permutes samples; 'block' keeps neighbours together (rows of a table).
+        order: 'full' permutes samples; 'block' keeps neighbours together (rows of a table). A
+            stream has its shuffle buffer instead.
         block_size: Of 'block': neighbouring samples that move together.
         window: Of 'block': samples that are mixed with one another.
         timeout_s: Longest wait for one batch, in seconds, before its samples count as stuck; None
             waits for ever. Without workers nobody can tell.
 
     Raises:
-        UserError: the split is empty.
+        UserError: the split is empty, or 'block' is asked of a stream.
     """
 
     def __init__(
         self,
-        dataset: Dataset,
-        indices: np.ndarray,
+        dataset: Dataset | Stream,
+        indices: Any,
         *,
         split: str,
         seed: int,
@@ -60,26 +63,24 @@ class Loader:
         self.error: BaseException | None = None
         self.producers: set[str] = set()
         self.waited_s = 0.0
-        self._order = Order(
-            indices,
-            split=split,
-            seed=seed,
-            batch_size=batch_size,
-            kind=order,
-            block_size=block_size,
-            window=window,
-        )
-        self.steps_per_pass = self._order.steps_per_pass
-        if workers is None:
-            workers = 0 if dataset.in_memory else len(os.sched_getaffinity(0))
-        self._engine: Caller | Threads | Processes = Caller(dataset)
-        if workers and use_multiprocessing:
-            rows = min(batch_size, len(indices))
-            self._engine = Processes(dataset, workers, max_queue_size, rows, timeout_s)
-        elif workers:
-            self._engine = Threads(dataset, workers, max_queue_size, timeout_s)
         self._iteration = 0
         self._closed = False
+        who: dict[str, Any] = {"workers": workers, "use_multiprocessing": use_multiprocessing}
+        who["timeout_s"] = timeout_s
+        what: dict[str, Any] = {"split": split, "seed": seed, "batch_size": batch_size}
+        if isinstance(dataset, Stream):
+            _refuse_order(order)
+            reading = Reading(indices, ahead=max_queue_size * batch_size, **who)
+            self._source: Indexed | Streaming = Streaming(dataset, indices, **what, reading=reading)
+        else:
+            jobs = Order(indices, **what, kind=order, block_size=block_size, window=window)
+            rows = min(batch_size, len(indices))
+            self._source = Indexed(dataset, jobs, ahead=max_queue_size, rows=rows, **who)
+
+    @property
+    def steps_per_pass(self) -> int:
+        """Batches in one pass over the split; a stream may have to be read to know it."""
+        return self._source.steps_per_pass
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Sample]:
         """The batches from step `start` up to, not including, `stop`; endless when it is None.
@@ -94,10 +95,9 @@ class Loader:
         if self._closed:
             raise RuntimeError("the loader is closed")
         self._iteration += 1
-        return self._iterate(self._iteration, self._order.jobs(start, stop))
+        return self._iterate(self._iteration, self._source.run(start, stop))
 
-    def _iterate(self, iteration: int, jobs: Iterator[Job]) -> Iterator[Sample]:
-        batches = self._engine.run(jobs)
+    def _iterate(self, iteration: int, batches: Iterator[tuple[str, Sample]]) -> Iterator[Sample]:
         while True:
             if self._closed or iteration != self._iteration:
                 end = "was closed" if self._closed else "began another one"
@@ -119,10 +119,20 @@ class Loader:
     def close(self) -> None:
         """End the workers; idempotent. Batches already handed over stay valid."""
         self._closed = True
-        self._engine.close()
+        self._source.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _refuse_order(order: str) -> None:
+    if order != "full":
+        raise UserError(
+            "a stream cannot be read in another order than its own",
+            "loader.order=full, with which a stream is mixed by its shuffle buffer",
+            f"loader.order={order}",
+            "leave loader.order out; dataset.shuffle_buffer says how far samples are mixed",
+        )

@@ -10,8 +10,6 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from types import ModuleType
 
-from reprise.datasets.base import Dataset
-
 
 def start_context() -> ForkServerContext | SpawnContext:
     """The start method: never a fork of this process, which has TensorFlow's threads in it."""
@@ -20,7 +18,7 @@ def start_context() -> ForkServerContext | SpawnContext:
     return multiprocessing.get_context("forkserver")
 
 
-def import_early(dataset: Dataset) -> None:
+def import_early(dataset: object) -> None:
     """Have the fork server, unless it runs already, import once what every worker would import."""
     names = ["reprise.loading.worker", type(dataset).__module__]
     start_context().set_forkserver_preload([name for name in names if name != "__main__"])

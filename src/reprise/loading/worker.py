@@ -65,20 +65,25 @@ def work(connection: Connection, slots: Slots, number: int, pickled: bytes) -> N
         number: Which marks are this worker's.
         pickled: The dataset.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    _keep_buffers()
-    os.environ.update(dict.fromkeys(_THREAD_COUNTS, "1"))  # for what is imported from here on
+    settle()
     with contextlib.suppress(EOFError, OSError):  # the parent is done with us, or is gone
         try:
             dataset = pickle.loads(pickled)
         except BaseException as error:
             connection.send(("failed", NO_TASK, pack(error)))
             return
-        _hold_to_one_thread()
+        hold_to_one_thread()
         connection.send(("ready", NO_TASK, None))
         while True:
             connection.send(_answer(dataset, slots, number, connection.recv()))
+
+
+def settle() -> None:
+    """Make this process a worker: deaf to Ctrl-C, gone with its parent, frugal with cores."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    _keep_buffers()
+    os.environ.update(dict.fromkeys(_THREAD_COUNTS, "1"))  # for what is imported from here on
 
 
 def _answer(
@@ -120,7 +125,7 @@ def _leave_with_parent() -> None:
         os._exit(0)
 
 
-def _hold_to_one_thread() -> None:
+def hold_to_one_thread() -> None:
     """One thread for OpenCV, BLAS and OpenMP: the workers together already use every core."""
     threadpool_limits(1)
     if cv2 := sys.modules.get("cv2"):

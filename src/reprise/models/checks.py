@@ -1,6 +1,7 @@
 """Whether a dataset's images and masks fit the network, asked before it is built."""
 
 from reprise.errors import UserError
+from reprise.models.requirements import require_colours
 from reprise.spec import Spec
 
 INCEPTION_SMALLEST = 75  # pixels; smaller images vanish on the way down
@@ -12,14 +13,14 @@ def count_classes(target_spec: Spec, classes: int | None) -> int:
     Raises:
         UserError: the dataset has another number of them, or none.
     """
-    known = len(target_spec.classes)
+    known = len(target_spec.classes) if target_spec.kind == "mask" else 0
     if known and classes in (None, known):
         return known
     names = ", ".join(target_spec.classes)
     raise UserError(
         f"model.classes={classes} does not fit the dataset's masks",
         expected=f"{known} ({names})" if known else "masks of class ids",
-        received=str(classes) if known else "a target without classes",
+        received=str(classes) if known else f"{target_spec.kind} of shape {target_spec.shape}",
         remedy="leave model.classes=null, which takes the number from the dataset"
         if known
         else "choose a dataset whose target is a mask, such as dataset=image_mask",
@@ -34,13 +35,7 @@ def check_images(architecture: str, backbone: str, spec: Spec, step: int) -> Non
             nearest sizes that are.
     """
     height, width, channels = spec.shape
-    if channels not in (1, 3):
-        raise UserError(
-            f"model={architecture} cannot take images of {channels} channels",
-            expected="1 (grey) or 3 (RGB)",
-            received=str(channels),
-            remedy="set dataset.channels=3",
-        )
+    require_colours(architecture, channels)
     smallest = step * -(-INCEPTION_SMALLEST // step) if backbone.startswith("inception") else step
     fits = [size % step == 0 and size >= smallest for size in (height, width)]
     if not all(fits):

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 import keras
 from annotated_types import Ge, Interval
 
+from reprise.models.imagenet import Mode, to_imagenet
+
 Backbone = Literal[
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50", "resnext101",
     "seresnet18", "seresnet34", "seresnet50", "seresnet101", "seresnet152", "seresnext50",
@@ -19,7 +21,7 @@ Momentum = Annotated[float, Interval(gt=0, lt=1)] | None
 
 # How each family's published weights were trained. Backbones that are not here (ResNet, ResNeXt,
 # SE-ResNet 18 and 34) take the raw values 0 to 255: they begin with a BatchNormalization.
-SCALINGS: dict[str, Literal["caffe", "tf", "torch"]] = {
+SCALINGS: dict[str, Mode] = {
     "vgg": "caffe",
     "mobilenet": "tf",
     "inception": "tf",
@@ -30,9 +32,6 @@ SCALINGS: dict[str, Literal["caffe", "tf", "torch"]] = {
     "seresnext": "torch",
     "senet": "torch",
 }
-# ImageNet's mean and deviation in RGB for values 0 to 1, and its mean in BGR for 0 to 255.
-TORCH_MEAN, TORCH_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CAFFE_MEAN = (103.939, 116.779, 123.68)
 
 
 @dataclass(frozen=True)
@@ -64,22 +63,8 @@ def scale_images(images: keras.KerasTensor, backbone: str) -> keras.KerasTensor:
         backbone: A name of segmentation-models.
 
     Returns:
-        Shape (batch, height, width, 3), float32; made of plain Keras layers and slices only.
-
-    Source: `preprocess_input` of keras-applications, the modes `caffe`, `tf` and `torch`.
+        Shape (batch, height, width, 3), float32.
     """
-    # 65535 / 257 is 255. In float32 whatever the precision of the rest: bfloat16 has 8 bits.
-    to_255 = 1 / 257 if images.dtype == "uint16" else 1.0
-    if images.shape[-1] == 1:
-        images = keras.layers.Concatenate(name="grey_to_rgb")([images, images, images])
-    scaling = next((SCALINGS[family] for family in SCALINGS if backbone.startswith(family)), None)
-    scale, offset = [to_255] * 3, [0.0] * 3
-    if scaling == "caffe":
-        images = images[..., ::-1]  # RGB to BGR
-        offset = [-mean for mean in CAFFE_MEAN]
-    elif scaling == "tf":
-        scale, offset = [to_255 / 127.5] * 3, [-1.0] * 3
-    elif scaling == "torch":
-        scale = [to_255 / (255 * deviation) for deviation in TORCH_DEVIATION]
-        offset = [-m / d for m, d in zip(TORCH_MEAN, TORCH_DEVIATION, strict=True)]
-    return keras.layers.Rescaling(scale, offset, dtype="float32", name="scaling")(images)
+    family = next((family for family in SCALINGS if backbone.startswith(family)), None)
+    mode: Mode = "raw" if family is None else SCALINGS[family]
+    return to_imagenet(images, mode, 65535.0 if images.dtype == "uint16" else 255.0)

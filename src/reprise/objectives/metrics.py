@@ -1,4 +1,4 @@
-"""Segmentation scores over a whole split, from counts of pixels, so no batch size changes them."""
+"""Scores of class ids over a whole split, from counts, so that no batch size changes them."""
 
 from typing import Any, Literal
 
@@ -9,8 +9,8 @@ from reprise.objectives.pixels import Tensor
 
 
 @keras.saving.register_keras_serializable(package="reprise")
-class SegmentationScore(keras.Metric):
-    """IoU, F1 or accuracy of class ids, accumulated as a confusion matrix.
+class ClassScore(keras.Metric):
+    """IoU, F1 or accuracy of class ids, of samples or of pixels, as a confusion matrix.
 
     Every score counts its own matrix, which costs nothing: TensorFlow computes what several of
     them share once per step.
@@ -43,22 +43,21 @@ class SegmentationScore(keras.Metric):
         """Count a batch.
 
         Args:
-            y_true: Class ids, shape (batch, height, width, 1).
-            y_pred: Probabilities, shape (batch, height, width, classes or 1), 0 to 1.
+            y_true: Class ids, shape (batch,) or (batch, height, width, 1).
+            y_pred: Probabilities, shape (batch, classes) or (batch, height, width, classes or 1).
             sample_weight: Not supported.
         """
         size = max(2, self.num_classes)
-        truth = ops.cast(y_true, "int32")[..., 0]
+        truth = ops.reshape(ops.cast(y_true, "int32"), (-1,))
         guess = (
-            ops.cast(y_pred[..., 0] > self.threshold, "int32")
+            ops.reshape(ops.cast(y_pred > self.threshold, "int32"), (-1,))
             if self.num_classes == 1
-            else ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+            else ops.reshape(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), (-1,))
         )
         cell = truth * size + guess
         if self.ignore is not None:
             cell = ops.where(truth == self.ignore, size * size, cell)  # one past the matrix
-        ones = ops.ones_like(ops.reshape(cell, (-1,)))
-        counts = ops.segment_sum(ones, ops.reshape(cell, (-1,)), num_segments=size * size + 1)
+        counts = ops.segment_sum(ops.ones_like(cell), cell, num_segments=size * size + 1)
         counts = ops.reshape(counts[:-1], (size, size))
         self.confusion.assign_add(ops.cast(counts, self.dtype))
 

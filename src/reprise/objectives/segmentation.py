@@ -8,7 +8,8 @@ from annotated_types import Gt, Interval
 
 from reprise.errors import UserError
 from reprise.objectives.losses import SegmentationLoss
-from reprise.objectives.metrics import SegmentationScore
+from reprise.objectives.metrics import ClassScore
+from reprise.objectives.targets import require_kind, score_names
 from reprise.spec import Spec
 
 
@@ -38,30 +39,22 @@ def build(
         UserError: the target has no classes, or `class_weights` has another number of them.
     """
     names = target_spec.classes
+    require_kind("segmentation", target_spec, ("mask",))
     _check(names, class_weights)
     metrics = [
-        SegmentationScore(kind, len(names), None, threshold, target_spec.ignore)
+        ClassScore(kind, len(names), None, threshold, target_spec.ignore)
         for kind in ("iou", "f1", "accuracy")
     ]
     if len(names) > 1:
         metrics += [
-            SegmentationScore(
-                kind, len(names), at, threshold, target_spec.ignore, name=f"{kind}_{name}"
-            )
+            ClassScore(kind, len(names), at, threshold, target_spec.ignore, name=name)
             for kind in ("iou", "f1")
-            for at, name in enumerate(names)
+            for at, name in enumerate(score_names(kind, names))
         ]
     return SegmentationLoss(loss, class_weights, target_spec.ignore), metrics
 
 
 def _check(names: tuple[str, ...], class_weights: list[float] | None) -> None:
-    if not names:
-        raise UserError(
-            "objective=segmentation does not fit the dataset's target",
-            expected="masks of class ids",
-            received="a target without classes",
-            remedy="choose a dataset whose target is a mask, such as dataset=image_mask",
-        )
     weighted = ("no", names[0]) if len(names) == 1 else names
     if class_weights is not None and (
         len(class_weights) != len(weighted) or not math.isfinite(sum(class_weights))

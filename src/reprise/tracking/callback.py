@@ -11,6 +11,8 @@ from reprise.tracking.run import Run
 class EpochMetrics(keras.callbacks.Callback):
     """Write the metrics of every epoch; the epoch's number, from 1, is MLflow's step.
 
+    An epoch that a killed attempt at this run has written already is not written again.
+
     Args:
         run: Where to write.
         waited: Total seconds the training step has waited for data so far.
@@ -20,18 +22,21 @@ class EpochMetrics(keras.callbacks.Callback):
         super().__init__()
         self.run = run
         self.waited = waited
+        self._written = run.last_step("time/epoch_s")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the clocks."""
-        self.began, self.waited_before = time.monotonic(), self.waited()
+        self._began, self._waited_before = time.monotonic(), self.waited()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the epoch's numbers."""
+        if epoch + 1 <= self._written:
+            return
         values = {_name(key): float(value) for key, value in (logs or {}).items()}
         rate = self.model.optimizer.learning_rate
         values["learning_rate"] = float(keras.ops.convert_to_numpy(rate))
-        values["time/epoch_s"] = time.monotonic() - self.began
-        values["time/data_wait_s"] = self.waited() - self.waited_before
+        values["time/epoch_s"] = time.monotonic() - self._began
+        values["time/data_wait_s"] = self.waited() - self._waited_before
         self.run.metrics(values, step=epoch + 1)
 
 

@@ -24,13 +24,17 @@ class DataVersion:
     dvc: str
 
 
-def data_version(root: Path, sources: Sequence[Path]) -> DataVersion:
+def data_version(root: Path, sources: Sequence[Path], stamp: str = "") -> DataVersion:
     """Identify the files and folders that samples come from.
 
     Args:
         root: The project's folder.
         sources: Files and folders, as the dataset names them.
+        stamp: What the dataset says of samples that come from elsewhere; no DVC vouches for those.
     """
+    if stamp:
+        text = f"{stamp}\n{_listing_digest(sources)}"
+        return DataVersion(hashlib.md5(text.encode()).hexdigest(), "not tracked")
     recorded = _recorded(root)
     owners = [_owner(root, source, recorded) for source in sources]
     if not owners or None in owners:

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
+from reprise.errors import Stopped
 from reprise.tracking.store import experiment_id, quiet, tracking_uri
 
 PARAMS_PER_CALL = 100  # the server's limit
@@ -61,6 +62,11 @@ class Run:
         """Stand under another run in the UI; `parent` is MLflow's id of it."""
         self.tags({MLFLOW_PARENT_RUN_ID: parent})
 
+    def last_step(self, metric: str) -> int:
+        """The last step for which a metric was recorded, or -1."""
+        history = self.client.get_metric_history(self.mlflow_id, metric)
+        return max((point.step for point in history), default=-1)
+
     def data(self, name: str, digest: str, source: str) -> None:
         """Record which data the run saw; MLflow keeps 36 characters of the digest."""
         seen = Dataset(name, digest[:36], "local", self.redact(source))
@@ -91,8 +97,9 @@ def open_run(
     *,
     uri: str | None,
     redact: Callable[[str], str],
+    mlflow_id: str | None = None,
 ) -> Iterator[Run]:
-    """Open a new run; closed as FINISHED, KILLED after Ctrl-C, or FAILED with its traceback.
+    """Open a run; closed as FINISHED, KILLED where it was stopped, or FAILED with its traceback.
 
     Args:
         folder: The run's folder, made if it is missing.
@@ -100,16 +107,21 @@ def open_run(
         name: Name of the run in the UI.
         uri: Address of the tracking store; None means MLFLOW_TRACKING_URI, or a local database.
         redact: Takes secrets out of a text.
+        mlflow_id: MLflow's id of the run to go on with; None makes a new one.
     """
     quiet()
     folder.mkdir(parents=True, exist_ok=True)
     client = MlflowClient(tracking_uri(uri))
     tags = {MLFLOW_RUN_NAME: name, "reprise.run": folder.name}
-    made = client.create_run(experiment_id(client, experiment), tags=tags)
-    run = Run(client, made.info.run_id, folder, redact)
+    if mlflow_id is None:
+        made = client.create_run(experiment_id(client, experiment), tags=tags)
+        mlflow_id = made.info.run_id
+    else:
+        client.update_run(mlflow_id, status="RUNNING")
+    run = Run(client, mlflow_id, folder, redact)
     try:
         yield run
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         client.set_terminated(run.mlflow_id, "KILLED")
         raise
     except BaseException:

@@ -14,30 +14,49 @@ LAST = "last.keras"
 class Checkpoint(keras.callbacks.Callback):
     """Write the model after every epoch as `last.keras`, and as `best.keras` when it is the best.
 
+    The two newest best ones are also kept by the number of their epoch, for a run that goes on from
+    a state older than the newest of them.
+
     Args:
         folder: Where the two files go; made if it is missing.
+        kept: Where the best ones of their epochs go; made if it is missing.
         monitor: Metric under its Keras name; an epoch without it is never the best.
         mode: 'min' or 'max', which of two values of it is better.
     """
 
-    def __init__(self, folder: Path, monitor: str, mode: str) -> None:
+    def __init__(self, folder: Path, kept: Path, monitor: str, mode: str) -> None:
         super().__init__()
-        self.folder = folder
-        self.monitor = monitor
-        self.sign = 1.0 if mode == "max" else -1.0
+        self._folder, self._kept = folder, kept
+        self._monitor = monitor
+        self._sign = 1.0 if mode == "max" else -1.0
         self.best = -math.inf
         self.best_epoch: int | None = None
-        folder.mkdir(parents=True, exist_ok=True)
+        for made in (folder, kept):
+            made.mkdir(parents=True, exist_ok=True)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Let `best.keras` be what was the best up to here, not what a lost attempt had."""
+        if self.best_epoch is not None:
+            best, kept = self._folder / BEST, self._of(self.best_epoch)
+            if kept.exists() and not (best.exists() and best.samefile(kept)):
+                _replace(best, lambda path: os.link(kept, path))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Save, and link the file a second time where it is the best."""
-        save_whole(self.model, self.folder / LAST)
-        value = self.sign * float((logs or {}).get(self.monitor, math.nan))
+        """Save, and link the file where it is the best."""
+        save_whole(self.model, self._folder / LAST)
+        value = self._sign * float((logs or {}).get(self._monitor, math.nan))
         # the first epoch is the best so far even where its value is not a number
         if value > self.best or self.best_epoch is None:
+            before, self.best_epoch = self.best_epoch, epoch + 1
             self.best = value if math.isfinite(value) else -math.inf
-            self.best_epoch = epoch + 1
-            _replace(self.folder / BEST, lambda path: os.link(self.folder / LAST, path))
+            for path in (self._of(self.best_epoch), self._folder / BEST):
+                _replace(path, lambda path: os.link(self._folder / LAST, path))
+            for path in self._kept.glob("best-*.keras"):
+                if path not in {self._of(self.best_epoch), self._of(before or 0)}:
+                    path.unlink()
+
+    def _of(self, epoch: int) -> Path:
+        return self._kept / f"best-{epoch:04d}.keras"
 
 
 def save_whole(model: keras.Model, path: Path) -> None:

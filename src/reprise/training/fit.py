@@ -1,49 +1,88 @@
 """Keras's own fit, driven in steps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
 from reprise.training.cause import Cause, data_errors_as_themselves
+from reprise.training.keeper import Keeper, Keeping
 from reprise.training.release import Release
 from reprise.training.trainer import Trainer
 
 
 def fit(
     model: keras.Model,
-    train_data: Any,
+    train_from: Callable[[int], Any],
     valid_data: Any,
     trainer: Trainer,
     *,
     steps_per_epoch: int,
     callbacks: Sequence[keras.callbacks.Callback],
+    keeping: Keeping,
     cause: Cause | None = None,
 ) -> None:
-    """Train for `trainer.epochs` epochs of `steps_per_epoch` steps.
+    """Train until `trainer.epochs` epochs of `steps_per_epoch` steps are done.
 
     Args:
         model: A compiled model.
-        train_data: Endless batches (x, y), of any kind that Keras takes.
+        train_from: Gives the endless batches (x, y) from a step on, of any kind that Keras takes.
         valid_data: One pass of batches, read anew at every epoch's end.
         trainer: Settings.
         steps_per_epoch: Batches per epoch.
         callbacks: Called in this order, after those that `trainer` asks for.
+        keeping: Where the training state is kept, and the one to go on from.
         cause: Tells which error of the data stopped the feed, if one did.
 
     Raises:
         UserError: a sample could not be read.
+        Stopped: training was asked to end, and can be resumed.
     """
-    with data_errors_as_themselves(cause):
+    everyone = [*watchers(trainer, model), *callbacks]
+    keeper = Keeper(keeping, steps_per_epoch, everyone)
+    called = keras.callbacks.CallbackList(
+        [*everyone, keeper],
+        add_history=True,
+        model=model,
+        epochs=trainer.epochs,
+        steps=steps_per_epoch,
+    )
+
+    def run(epochs: int) -> None:
         model.fit(
-            train_data,
+            train_from(keeper.step),
             validation_data=valid_data,
-            epochs=trainer.epochs,
-            steps_per_epoch=steps_per_epoch,
-            callbacks=[*watchers(trainer, model), *callbacks],
+            initial_epoch=keeper.epoch,
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch - keeper.done,
+            callbacks=called,
             shuffle=False,
             verbose=0,
         )
+
+    with data_errors_as_themselves(cause):
+        keeper.restore()
+        if keeper.is_over:
+            return
+        if keeper.done == steps_per_epoch:
+            _end_epoch(model, called, keeper, valid_data)
+        elif keeper.done:
+            model.evaluate(valid_data, steps=1, verbose=0)  # builds the metrics, whose values
+            run(keeper.epoch + 1)  # are put back for the rest of the epoch that was left
+        if keeper.epoch < trainer.epochs and not model.stop_training:
+            run(trainer.epochs)
+
+
+def _end_epoch(
+    model: keras.Model, called: keras.callbacks.CallbackList, keeper: Keeper, valid_data: Any
+) -> None:
+    """Do what fit does after an epoch's last step, for an epoch that was left in validation."""
+    epoch, logs = keeper.epoch, dict(keeper.logs)
+    called.on_train_begin()
+    called.on_epoch_begin(epoch)
+    values = model.evaluate(valid_data, callbacks=called, return_dict=True, verbose=0)
+    called.on_epoch_end(epoch, logs | {f"val_{name}": value for name, value in values.items()})
+    called.on_train_end()
 
 
 def watchers(trainer: Trainer, model: keras.Model) -> list[keras.callbacks.Callback]:

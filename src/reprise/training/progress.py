@@ -25,10 +25,10 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the bar."""
-        self.title = f"epoch {epoch + 1}/{self.params['epochs']}"
-        self.began, self.waited_before = time.monotonic(), self.waited()
+        self._title = f"epoch {epoch + 1}/{self.params['epochs']}"
+        self._began, self._waited_before = time.monotonic(), self.waited()
         self.bar = tqdm(
-            total=self.steps_per_epoch, desc=self.title, leave=False, disable=None, unit="step"
+            total=self.steps_per_epoch, desc=self._title, leave=False, disable=None, unit="step"
         )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -41,10 +41,10 @@ class Progress(keras.callbacks.Callback):
         """Write the epoch's line in the bar's place."""
         self._close()
         train, valid = self._text(logs or {}), self._text(logs or {}, "val_")
-        seconds = time.monotonic() - self.began
-        waiting = self.waited() - self.waited_before
+        seconds = time.monotonic() - self._began
+        waiting = self.waited() - self._waited_before
         times = f"{seconds:.0f} s, {waiting:.1f} s of them for data"
-        print(f"{self.title}  train {train}  |  valid {valid}  |  {times}", flush=True)
+        print(f"{self._title}  train {train}  |  valid {valid}  |  {times}", flush=True)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Leave no bar behind."""

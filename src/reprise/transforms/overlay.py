@@ -12,15 +12,15 @@ def viewable(pixels: np.ndarray) -> np.ndarray:
     """Show an image as a screen can.
 
     Args:
-        pixels: Shape (height, width, 1 or 3), uint8 or uint16. Grey is repeated; 16 bits, of
-            which cameras seldom use all, are stretched from the lowest to the highest value.
+        pixels: Shape (height, width, 1 or 3). Grey is repeated; other dtypes than uint8 (of 16
+            bits cameras seldom use all) are stretched from the lowest to the highest value.
 
     Returns:
         RGB, shape (height, width, 3), uint8, 0 to 255.
     """
     if pixels.dtype != np.uint8:
-        low, high = int(pixels.min()), int(pixels.max())
-        pixels = ((pixels - low) * (255.0 / max(high - low, 1))).astype(np.uint8)
+        low, high = float(pixels.min()), float(pixels.max())
+        pixels = ((pixels - low) * (255.0 / (high - low or 1))).astype(np.uint8)
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 

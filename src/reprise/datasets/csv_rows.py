@@ -1,0 +1,123 @@
+"""Rows of a table that fits in memory: numbers in, a class, labels or values out."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Ge, Interval, Len
+
+from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.features import feature_columns, features
+from reprise.datasets.given_splits import split_by_words
+from reprise.datasets.labels import Target
+from reprise.datasets.moments import Moments
+from reprise.datasets.splits import make_splits
+from reprise.datasets.table_labels import table_targets
+from reprise.datasets.tables import read_table
+from reprise.spec import Spec
+from reprise.transforms.bars import rows
+from reprise.transforms.caption import labelled
+
+
+class CsvRows(Dataset):
+    """Rows of a CSV or Parquet file, in memory.
+
+    A sample is a row's numbers, shape (columns,), float32, in the table's own units, and its
+    target: a class id, int32; 0 or 1 for each of several classes, uint8; or values, float32.
+
+    Args:
+        table: CSV with commas and a header, or Parquet.
+        split: 'train', 'valid' and 'test', each a fraction of the rows, or a text file with the
+            number of a row in each line (in a CSV as an editor counts, the header being 1), and
+            test perhaps None; or the name of a column of these words.
+        columns: Columns of the input; None for all that have no other meaning.
+        target: 'class': `label` is a column of names or ids. 'labels': a column of names, or
+            columns of 0 and 1. 'value': a column, or several, of numbers.
+        label: Column, or columns.
+        separator: Between the names in a column of labels.
+        classes: Names in the order of their ids; None for those that occur, sorted.
+        group: Column of what stands on one side of a split by fraction, or None.
+        split_seed: Moves samples between splits by fraction. `seed` does not.
+
+    Raises:
+        UserError: the table, a row of it, or a setting is not as described.
+    """
+
+    in_memory = True
+
+    def __init__(
+        self,
+        table: Annotated[str, "file"],
+        split: dict[
+            Literal["train", "valid", "test"],
+            Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None,
+        ]
+        | str,
+        columns: Annotated[list[str], Len(1)] | None = None,
+        target: Target = "class",
+        label: str | Annotated[list[str], Len(1)] = "label",
+        separator: Annotated[str, Len(1)] = "|",
+        classes: list[str] | None = None,
+        group: str | None = None,
+        split_seed: Annotated[int, Ge(0)] = 0,
+    ) -> None:
+        read = read_table(table, "dataset.table")
+        others = {label} if isinstance(label, str) else set(label)
+        others |= {name for name in (group, split) if isinstance(name, str)}
+        self._targets = table_targets(read, target, label, separator, classes)
+        self._columns = feature_columns(read, columns, others)
+        self._x = features(read, self._columns)
+        self._table, self._split, self._split_seed = Path(table), split, split_seed
+        self._places = [read.place(at).removeprefix(f"{read.file}, ") for at in range(len(read))]
+        self._groups = read.present(group, "dataset.group") if group else None
+        if isinstance(split, str):
+            self._given = split_by_words(read.present(split, "dataset.split"), read.place)
+        self.input_spec, self.target_spec = Spec(self._x.shape[1:], "float32"), self._targets.spec
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        return self._x[index].copy(), np.array(self._targets.values[index])
+
+    def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
+        return self._x[indices], self._targets.values[indices]
+
+    def name(self, index: int) -> str:
+        return f"{self._table.name}, {self._places[index]}"
+
+    def group(self, index: int) -> str:
+        return self._groups[index] if self._groups else self.name(index)
+
+    def label(self, index: int) -> int | None:
+        return self._targets.label(index)
+
+    def splits(self) -> Mapping[str, np.ndarray]:
+        if isinstance(self._split, str):
+            return self._given
+        keys = {place.split()[-1]: at for at, place in enumerate(self._places)}
+        groups = self._groups or self._places
+        return make_splits(keys, groups, self._split, self._split_seed)
+
+    def learn(self, train: np.ndarray) -> Mapping[str, Any]:
+        moments = Moments(self.input_spec)
+        moments.add(self._x[train])
+        self.input_spec = moments.onto(self.input_spec)
+        self.target_spec, learned = self._targets.learned(train)
+        return {
+            "offset": dict(zip(self._columns, self.input_spec.offset, strict=True)),
+            "scale": dict(zip(self._columns, self.input_spec.scale, strict=True)),
+            **learned,
+        }
+
+    @property
+    def sources(self) -> Sequence[Path]:
+        split = self._split if isinstance(self._split, dict) else {}
+        lists = [Path(value) for value in split.values() if isinstance(value, str)]
+        return (self._table, *lists)
+
+    def picture(
+        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> np.ndarray:
+        return labelled(rows(self._columns, x, self.input_spec), self.target_spec, y, prediction)

@@ -1,0 +1,123 @@
+"""Image files in one folder per class: the folder's name is the label."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Ge, Interval, Len
+
+from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.class_folders import list_classes, require_known_classes
+from reprise.datasets.given_splits import split_before_test, split_by_words
+from reprise.datasets.labels import class_targets
+from reprise.datasets.pictures import file_keys, open_pictures
+from reprise.errors import UserError
+from reprise.transforms.augment import Augment
+from reprise.transforms.caption import labelled
+from reprise.transforms.overlay import viewable
+
+
+class ImageFolder(Dataset):
+    """Pictures from a folder that has a folder for each class, or train, valid and test above.
+
+    A sample is a picture, shape (*image_size, channels), uint8 or uint16 as the files have it,
+    and the id of its class, int32. Folders in a class's folder belong to it.
+
+    Args:
+        folder: Holds a folder for each class. Or folders train, valid (val, validation) and test
+            that do; of these valid and test may be missing.
+        image_size: Height and width of a sample, in pixels.
+        split: 'train', 'valid' and 'test', each a fraction of the samples, or a text file with one
+            file in a line, as `cat/1.jpg`. Test None where there is a folder test; all of it None
+            where there are folders train and valid.
+        fit: 'resize' scales to `image_size`, whatever the proportions. 'crop' cuts it out, at
+            random in training and else from the middle; a smaller picture is padded.
+        channels: 1 for grey, 3 for RGB.
+        classes: Names of the class folders in the order of their ids; None for all, sorted (whole
+            numbers by size). Where the folders are 0, 1, 2, …, these may be other names for them.
+        split_seed: Moves samples between splits by fraction. `seed` does not.
+        augment: Random changes in training, or None.
+
+    Raises:
+        UserError: the folders or the settings are not as described.
+    """
+
+    def __init__(
+        self,
+        folder: Annotated[str, "folder"],
+        image_size: Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)],
+        split: dict[
+            Literal["train", "valid", "test"],
+            Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None,
+        ]
+        | None,
+        fit: Literal["resize", "crop"] = "resize",
+        channels: Literal[1, 3] = 3,
+        classes: list[str] | None = None,
+        split_seed: Annotated[int, Ge(0)] = 0,
+        augment: Augment | None = None,
+    ) -> None:
+        self._folder = Path(folder)
+        self._listing = list_classes(self._folder)
+        require_known_classes(self._listing)
+        self._targets = class_targets(self._listing.classes, classes, self.name)
+        paths = [self._folder / file for file in self._listing.files]
+        self._pictures = open_pictures(paths, image_size, channels, fit, augment)
+        self._split = split
+        self._split_seed = split_seed
+        self.input_spec, self.target_spec = self._pictures.spec, self._targets.spec
+        self._require_one_split()
+
+    def __len__(self) -> int:
+        return len(self._listing.files)
+
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        return self._pictures.read(index, rng), np.asarray(self._targets.values[index])
+
+    def name(self, index: int) -> str:
+        return self._listing.files[index]
+
+    def label(self, index: int) -> int | None:
+        return self._targets.label(index)
+
+    def splits(self) -> Mapping[str, np.ndarray]:
+        if self._split is None:
+            return split_by_words(self._listing.splits, self.name)
+        num_test = self._listing.splits.count("test")
+        keys, groups = file_keys(self._listing.files), range(len(self))
+        return split_before_test(keys, groups, self._split, self._split_seed, num_test)
+
+    def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
+        strays = [
+            f"{self._folder / stray}: expected an image in the folder of its class; received "
+            "another file, or a place outside of the classes"
+            for stray in self._listing.strays
+        ]
+        return strays + self._pictures.check(indices, thorough=thorough)
+
+    def learn(self, train: np.ndarray) -> Mapping[str, Any]:
+        self.target_spec, learned = self._targets.learned(train)
+        return learned
+
+    @property
+    def sources(self) -> Sequence[Path]:
+        lists = [Path(v) for v in (self._split or {}).values() if isinstance(v, str)]
+        return (self._folder, *lists)
+
+    def picture(
+        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> np.ndarray:
+        return labelled(viewable(x), self.target_spec, y, prediction)
+
+    def _require_one_split(self) -> None:
+        """Refuse fractions beside folders that split, and null without such folders."""
+        has_folders = "valid" in self._listing.splits
+        if has_folders != (self._split is None):
+            raise UserError(
+                "dataset.split does not fit the folders",
+                "null where there are folders train and valid; fractions or files where not",
+                f"dataset.split={self._split} and folders "
+                f"{', '.join(sorted(set(self._listing.splits) - {''})) or 'of classes alone'}",
+                "set dataset.split=null" if has_folders else "set dataset.split to fractions",
+            )

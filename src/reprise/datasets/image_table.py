@@ -1,0 +1,124 @@
+"""Image files that a table lists, each with its class, labels or values."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Ge, Interval, Len
+
+from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.given_splits import split_by_words
+from reprise.datasets.labels import Target
+from reprise.datasets.pictures import file_keys, open_pictures
+from reprise.datasets.splits import make_splits
+from reprise.datasets.table_labels import table_targets
+from reprise.datasets.tables import read_table
+from reprise.transforms.augment import Augment
+from reprise.transforms.caption import labelled
+from reprise.transforms.overlay import viewable
+
+
+class ImageTable(Dataset):
+    """Pictures and labels from the rows of a table.
+
+    A sample is a picture, shape (*image_size, channels), uint8 or uint16 as the files have it,
+    and its target: a class id, int32; 0 or 1 for each of several classes, uint8; or values in
+    the table's own unit, float32.
+
+    Args:
+        table: CSV with commas and a header, or Parquet.
+        image_size: Height and width of a sample, in pixels.
+        split: 'train', 'valid' and 'test', each a fraction of the samples, or a text file with one
+            path in a line, and test perhaps None; or the name of a column of these words.
+        folder: Where the paths start; None for the table's own folder.
+        path: Column of PNG, JPEG or TIFF files, 8 or 16 bits, all of one depth; each once.
+        target: 'class': `label` is a column of names or ids. 'labels': a column of names, or
+            columns of 0 and 1. 'value': a column, or several, of numbers.
+        label: Column, or columns.
+        separator: Between the names in a column of labels.
+        classes: Names in the order of their ids; None for those that occur, sorted.
+        fit: 'resize' scales to `image_size`, whatever the proportions. 'crop' cuts it out, at
+            random in training and else from the middle; a smaller picture is padded.
+        channels: 1 for grey, 3 for RGB.
+        group: Column of what stands on one side of a split by fraction, or None.
+        split_seed: Moves samples between splits by fraction. `seed` does not.
+        augment: Random changes in training, or None.
+
+    Raises:
+        UserError: the table, a row of it, or a setting is not as described.
+    """
+
+    def __init__(
+        self,
+        table: Annotated[str, "file"],
+        image_size: Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)],
+        split: dict[
+            Literal["train", "valid", "test"],
+            Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None,
+        ]
+        | str,
+        folder: Annotated[str, "folder"] | None = None,
+        path: str = "path",
+        target: Target = "class",
+        label: str | list[str] = "label",
+        separator: Annotated[str, Len(1)] = "|",
+        classes: list[str] | None = None,
+        fit: Literal["resize", "crop"] = "resize",
+        channels: Literal[1, 3] = 3,
+        group: str | None = None,
+        split_seed: Annotated[int, Ge(0)] = 0,
+        augment: Augment | None = None,
+    ) -> None:
+        read = read_table(table, "dataset.table")
+        self._table, self._folder = Path(table), Path(folder or Path(table).parent)
+        self._files = read.distinct(path, "dataset.path")
+        self._targets = table_targets(read, target, label, separator, classes)
+        self._groups = read.present(group, "dataset.group") if group else None
+        paths = [self._folder / file for file in self._files]
+        self._pictures = open_pictures(paths, image_size, channels, fit, augment)
+        self._split = split
+        self._split_seed = split_seed
+        if isinstance(split, str):
+            words = read.present(split, "dataset.split")
+            self._given = split_by_words(words, read.place)
+        self.input_spec, self.target_spec = self._pictures.spec, self._targets.spec
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        return self._pictures.read(index, rng), np.asarray(self._targets.values[index])
+
+    def name(self, index: int) -> str:
+        return self._files[index]
+
+    def group(self, index: int) -> str:
+        return self._groups[index] if self._groups else self.name(index)
+
+    def label(self, index: int) -> int | None:
+        return self._targets.label(index)
+
+    def splits(self) -> Mapping[str, np.ndarray]:
+        if isinstance(self._split, str):
+            return self._given
+        groups = self._groups or self._files
+        return make_splits(file_keys(self._files), groups, self._split, self._split_seed)
+
+    def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
+        return self._pictures.check(indices, thorough=thorough)
+
+    def learn(self, train: np.ndarray) -> Mapping[str, Any]:
+        self.target_spec, learned = self._targets.learned(train)
+        return learned
+
+    @property
+    def sources(self) -> Sequence[Path]:
+        split = self._split if isinstance(self._split, dict) else {}
+        lists = [Path(value) for value in split.values() if isinstance(value, str)]
+        return (self._table, self._folder, *lists)
+
+    def picture(
+        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> np.ndarray:
+        return labelled(viewable(x), self.target_spec, y, prediction)

@@ -1,0 +1,153 @@
+"""Windows of long recordings as log-mel spectrograms, for what a table says is heard in them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Ge, Gt, Interval
+
+from reprise.datasets.annotation_labels import samples_of
+from reprise.datasets.annotations import read_annotations
+from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.moments import Moments
+from reprise.datasets.splits import make_splits
+from reprise.datasets.targets import Targets
+from reprise.datasets.windows import Windows
+from reprise.spec import Spec
+from reprise.transforms.audio_augment import AudioAugment, AudioChange
+from reprise.transforms.caption import heat_map, labelled
+from reprise.transforms.mel import LogMel, Mel, minmax
+
+_LEARNED_FROM = 256  # windows of the train split that give mean and deviation
+
+
+class MelSpectrogram(Dataset):
+    """Annotated stretches of long recordings, each in the middle of a window of one length.
+
+    A sample is a spectrogram, shape (n_mels, frames, 1), float32, lowest band first, with a frame
+    every `hop_length` samples: frames = 1 + window_s * sample_rate // hop_length. Its target is
+    the class of the annotation, int32; or for each class whether it is heard in the window, shape
+    (classes,), uint8. Only the window is read from a recording; channels are averaged.
+
+    Args:
+        annotations: CSV or Parquet file with a row for each annotation.
+        recordings: Folder of FLAC, WAV or other files that libsndfile reads.
+        window_s: Length of a window, in seconds.
+        split: As in `make_splits`; a name in a file or list is a sample's, a recording's or a
+            group's, and stands for all samples of that.
+        columns: Names of the table's columns: 'recording', 'label', 't_min' and 't_max', the two
+            in seconds from the beginning of the recording.
+        suffix: Put behind the names of recordings in the table to make those of files.
+        group_by: Column whose equal values stay on one side of a split; None for the recording.
+        target: 'class' is the label of the sample's own annotation, one for each stretch of time.
+            'labels' are those of all annotations in the window; equal stretches are one sample.
+        overlap: For 'labels', the part of an annotation (or of the window, where that is shorter)
+            that must lie in the window.
+        classes: Labels in the order of their ids; None for those of the table, sorted.
+        sample_rate: Of the sound that becomes a spectrogram, in Hz; recordings of other rates are
+            resampled.
+        edges: Of windows that reach over an end of the recording: 'clamp' moves them inside, and
+            refuses a recording that is shorter; 'pad' puts silence there.
+        mel: Settings of the spectrogram.
+        normalize: 'minmax' stretches each spectrogram to 0..1; 'none' leaves decibels (a model
+            takes them by mean and deviation of the train split).
+        split_seed: Moves groups between splits by fraction. `seed` does not.
+        augment: Random changes in training, or None.
+
+    Raises:
+        UserError: the table or the settings are not as described.
+    """
+
+    def __init__(
+        self,
+        annotations: Annotated[str, "file"],
+        recordings: Annotated[str, "folder"],
+        window_s: Annotated[float, Gt(0)],
+        split: dict[
+            Literal["train", "valid", "test"],
+            Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | list[str] | None,
+        ],
+        columns: dict[Literal["recording", "label", "t_min", "t_max"], str],
+        mel: Mel,
+        suffix: str = "",
+        group_by: str | None = None,
+        target: Literal["class", "labels"] = "class",
+        overlap: Annotated[float, Interval(gt=0, le=1)] = 0.5,
+        classes: list[str] | None = None,
+        sample_rate: Annotated[int, Ge(1)] = 22050,
+        edges: Literal["clamp", "pad"] = "clamp",
+        normalize: Literal["minmax", "none"] = "minmax",
+        split_seed: Annotated[int, Ge(0)] = 0,
+        augment: AudioAugment | None = None,
+    ) -> None:
+        table = read_annotations(annotations, columns, suffix, group_by)
+        self._rows, self._targets = samples_of(table, target, classes)
+        length = max(1, round(window_s * sample_rate))
+        self._windows = Windows(table, Path(recordings), length, sample_rate, edges)
+        self._files = Path(annotations), Path(recordings)
+        self._split, self._split_seed, self._suffix = dict(split), split_seed, suffix
+        self._overlap, self._normalize, self._augment = overlap, normalize, augment
+        self._log_mel = LogMel(mel, sample_rate)
+        self.input_spec = Spec((*self._log_mel.shape(length), 1), "float32")
+        self.target_spec = self._targets.spec
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        change = self._augment.draw(rng) if self._augment and rng else AudioChange()
+        decibels = self._log_mel(self._windows.sound(self._rows[index], change))
+        picture = minmax(decibels) if self._normalize == "minmax" else decibels
+        return change.mask(picture)[..., None], self._target(index, change)
+
+    def name(self, index: int) -> str:
+        return self._windows.annotations.name(self._rows[index])
+
+    def group(self, index: int) -> str:
+        return self._windows.annotations.groups[self._rows[index]]
+
+    def label(self, index: int) -> int | None:
+        return self._targets.label(self._rows[index])
+
+    def splits(self) -> Mapping[str, np.ndarray]:
+        table, groups = self._windows.annotations, [self.group(at) for at in range(len(self))]
+        keys: dict[str, list[int]] = {}
+        for at, row in enumerate(self._rows.tolist()):
+            file = table.recordings[table.recording[row]]
+            for key in {self.name(at), file, file.removesuffix(self._suffix), groups[at]}:
+                keys.setdefault(key, []).append(at)
+        return make_splits(keys, groups, self._split, self._split_seed)
+
+    def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
+        return self._windows.check(self._rows[indices], thorough=thorough)
+
+    def learn(self, train: np.ndarray) -> Mapping[str, Any]:
+        flags = np.stack([self._target(int(at), AudioChange()) for at in train])
+        self.target_spec, learned = Targets(flags, self._targets.spec).learned(
+            np.arange(len(flags))
+        )
+        if self._normalize == "none":
+            moments = Moments(self.input_spec)
+            for at in train[:: -(-len(train) // _LEARNED_FROM)]:
+                moments.add(self.read(int(at), None)[0])
+            self.input_spec = spec = moments.onto(self.input_spec)
+            learned |= {"input_offset": list(spec.offset), "input_scale": list(spec.scale)}
+        return learned
+
+    @property
+    def sources(self) -> Sequence[Path]:
+        files = [Path(value) for value in self._split.values() if isinstance(value, str)]
+        return (*self._files, *files)
+
+    def picture(
+        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> np.ndarray:
+        return labelled(heat_map(x[::-1, :, 0]), self.target_spec, y, prediction)
+
+    def _target(self, index: int, change: AudioChange) -> np.ndarray:
+        row = self._rows[index]
+        if self.target_spec.kind == "class":
+            return self._targets.values[row, ...]
+        rows = self._windows.heard(row, change, self._overlap)
+        return self._targets.values[rows].any(axis=0).astype(np.uint8)

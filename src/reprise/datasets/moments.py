@@ -1,0 +1,72 @@
+"""What a spec needs of the train split, learned from samples as they pass."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from reprise.spec import Spec
+
+
+class Moments:
+    """Mean and standard deviation of the last axis's entries, or of all where it has no length.
+
+    In float64, and by pieces (Chan, Golub and LeVeque 1979), so that neither a large mean nor many
+    samples cost digits.
+
+    Args:
+        spec: Of one sample's array.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self._entries = spec.shape[-1] if spec.shape and spec.shape[-1] is not None else 1
+        self._count = 0
+        self._mean = np.zeros(self._entries)
+        self._squares = np.zeros(self._entries)  # summed squares of the distance to the mean
+
+    def add(self, array: np.ndarray) -> None:
+        """Take in one sample, or several with a leading axis."""
+        values = np.asarray(array, np.float64).reshape(-1, self._entries)
+        if not len(values):
+            return
+        mean, count = values.mean(0), len(values)
+        apart, total = mean - self._mean, self._count + count
+        self._squares += ((values - mean) ** 2).sum(0) + apart**2 * (self._count * count / total)
+        self._mean += apart * (count / total)
+        self._count = total
+
+    def onto(self, spec: Spec) -> Spec:
+        """The spec with the mean as its offset and the deviation as its scale; 1 for a constant."""
+        deviation = np.sqrt(self._squares / max(self._count, 1))
+        # What remains of a constant after rounding is no deviation.
+        noise = 1e-12 * np.abs(self._mean)
+        scale = np.where(deviation > noise, deviation, 1.0)
+        return replace(spec, offset=tuple(self._mean.tolist()), scale=tuple(scale.tolist()))
+
+
+class Counts:
+    """How many samples have each class; nothing where the spec is not of classes.
+
+    Args:
+        spec: Of one sample's target.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self._kind = spec.kind
+        self._counts = np.zeros(len(spec.classes), np.int64)
+
+    def add(self, array: np.ndarray) -> None:
+        """Take in the target of one sample."""
+        if self._kind == "class":
+            self._counts[int(array)] += 1
+        elif self._kind == "labels":
+            self._counts += array != 0
+
+    def onto(self, spec: Spec) -> Spec:
+        """The spec with these counts."""
+        is_counted = self._kind in ("class", "labels")
+        return replace(spec, counts=tuple(self._counts.tolist())) if is_counted else spec
+
+
+def is_unscaled(spec: Spec) -> bool:
+    """Whether an array holds values in a unit of its own, whose scale nobody has stated."""
+    return np.dtype(spec.dtype).kind == "f" and not spec.classes and not spec.scale

@@ -1,0 +1,58 @@
+"""What a Python generator must say of itself to be data: the contract of a stream's source."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reprise.spec import Spec
+from reprise.transforms.bars import columns, scaled
+
+
+class Source(ABC):
+    """Samples that can only be read one after the other. Picklable, holds no open handle.
+
+    A child sets `input_spec` and `target_spec`, in its class or in its constructor, with None for
+    axes along which samples differ in length, and implements `samples`.
+
+    A source of floats is read once before training, for the mean and deviation of its train split.
+    One that states `offset` and `scale` in its specs is not; it may be endless, if
+    `trainer.steps_per_epoch` says how long an epoch is.
+    """
+
+    input_spec: Spec
+    target_spec: Spec
+    num_shards: int = 1  # parts that can be read side by side, such as files
+    paths: Sequence[Path] = ()  # files and folders, for the record of what a run saw
+
+    @abstractmethod
+    def samples(self, shard: int) -> Iterator[tuple[Any, Any]]:
+        """Read one shard from its beginning: the same samples in the same order at every call.
+
+        Args:
+            shard: 0 to num_shards - 1.
+
+        Yields:
+            x and y as the specs say: arrays, or numbers and lists of numbers.
+
+        Raises:
+            UserError: a sample cannot be read; the message names it.
+        """
+
+    def shard_name(self, shard: int) -> str:
+        """What the user calls this shard, for messages: its file."""
+        return type(self).__qualname__ + (f", shard {shard}" if self.num_shards > 1 else "")
+
+    def draw(self, x: np.ndarray, spec: Spec) -> np.ndarray:
+        """Draw one input.
+
+        Args:
+            x: As `samples` gives it, perhaps padded.
+            spec: `input_spec`, with what was learned of the train split.
+
+        Returns:
+            RGB, shape (height, width, 3), uint8; one shape for every x.
+        """
+        return columns(scaled(x, spec).ravel())

@@ -1,0 +1,145 @@
+"""Rows of a SQL table, each one cell of somebody's matrix: one sample for each id."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Ge, Interval, Len
+
+from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.splits import make_splits
+from reprise.datasets.sql_cells import Cells
+from reprise.datasets.sql_connection import Database
+from reprise.datasets.sql_reader import Reader
+from reprise.datasets.sql_scaling import Scaling
+from reprise.datasets.sql_settings import make_table
+from reprise.spec import Spec
+from reprise.transforms.matrices import side_by_side
+
+
+class SqlMatrix(Dataset):
+    """One matrix for each id of a table of cells (id, row, column, value).
+
+    A sample is the matrix, shape (*size, values), float32, in the table's own unit, and as its
+    target the same without `noise`, or the matrix of other columns. A cell that has no row is 0,
+    and so is all of the matrix of an id that has none.
+
+    Args:
+        url: Of the database, as SQLAlchemy writes it: sqlite:///FILE, mysql+mysqldb://USER@HOST/NAME.
+        table: Name of a table or a view; a schema may stand before it: `schema.name`.
+        size: Rows and columns of a matrix.
+        columns: Names of the columns that tell whose the cell is (key), its row, and its column;
+            both count from 0.
+        values: Columns that hold the cell's values: the last axis of the input.
+        targets: Columns of the target; None for those of `values`.
+        ids: File with an id in a line; None for every id that has a row.
+        password_variable: Environment variable with the password, for a URL without one.
+        bounds: Least and greatest value, for all columns: models see -1 to 1. None for the mean and
+            deviation of each column's cells in the train split, for which all of it is read once.
+        noise: Standard deviation of what is added to the input, in the values' own unit; outside of
+            training a sample's noise is always the same.
+        noise_seed: Moves the noise outside of training.
+        nulls: A value that is NULL is an error, or 0.
+        duplicates: Several rows for a cell are an error, or the last by `order` counts (of equals
+            the greatest value), or their sum.
+        order: For 'last', the column whose greatest value is the last; NULL comes first.
+        outside: A row or column beyond `size` (or NULL) is an error, or such rows are dropped.
+        retry_s: How long a lost connection is sought again, in seconds.
+        split: 'train', 'valid' and 'test', each a fraction of the ids, or a text file with one id
+            in a line; None for 'test' alone.
+        split_seed: Moves ids between splits by fraction. `seed` does not.
+
+    Raises:
+        UserError: the database, the table or the settings are not as described.
+    """
+
+    def __init__(
+        self,
+        url: Annotated[str, "database"],
+        table: str,
+        size: Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)],
+        columns: dict[Literal["key", "row", "column"], str],
+        values: Annotated[list[str], Len(1)],
+        split: dict[
+            Literal["train", "valid", "test"],
+            Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None,
+        ],
+        targets: Annotated[list[str], Len(1)] | None = None,
+        ids: Annotated[str, "file"] | None = None,
+        password_variable: str = "DB_PASSWORD",
+        bounds: Annotated[list[float], Len(2, 2)] | None = None,
+        noise: Annotated[float, Ge(0)] = 0.0,
+        noise_seed: Annotated[int, Ge(0)] = 0,
+        nulls: Literal["error", "zero"] = "error",
+        duplicates: Literal["error", "last", "sum"] = "error",
+        order: str | None = None,
+        outside: Literal["error", "drop"] = "error",
+        retry_s: Annotated[float, Ge(0)] = 60.0,
+        split_seed: Annotated[int, Ge(0)] = 0,
+    ) -> None:
+        names = make_table(table, columns, [*values, *(targets or [])], duplicates, order)
+        height, width = size
+        cells = Cells(names, (height, width), duplicates)
+        database = Database(url, password_variable, retry_s)
+        self._reader = Reader(database, cells, nulls == "zero", outside == "drop", ids)
+        self._inputs = [names.values.index(name) for name in values]
+        self._targets = [names.values.index(name) for name in targets or values]
+        self._files = [Path(file) for file in (ids, *split.values()) if isinstance(file, str)]
+        self._split, self._split_seed = dict(split), split_seed
+        self._noise, self._noise_seed = noise, noise_seed
+        self._bounds = Scaling.between(bounds, names.values) if bounds else None
+        self.input_spec = Spec((height, width, len(self._inputs)), "float32")
+        self.target_spec = Spec((height, width, len(self._targets)), "float32")
+
+    def __len__(self) -> int:
+        return len(self._reader.ids)
+
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        x, y = self.read_many(np.array([index]), [rng])
+        return x[0], y[0]
+
+    def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
+        matrices = self._reader.read(indices)
+        x, y = matrices[..., self._inputs], matrices[..., self._targets]  # copies
+        if self._noise:
+            for at, index in enumerate(indices.tolist()):
+                rng = rngs[at] or np.random.default_rng([self._noise_seed, index, 0, 0, 2])
+                x[at] += self._noise * rng.standard_normal(x.shape[1:], np.float32)
+        return x, y
+
+    def name(self, index: int) -> str:
+        return self._reader.name(index)
+
+    def splits(self) -> Mapping[str, np.ndarray]:
+        keys = {str(one): at for at, one in enumerate(self._reader.ids.tolist())}
+        keys |= {self.name(at): at for at in range(len(self))}
+        return make_splits(keys, range(len(self)), self._split, self._split_seed)
+
+    def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
+        for note in self._reader.notes():
+            print(f"note: {note}", file=sys.stderr)
+        return self._reader.problems(indices) if thorough else []
+
+    def learn(self, train: np.ndarray) -> Mapping[str, Any]:
+        learned = self._bounds or self._reader.moments(train)
+        self.input_spec = learned.onto(self.input_spec, self._inputs)
+        self.target_spec = learned.onto(self.target_spec, self._targets)
+        return learned.as_json()
+
+    @property
+    def sources(self) -> Sequence[Path]:
+        return (*self._reader.database.files, *self._files)
+
+    @property
+    def stamp(self) -> str:
+        return self._reader.stamp()
+
+    def picture(
+        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> np.ndarray:
+        matrices = {"input": x, "target": y}
+        if prediction is not None:
+            matrices["answer"] = prediction
+        return side_by_side(list(matrices), list(matrices.values()))

@@ -1,0 +1,121 @@
+"""Go on with a run that was stopped or killed: `python -m reprise.resume run=ID [key=value …]`.
+
+It goes on from its training state, in the same folder and the same MLflow run. `force=true` goes on
+although its configuration or its data has changed; `runs=FOLDER` looks elsewhere than in runs/.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reprise import command
+from reprise.config.compose import Composed
+from reprise.config.flatten import flatten
+from reprise.config.restate import restate
+from reprise.errors import UserError
+from reprise.experiment import Data, compose_and_check
+from reprise.parent import Parent
+from reprise.project import ROOT
+from reprise.recorded import open_recorded
+from reprise.resumed import Resumed
+from reprise.run_folder import RESULT, STATE, Recorded, find
+from reprise.train import train
+from reprise.training.state import read_state
+from reprise.update import start_from
+
+OPTIONS = ("run", "force", "runs")
+# What no batch and no weight depends on, and what lengthens a run: these need no force.
+FREE = {
+    "loader.workers", "loader.use_multiprocessing", "loader.max_queue_size", "loader.timeout_s",
+    "trainer.epochs", "trainer.pictures_every", "trainer.num_pictures",
+    "tracking.uri", "tracking.upload_checkpoints",
+}  # fmt: skip
+
+
+def main(argv: list[str]) -> None:
+    """Train the rest of a run."""
+    own = [word for word in argv if word.partition("=")[0] in OPTIONS]
+    asked = command.options(own, run=None, force="false", runs="runs")
+    recorded = find(asked["run"], ROOT / asked["runs"])
+    named = f"tracking.experiment={recorded.folder.parent.name}"
+    words = restate(recorded.config, recorded.choices, [named, *(w for w in argv if w not in own)])
+    composed = compose_and_check(words)
+    force = asked["force"] == "true"
+    changes = differences(recorded, composed)
+    refuse_changes(changes, force=force)
+    data = open_recorded(recorded, composed.values)
+    changes += _refuse_changed_data(recorded, data, force=force)
+    state, passed = read_state(recorded.folder / STATE)
+    for why in passed:
+        print(f"note: {why}; the state before it is taken")
+    _refuse_finished(recorded, composed, state)
+    resumed = Resumed(recorded.folder, recorded.mlflow_id, state, composed.values, changes)
+    train(composed, data, _parent(recorded, composed.values, data), resumed)
+
+
+def differences(recorded: Recorded, composed: Composed) -> tuple[str, ...]:
+    """Every key whose value is not what it was: `key: before -> now`."""
+    before, now = flatten(dict(recorded.config)), flatten(dict(composed.values))
+    return tuple(
+        f"{key}: {before.get(key)} -> {now.get(key)}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key) and key != "tracking.experiment"
+    )
+
+
+def refuse_changes(changes: tuple[str, ...], *, force: bool) -> None:
+    """Refuse to go on with another configuration, unless that is asked for."""
+    grave = [change for change in changes if change.partition(":")[0] not in FREE]
+    if grave and not force:
+        raise UserError(
+            "the run would go on with another configuration",
+            expected="what it began with, but for workers, epochs, pictures and tracking",
+            received="\n".join(grave),
+            remedy="drop the change, or accept and record it with force=true",
+        )
+
+
+def _refuse_changed_data(recorded: Recorded, data: Data, *, force: bool) -> tuple[str, ...]:
+    """What has changed of the data's hash; refused unless that is asked for."""
+    from reprise.tracking.data_version import data_version
+
+    now = data_version(ROOT, data.dataset.sources, data.dataset.stamp).digest
+    if recorded.data_digest in (None, now):
+        return ()
+    change = f"data.digest: {recorded.data_digest} -> {now}"
+    if not force:
+        raise UserError(
+            "the data is not what the run was trained on",
+            expected=f"data of the digest {recorded.data_digest}",
+            received=now,
+            remedy="bring the data back, or accept and record the change with force=true",
+        )
+    return (change,)
+
+
+def _refuse_finished(recorded: Recorded, composed: Composed, state: Any) -> None:
+    """Say of a finished run that it is, unless it is now to be longer."""
+    if not (recorded.folder / RESULT).exists() or state is None:
+        return
+    epochs = composed.values["trainer"]["epochs"]
+    if state.facts["epoch"] >= epochs or state.facts["is_over"]:
+        why = (
+            "stopped early" if state.facts["is_over"] else f"has done {state.facts['epoch']} epochs"
+        )
+        raise UserError(
+            f"run {recorded.folder.name} is finished",
+            expected="a run that was stopped or killed, or more epochs for this one",
+            received=f"it {why}, and its result is in {RESULT}",
+            remedy=f'make resume run={recorded.folder.name} args="trainer.epochs={2 * epochs}"',
+        )
+
+
+def _parent(recorded: Recorded, config: Mapping[str, Any], data: Data) -> Parent | None:
+    """The run that this one started from, if it did."""
+    if recorded.parent is None:
+        return None
+    parent = find(recorded.parent, recorded.folder.parents[1])
+    return start_from(parent, open_recorded(parent), config, data, {}, recorded.old)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,37 @@
+"""A run that is taken up again: what it stands at, and what has changed since."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reprise.run_folder import CONFIG
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A recorded run, and the training state it goes on from.
+
+    Args:
+        folder: Its folder.
+        mlflow_id: MLflow's id of it.
+        state: A `reprise.training.state.State`, or None where the run was left before step 0.
+        config: Its configuration from now on.
+        changes: What differs from before, as lines for people; empty where nothing does.
+    """
+
+    folder: Path
+    mlflow_id: str
+    state: Any
+    config: Mapping[str, Any]
+    changes: tuple[str, ...]
+
+    def record(self, run: Any) -> None:
+        """Write down what has changed; parameters stay as they were when the run began."""
+        step = self.state.step if self.state else 0
+        run.tags({"reprise.resumed_at_step": step})
+        if self.changes:
+            run.text(f"changes_at_step_{step}.txt", "\n".join(self.changes) + "\n")
+            run.text(CONFIG, yaml.safe_dump(dict(self.config), sort_keys=False))

@@ -1,0 +1,82 @@
+"""SIGTERM and Ctrl-C while a run is under way: seen at once, obeyed where nothing is lost."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from reprise.errors import Stopped
+
+PATIENCE_S = 30.0  # longest wait for the step under way; a scheduler kills soon after
+EXITS = {signal.SIGTERM: 75, signal.SIGINT: 130}  # 75: EX_TEMPFAIL of sysexits.h
+
+
+class Interrupts:
+    """Turns both signals into a wish that training grants at the end of its step.
+
+    Outside of training they end the run where it stands. Ctrl-C a second time ends the process at
+    once, and so does a step that takes longer than `patience_s`; the state before it is on disk.
+
+    A thread sees the signals through a wake-up descriptor: a handler in Python has to wait for the
+    call that the main thread is in, which may be a blocked read.
+
+    Args:
+        patience_s: Longest wait for the step under way, in seconds.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self.asked: int | None = None
+        self._patience_s = patience_s
+        self._is_training = False
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Within it a signal is a wish, in `asked`, for training to grant."""
+        self._is_training = True
+        try:
+            yield
+        finally:
+            self._is_training = False
+
+    def __enter__(self) -> Self:
+        self._reads, self._writes = os.pipe()
+        os.set_blocking(self._writes, False)
+        self._descriptor = signal.set_wakeup_fd(self._writes, warn_on_full_buffer=False)
+        self._handlers = {number: signal.signal(number, self._handle) for number in EXITS}
+        threading.Thread(target=self._watch, daemon=True, name="interrupts").start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._descriptor)
+        os.close(self._writes)  # which ends the thread
+
+    def _handle(self, number: int, frame: object) -> None:
+        if not self._is_training:
+            raise Stopped(number)
+
+    def _watch(self) -> None:
+        while seen := os.read(self._reads, 1):
+            if seen[0] not in EXITS:
+                continue
+            if self.asked is None:
+                self.asked = seen[0]
+                self._say()
+                timer = threading.Timer(self._patience_s, self._leave)
+                timer.daemon = True
+                timer.start()
+            elif seen[0] == signal.SIGINT:
+                self._leave()
+        os.close(self._reads)
+
+    def _say(self) -> None:
+        again = "; Ctrl-C again ends it at once" if self.asked == signal.SIGINT else ""
+        print(f"\nstopping after this step{again}", file=sys.stderr, flush=True)
+
+    def _leave(self) -> None:
+        print("stopped at once; the last state that was kept is whole", file=sys.stderr, flush=True)
+        os._exit(EXITS[signal.Signals(self.asked)])  # type: ignore[arg-type]

@@ -1,0 +1,147 @@
+"""Keeps the training state while fit runs, and puts back what a resumed fit has reset."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from reprise.errors import Stopped
+from reprise.training.snapshot import (
+    assign,
+    lists_in,
+    plain_attributes,
+    values_of,
+    variables_of,
+    weight_lists,
+)
+from reprise.training.state import State, write_state
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How the state of a run is kept.
+
+    Args:
+        folder: Where the states go.
+        resumed: The state to go on from; None begins anew.
+        stop: Gives the signal that asks training to end, or None.
+        failed: Told why a state could not be written; training goes on, older states stay.
+    """
+
+    folder: Path
+    resumed: State | None
+    stop: Callable[[], int | None]
+    failed: Callable[[OSError], None]
+
+
+class Keeper(keras.callbacks.Callback):
+    """The last of all callbacks: writes the state at step 0, after every epoch, and when asked.
+
+    Args:
+        keeping: Where, and what to go on from.
+        steps_per_epoch: Training steps between two validations.
+        others: The callbacks whose counters and best values belong to the state, in their order.
+    """
+
+    def __init__(
+        self,
+        keeping: Keeping,
+        steps_per_epoch: int,
+        others: Sequence[keras.callbacks.Callback],
+    ) -> None:
+        super().__init__()
+        self._keeping, self._steps, self._others = keeping, steps_per_epoch, others
+        self._fresh: list[dict[str, Any]] | None = None
+        self._resumed = resumed = keeping.resumed
+        self.step = resumed.step if resumed else 0
+        facts = resumed.facts if resumed else {}
+        self.epoch: int = facts.get("epoch", 0)  # the epoch under way, from 0
+        self.done: int = facts.get("done", 0)  # its steps that are done
+        self.logs: dict[str, float] = facts.get("logs", {})  # of its last step
+        self.is_over: bool = facts.get("is_over", False)  # training ended before its last epoch
+        self._kept: list[dict[str, Any]] | None = facts.get("callbacks")
+        self._lists: Mapping[str, np.ndarray] = resumed.arrays if resumed else {}
+
+    def restore(self) -> None:
+        """Give the model the values of the state to go on from, if there is one."""
+        if self._resumed:
+            assign(variables_of(self.model), "model", self._resumed.arrays)
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Put back the counters that the other callbacks have just reset, or keep step 0."""
+        if self._fresh is None:
+            self._fresh = [plain_attributes(callback) for callback in self._others]
+        if self._kept is None:
+            self.keep()
+            return
+        for at, (callback, kept) in enumerate(zip(self._others, self._kept, strict=True)):
+            vars(callback).update(kept)
+            vars(callback).update(lists_in(self._lists, f"callback{at}"))
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Put back what the metrics had counted of an epoch that was left in its middle."""
+        if self._resumed and self._is_amid:
+            assign(self.model.metrics_variables, "metrics", self._resumed.arrays)
+        self._resumed = None
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Count the step, and end here if asked to; an epoch's last step ends in validation."""
+        self.step += 1
+        self.done += 1
+        self.logs = {name: float(value) for name, value in (logs or {}).items()}
+        if self.done < self._steps:
+            self._end_if_asked()
+
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """End here if asked to: validation changes nothing, and begins anew."""
+        self._end_if_asked()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Keep the state, all of the epoch being done."""
+        self.epoch, self.done = epoch + 1, 0
+        self.keep()
+        if not self.model.stop_training:
+            self._end_if_asked(is_kept=True)
+
+    def keep(self) -> None:
+        """Write the state as it is now; where that fails, training goes on."""
+        now = [plain_attributes(callback) for callback in self._others]
+        fresh = self._fresh or [{}] * len(now)
+        # What never changes is a setting, for the configuration of a resumed run to say.
+        self._kept = [
+            {name: value for name, value in own.items() if first.get(name, own) != value}
+            for own, first in zip(now, fresh, strict=True)
+        ]
+        self._lists = {}
+        for at, callback in enumerate(self._others):
+            self._lists |= weight_lists(callback, f"callback{at}")
+        arrays = {**values_of(variables_of(self.model), "model"), **self._lists}
+        if self._is_amid:
+            arrays |= values_of(self.model.metrics_variables, "metrics")
+        facts = {
+            "epoch": self.epoch,
+            "done": self.done,
+            "logs": self.logs,
+            "callbacks": self._kept,
+            "is_over": bool(self.model.stop_training),
+        }
+        try:
+            write_state(self._keeping.folder, State(self.step, arrays, facts))
+        except OSError as error:
+            self._keeping.failed(error)
+
+    @property
+    def _is_amid(self) -> bool:
+        """Whether the metrics have counted a part of an epoch that is still to be ended."""
+        return 0 < self.done < self._steps
+
+    def _end_if_asked(self, *, is_kept: bool = False) -> None:
+        signal = self._keeping.stop()
+        if signal is None:
+            return
+        if not is_kept:
+            self.keep()
+        raise Stopped(signal)

@@ -1,0 +1,181 @@
+"""Arrays as samples: what the file has is what a model gets."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import refused, short
+
+from reprise.datasets.arrays import Arrays
+from reprise.errors import UserError
+from reprise.spec import Spec
+from reprise.transforms.augment import Augment
+
+HALVES = {"train": 0.5, "valid": 0.5, "test": None}
+
+
+def pictures(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 12, 10), np.uint8)
+
+
+def tiny(folder: Path) -> dict[str, Any]:
+    """Values for conf/dataset/arrays.yaml: 13 noisy grey pictures of three classes."""
+    np.savez(folder / "tiny.npz", x=pictures(13), y=np.arange(13) % 3)
+    augment = {"rotation_range": 20, "horizontal_flip": True, "brightness_range": [0.5, 2.0]}
+    return {"file": str(folder / "tiny.npz"), "augment": augment}
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(**arrays: Any) -> dict[str, Any]:
+        np.savez(tmp_path / "a.npz", **arrays)
+        return {"file": str(tmp_path / "a.npz"), "x": "x", "y": "y", "split": HALVES}
+
+    return write
+
+
+def test_every_value_is_the_files_own(save):
+    """One generator divided a batch by 255 once for each of its samples."""
+    x = pictures(9)
+    dataset = Arrays(**save(x=x, y=np.arange(9)))
+    assert dataset.input_spec == Spec((12, 10, 1), "uint8")
+    assert dataset.target_spec == Spec((), "int32", tuple("012345678"))
+    indices = np.array([8, 0, 3])
+    batch = dataset.read_many(indices, [None] * 3)
+    assert np.array_equal(batch[0][..., 0], x[indices])
+    assert batch[1].tolist() == [8, 0, 3]
+    assert sum(map(len, dataset.splits().values())) == 9  # and none is dropped
+
+
+def test_a_batch_is_a_copy(save):
+    dataset = Arrays(**save(x=pictures(4), y=np.zeros(4, int)))
+    batch = dataset.read_many(np.arange(4), [None] * 4)[0]
+    batch[:] = 0
+    assert np.array_equal(dataset.read(2, None)[0][..., 0], pictures(4)[2])
+
+
+def test_a_test_set_comes_after_the_rest(save):
+    keys = save(x=pictures(10), y=np.zeros(10, int), xt=pictures(3)[::-1], yt=np.ones(3, int))
+    dataset = Arrays(**keys, x_test="xt", y_test="yt")
+    assert dataset.splits()["test"].tolist() == [10, 11, 12]
+    assert np.array_equal(dataset.read(10, None)[0][..., 0], pictures(3)[2])
+    assert [dataset.read(at, None)[1] for at in (9, 10)] == [0, 1]
+    assert [dataset.name(at) for at in (9, 10)] == ["x[9]", "xt[0]"]
+
+
+def test_splits_by_files_of_indices(save, tmp_path):
+    keys = save(x=pictures(6), y=np.zeros(6, int))
+    np.save(tmp_path / "train.npy", np.array([5, 0]))
+    (tmp_path / "valid.txt").write_text("1\n4\n")
+    files = {"train": str(tmp_path / "train.npy"), "valid": str(tmp_path / "valid.txt")}
+    splits = Arrays(**{**keys, "split": files}).splits()
+    assert {name: own.tolist() for name, own in splits.items()} == {"train": [0, 5],
+                                                                    "valid": [1, 4]}  # fmt: skip
+    assert str(tmp_path / "train.npy") in map(str, Arrays(**{**keys, "split": files}).sources)
+    np.save(tmp_path / "train.npy", np.array([5, 6]))
+    with pytest.raises(UserError, match=r"train.npy, line 2: there is no sample '6'"):
+        Arrays(**{**keys, "split": files}).splits()
+
+
+@pytest.mark.parametrize("memory_map", [False, True])
+def test_npy_files_in_memory_or_mapped_into_it(tmp_path, memory_map):
+    x = np.random.default_rng(0).normal(size=(8, 5))
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", x[:, 0])
+    paths = {"x": str(tmp_path / "x.npy"), "y": str(tmp_path / "y.npy")}
+    dataset = Arrays(None, **paths, split=HALVES, target="value", memory_map=memory_map)
+    assert dataset.input_spec == Spec((5,), "float32")
+    batch = dataset.read_many(np.array([7, 1]), [None] * 2)
+    assert batch[0].dtype == np.float32
+    assert np.array_equal(batch[0], x[[7, 1]].astype(np.float32))
+    assert np.array_equal(batch[1], x[[7, 1], 0].astype(np.float32))
+
+
+def test_a_copy_for_a_worker_carries_no_array(save):
+    dataset = Arrays(**save(x=np.zeros((500, 400)), y=np.zeros((500, 50))), target="value")
+    dataset.learn(np.arange(10))
+    dataset.read(0, None)
+    data = pickle.dumps(dataset)
+    assert len(data) < 20_000
+    assert pickle.loads(data).target_spec == dataset.target_spec
+    assert pickle.loads(data).read(499, None)[1].shape == (50,)
+
+
+def test_threads_load_the_arrays_once(save, monkeypatch):
+    dataset = pickle.loads(pickle.dumps(Arrays(**save(x=pictures(50), y=np.zeros(50, int)))))
+    loaded, load = [], np.load
+    monkeypatch.setattr(np, "load", lambda *a, **k: (loaded.append(a[0]), load(*a, **k))[1])
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda at: dataset.read(at, None), range(50)))
+    assert len(loaded) == 2  # x and y
+
+
+def test_augmentation_changes_pictures_in_training_alone(save):
+    keys = save(x=pictures(4), y=np.zeros(4, int))
+    dataset = Arrays(**keys, augment=Augment(horizontal_flip=True))
+    flipped = {dataset.read(1, np.random.default_rng(at))[0].tobytes() for at in range(20)}
+    assert flipped == {pictures(4)[1].tobytes(), pictures(4)[1][:, ::-1].tobytes()}
+    assert dataset.read(1, None)[0].tobytes() == pictures(4)[1].tobytes()
+
+
+def test_what_changes_nothing_is_no_augmentation(save):
+    """The YAML's own defaults stand beside rows of numbers, too."""
+    keys = save(x=np.zeros((4, 3)), y=np.zeros(4, int))
+    assert Arrays(**keys, augment=Augment()).read(0, np.random.default_rng(0))[0].shape == (3,)
+    with pytest.raises(UserError, match=r"(?s)dataset.augment.*float32.*dataset.augment=null"):
+        Arrays(**keys, augment=Augment(rotation_range=10))
+
+
+def test_numbers_are_learned_from_the_train_split_and_pictures_are_not(save):
+    x = np.array([[0, 10], [2, 10], [100, 99]], "int32")
+    dataset = Arrays(**save(x=x, y=np.array([0, 0, 1])))
+    learned = dataset.learn(np.array([1, 0]))
+    assert (dataset.input_spec.offset, dataset.input_spec.scale) == ((1.0, 10.0), (1.0, 1.0))
+    assert learned == {"offset": [1, 10], "scale": [1, 1], "counts": {"0": 2, "1": 0}}
+    picture = Arrays(**save(x=pictures(4), y=np.zeros(4, int)))
+    assert picture.learn(np.arange(3)) == {"counts": {"0": 3}}
+    assert picture.input_spec.scale == ()
+
+
+def test_nan_is_found_before_training(save, tmp_path):
+    x = np.zeros((6, 2))
+    x[4, 1] = np.nan
+    dataset = Arrays(**save(x=x, y=np.zeros(6, int)))
+    assert dataset.check(np.arange(4)) == []
+    assert dataset.check(np.array([5, 4]))[0].startswith("x[4]: expected finite numbers")
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", np.zeros(6, int))
+    paths = {"x": str(tmp_path / "x.npy"), "y": str(tmp_path / "y.npy")}
+    mapped = Arrays(None, **paths, split=HALVES, memory_map=True)
+    assert mapped.check(np.arange(6)) == []
+    assert len(mapped.check(np.arange(6), thorough=True)) == 1
+
+
+def test_a_memory_map_of_an_archive_is_refused(save):
+    keys = save(x=pictures(4), y=np.zeros(4, int))
+    with pytest.raises(UserError, match=r"(?s)memory_map does not go with.*np.save"):
+        Arrays(**keys, memory_map=True)
+
+
+def test_a_label_out_of_range_is_named(save):
+    with pytest.raises(UserError, match=r"y\[2\]: 2 is no class"):
+        Arrays(**save(x=pictures(4), y=np.array([0, 1, 2, 1])), classes=["a", "b"])
+
+
+def test_two_test_sets_are_refused(save):
+    keys = save(x=pictures(4), y=np.zeros(4, int))
+    split = {"train": 0.5, "valid": 0.25, "test": 0.25}
+    dataset = Arrays(**{**keys, "split": split}, x_test="x", y_test="y")
+    with pytest.raises(UserError, match=r"dataset.split.test"):
+        dataset.splits()
+
+
+def test_pickled_objects_are_refused_on_the_command_line(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.array([{}, []], object), y=np.zeros(2))
+    words = ["experiment=digits", f"dataset.file={tmp_path}/a.npz", *short(tmp_path)]
+    said = refused(*words, out=tmp_path)
+    assert "dataset.x: 'x' in" in said
+    assert "Python objects" in said

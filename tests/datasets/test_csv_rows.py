@@ -1,0 +1,171 @@
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import refused, short
+
+from reprise.datasets.csv_rows import CsvRows
+from reprise.errors import UserError
+
+FRACTIONS = {"train": 0.6, "valid": 0.2, "test": 0.2}
+HEADER = "weight,height,site,part,label"
+ROWS = [
+    f"{i}.5,{i * i},{'xyz'[i % 3]},{'train' if i < 6 else 'valid'},{'ab'[i % 2]}" for i in range(10)
+]
+
+
+def write(folder, rows=ROWS, header=HEADER):
+    path = folder / "rows.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return str(path)
+
+
+def tiny(folder) -> dict[str, object]:
+    """The YAML's values for ten rows."""
+    return {"table": write(folder), "columns": ["weight", "height"], "split": FRACTIONS}
+
+
+def open_rows(folder, **keys) -> CsvRows:
+    table = {} if "table" in keys else {"table": write(folder)}
+    return CsvRows(**{"columns": ["weight", "height"], "split": FRACTIONS, **table, **keys})
+
+
+def test_samples_are_the_tables_own_numbers(tmp_path):
+    dataset = open_rows(tmp_path)
+    x, y = dataset.read_many(np.array([9, 0]), [None, None])
+    assert x.tolist() == [[9.5, 81.0], [0.5, 0.0]]
+    assert y.tolist() == [1, 0]
+    assert (dataset.input_spec.shape, dataset.input_spec.dtype) == ((2,), "float32")
+    assert dataset.target_spec.classes == ("a", "b")
+    assert dataset.name(0) == "rows.csv, line 2"
+
+
+def test_a_read_row_can_be_written_to_without_harm(tmp_path):
+    dataset = open_rows(tmp_path)
+    x, _ = dataset.read(0, None)
+    x += 100
+    assert dataset.read(0, None)[0].tolist() == [0.5, 0.0]
+
+
+def test_columns_default_to_all_without_another_meaning(tmp_path):
+    dataset = open_rows(tmp_path, columns=None, group="site", split="part")
+    assert dataset.read(3, None)[0].tolist() == [3.5, 9.0]
+
+
+def test_parquet_gives_the_same(tmp_path):
+    frame = pd.read_csv(write(tmp_path))
+    frame.to_parquet(tmp_path / "rows.parquet")
+    one, other = open_rows(tmp_path), open_rows(tmp_path, table=str(tmp_path / "rows.parquet"))
+    assert other.name(0) == "rows.parquet, row 1"
+    for index in range(10):
+        assert one.read(index, None)[0].tolist() == other.read(index, None)[0].tolist()
+    assert [s.tolist() for s in one.splits().values()] == [
+        s.tolist() for s in other.splits().values()
+    ]
+
+
+def test_offset_and_scale_are_those_of_the_train_split(tmp_path):
+    rows = [f"{i},7,x,train,a" for i in range(10)]
+    dataset = open_rows(tmp_path, table=write(tmp_path, rows))
+    learned = dataset.learn(np.array([0, 2, 4]))
+    assert learned["offset"] == {"weight": 2.0, "height": 7.0}
+    assert learned["scale"] == {"weight": pytest.approx((8 / 3) ** 0.5), "height": 1.0}
+    assert learned["counts"] == {"a": 3}
+
+
+def test_a_constant_that_rounds_is_a_constant(tmp_path):
+    rows = [f"0.1,{1e6 + i % 2},x,train,a" for i in range(9)]
+    dataset = open_rows(tmp_path, table=write(tmp_path, rows))
+    dataset.learn(np.arange(8))
+    assert dataset.input_spec.scale == (1.0, 0.5)
+
+
+def test_values_may_be_the_target(tmp_path):
+    dataset = open_rows(tmp_path, columns=["weight"], target="value", label="height")
+    assert (dataset.target_spec.shape, dataset.target_spec.classes) == ((), ())
+    assert float(dataset.read(4, None)[1]) == 16.0
+    dataset.learn(np.array([0, 4]))
+    assert (dataset.target_spec.offset, dataset.target_spec.scale) == ((8.0,), (8.0,))
+
+
+def test_labels_may_be_columns(tmp_path):
+    path = write(tmp_path, [f"{i},{i % 2},{i % 3 == 0:d}" for i in range(10)], "w,cat,dog")
+    keys = {"columns": None, "target": "labels", "label": ["cat", "dog"]}
+    dataset = open_rows(tmp_path, table=path, **keys)
+    assert dataset.target_spec.classes == ("cat", "dog")
+    assert dataset.read(3, None)[1].tolist() == [1, 1]
+    assert dataset.read(3, None)[0].tolist() == [3.0]
+
+
+def test_a_group_stands_on_one_side(tmp_path):
+    dataset = open_rows(tmp_path, group="site", split={"train": 0.4, "valid": 0.3, "test": 0.3})
+    sides = [{dataset.group(int(at)) for at in own} for own in dataset.splits().values()]
+    assert sorted(group for side in sides for group in side) == ["x", "y", "z"]
+
+
+def test_a_column_may_say_the_split(tmp_path):
+    splits = open_rows(tmp_path, split="part").splits()
+    assert {name: own.tolist() for name, own in splits.items()} == {
+        "train": [0, 1, 2, 3, 4, 5], "valid": [6, 7, 8, 9],
+    }  # fmt: skip
+
+
+def test_files_may_list_the_lines(tmp_path):
+    for name, lines in (("train", "2\n3\n"), ("valid", "11\n")):
+        (tmp_path / f"{name}.txt").write_text(lines)
+    split = {"train": f"{tmp_path}/train.txt", "valid": f"{tmp_path}/valid.txt", "test": None}
+    dataset = open_rows(tmp_path, split=split)
+    assert {name: own.tolist() for name, own in dataset.splits().items()} == {
+        "train": [0, 1], "valid": [9],
+    }  # fmt: skip
+    assert len(dataset.sources) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "keys", "said"),
+    [
+        (("3.5,9", "3.5,"), {}, r"line 5(?s:.*)'height'(?s:.*)an empty cell"),
+        (("3.5,9", "3.5,nan"), {}, r"line 5(?s:.*)'height'(?s:.*)'nan'"),
+        (("3.5,9", "3.5,inf"), {}, r"line 5(?s:.*)'height'(?s:.*)'inf'"),
+        (("3.5,9", "3.5,tall"), {}, r"line 5(?s:.*)'height'(?s:.*)'tall'"),
+        (("y,train,b", "y,train,b,"), {}, "cannot be read"),
+        (("x,train,b", "x,train,"), {}, r"line 5(?s:.*)an empty cell"),
+        (("", ""), {"columns": ["weihgt"]}, r"no column 'weihgt'(?s:.*)dataset.columns=weight"),
+        (("", ""), {"label": "lable"}, r"no column 'lable'(?s:.*)dataset.label=label"),
+        (("", ""), {"columns": ["weight", "label"]}, "among the inputs(?s:.*)take label out"),
+        (("", ""), {"columns": None}, r"'site'"),
+        (("", ""), {"classes": ["a", "c"]}, r"line 3(?s:.*)'b'"),
+        (("", ""), {"split": "site"}, r"line 2(?s:.*)'x' is no split"),
+        (
+            ("", ""),
+            {"columns": ["height"], "target": "value", "label": "site"},
+            r"line 2(?s:.*)'x'",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, change, keys, said):
+    rows = [row.replace(*change) if change[0] else row for row in ROWS]
+    with pytest.raises(UserError, match=said):
+        open_rows(tmp_path, table=write(tmp_path, rows), **keys)
+
+
+def test_a_table_of_labels_alone_has_no_input(tmp_path):
+    path = write(tmp_path, ["a", "b"], "label")
+    with pytest.raises(UserError, match="names no column"):
+        open_rows(tmp_path, table=path, columns=None)
+
+
+@pytest.mark.parametrize("content", ["", HEADER + "\n"])
+def test_an_empty_table_is_refused(tmp_path, content):
+    (tmp_path / "rows.csv").write_text(content)
+    with pytest.raises(UserError, match=r"rows\.csv"):
+        CsvRows(str(tmp_path / "rows.csv"), FRACTIONS)
+
+
+def test_the_command_line_names_the_row(tmp_path):
+    path = write(tmp_path, [row.replace("3.5", "none") for row in ROWS])
+    said = refused(
+        "dataset=csv_rows", "model=mlp", "objective=classification", f"dataset.table={path}",
+        "dataset.columns=[weight,height]", *short(tmp_path), out=tmp_path,
+    )  # fmt: skip
+    assert f"{path}, line 5" in said
+    assert "'weight'" in said

@@ -1,0 +1,155 @@
+"""Pictures by a table: samples, splits by column and group, and every mistake by its line."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from tiny import refused, short
+
+from reprise.datasets.image_table import ImageTable
+from reprise.errors import UserError
+from reprise.spec import Spec
+
+HALVES = {"train": 0.5, "valid": 0.5, "test": None}
+TABLE = """file,kind,tags,mass,who,part
+p0.png,hen,a|b,1.5,ann,train
+p1.png,cat,b,2,ann,train
+p2.png,hen,,-3,bob,val
+p3.png,cat,a,40,eve,test
+"""
+
+
+def write(folder: Path, table: str = TABLE) -> Path:
+    """Write four pictures of one grey each, its number; and a table."""
+    folder.mkdir(exist_ok=True)
+    for at in range(4):
+        cv2.imwrite(str(folder / f"p{at}.png"), np.full((10, 12), at, np.uint8))
+    (folder / "t.csv").write_text(table)
+    return folder / "t.csv"
+
+
+def tiny(folder: Path) -> dict[str, Any]:
+    """Values for conf/dataset/image_table.yaml: 14 noisy pictures, two for each patient."""
+    lines = ["path,label,patient"]
+    for at in range(14):
+        pixels = np.random.default_rng(at).integers(0, 256, (20, 24, 3), np.uint8)
+        cv2.imwrite(str(folder / f"{at}.png"), pixels)
+        lines.append(f"{at}.png,{'xyz'[at % 3]},{at // 2}")
+    (folder / "tiny.csv").write_text("\n".join(lines))
+    augment = {"rotation_range": 20, "horizontal_flip": True, "brightness_range": [0.5, 2.0]}
+    return {
+        "table": str(folder / "tiny.csv"),
+        "image_size": [16, 16],
+        "group": "patient",
+        "augment": augment,
+    }
+
+
+@pytest.fixture
+def keys(tmp_path):
+    table = write(tmp_path / "set")
+    size = {"image_size": [10, 12], "channels": 1}
+    return {"table": str(table), "path": "file", "label": "kind", "split": HALVES, **size}
+
+
+@pytest.mark.parametrize(
+    ("changes", "spec", "targets"),
+    [
+        ({}, Spec((), "int32", ("cat", "hen")), [1, 0, 1, 0]),
+        ({"target": "labels", "label": "tags"}, Spec((2,), "uint8", ("a", "b")),
+         [[1, 1], [0, 1], [0, 0], [1, 0]]),
+        ({"target": "value", "label": "mass"}, Spec((), "float32"), [1.5, 2, -3, 40]),
+        ({"target": "value", "label": ["mass"]}, Spec((1,), "float32"), [[1.5], [2], [-3], [40]]),
+    ],
+)  # fmt: skip
+def test_a_sample_is_a_picture_and_what_its_row_says(keys, changes, spec, targets):
+    dataset = ImageTable(**{**keys, **changes})
+    assert dataset.target_spec == spec
+    assert dataset.input_spec == Spec((10, 12, 1), "uint8")
+    for at in range(4):
+        x, y = dataset.read(at, None)
+        assert (x == at).all()
+        assert np.array_equal(y, targets[at])
+        assert (type(y), str(y.dtype)) == (np.ndarray, spec.dtype)
+        assert dataset.name(at) == f"p{at}.png"
+
+
+def test_values_teach_their_scale_and_classes_their_counts(keys):
+    values = ImageTable(**{**keys, "target": "value", "label": "mass"})
+    assert values.learn(np.array([0, 1])) == {"target_offset": [1.75], "target_scale": [0.25]}
+    assert values.target_spec.scale == (0.25,)
+    assert ImageTable(**keys).learn(np.array([0, 1, 2])) == {"counts": {"cat": 1, "hen": 2}}
+
+
+def test_paths_start_where_the_folder_is(keys, tmp_path):
+    elsewhere = tmp_path / "t.csv"
+    elsewhere.write_text(TABLE)
+    with pytest.raises(UserError, match=r"p0.png cannot be read"):
+        ImageTable(**{**keys, "table": str(elsewhere)})
+    dataset = ImageTable(**{**keys, "table": str(elsewhere), "folder": str(tmp_path / "set")})
+    assert (dataset.read(3, None)[0] == 3).all()
+    assert [str(path) for path in dataset.sources] == [str(elsewhere), str(tmp_path / "set")]
+
+
+def test_a_column_may_say_the_split(keys):
+    splits = ImageTable(**{**keys, "split": "part"}).splits()
+    assert {name: own.tolist() for name, own in splits.items()} == {
+        "train": [0, 1], "valid": [2], "test": [3],
+    }  # fmt: skip
+    with pytest.raises(UserError, match=r"t.csv, line 2: 'ann' is no split"):
+        ImageTable(**{**keys, "split": "who"})
+    with pytest.raises(UserError, match=r"dataset.split: .* has no column 'prt'"):
+        ImageTable(**{**keys, "split": "prt"})
+
+
+def test_a_group_stands_on_one_side(keys):
+    for seed in range(8):
+        dataset = ImageTable(**keys, group="who", split_seed=seed)
+        assert dataset.group(0) == dataset.group(1) == "ann"
+        sides = [{0, 1} & set(own.tolist()) for own in dataset.splits().values()]
+        assert sorted(map(len, sides)) == [0, 2]
+
+
+def test_splits_by_files(keys, tmp_path):
+    (tmp_path / "a.txt").write_text("p0\np3.png\n")
+    (tmp_path / "b.txt").write_text("set/p1.png\n")
+    files = {"train": str(tmp_path / "a.txt"), "valid": str(tmp_path / "b.txt")}
+    dataset = ImageTable(**{**keys, "split": files})
+    assert [own.tolist() for own in dataset.splits().values()] == [[0, 3], [1]]
+    assert tmp_path / "a.txt" in dataset.sources
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("path,label\np0.png,a\n", "dataset.path: (?s:.*)no column 'file'(?s:.*)path, label"),
+        ("file,label\np0.png,a\n", "dataset.label: (?s:.*)no column 'kind'"),
+        ("file,kind\np0.png,a\n,b\n", "line 3: nothing stands in column 'file'"),
+        ("file,kind\np0.png,a\np1.png,\n", "line 3: an empty cell is no class"),
+        ("file,kind\np0.png,a\np1.png,b\np0.png,a\n", "line 4: 'p0.png'(?s:.*)line 2"),
+        ("file,kind\nnone.png,a\n", "none.png cannot be read"),
+        ("file,kind\n", "has no row"),
+    ],
+)
+def test_a_mistake_in_the_table_is_named_with_its_line(keys, table, said):
+    Path(keys["table"]).write_text(table)
+    with pytest.raises(UserError, match=said):
+        ImageTable(**keys)
+
+
+def test_files_that_are_missing_or_of_another_depth_are_listed(keys):
+    folder = Path(keys["table"]).parent
+    (folder / "p1.png").unlink()
+    cv2.imwrite(str(folder / "p2.png"), np.zeros((10, 12), np.uint16))
+    found = ImageTable(**keys).check(np.arange(4))
+    assert [Path(line.split()[0]).name for line in found] == ["p1.png", "p2.png"]
+
+
+def test_an_unknown_label_is_refused_on_the_command_line(tmp_path):
+    words = [f"dataset.table={write(tmp_path / 'set')}", "dataset.path=file", "dataset.label=kind"]
+    words += ["dataset.classes=[cat,dog]", *short(tmp_path)]
+    said = refused("experiment=table", *words, out=tmp_path)
+    assert "t.csv, line 2: 'hen' is no class" in said
+    assert "one of cat, dog" in said

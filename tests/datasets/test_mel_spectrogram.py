@@ -1,0 +1,226 @@
+"""Windows of recordings as spectrograms: values, targets, splits, and every mistake."""
+
+from pathlib import Path
+from typing import Any
+
+import librosa
+import numpy as np
+import pytest
+from datasets.sounds import RATE, noise, write
+from tiny import refused, short
+
+from reprise.datasets.mel_spectrogram import MelSpectrogram
+from reprise.errors import UserError
+from reprise.transforms.audio_augment import AudioAugment
+from reprise.transforms.mel import Mel
+
+COLUMNS = {"recording": "recording", "label": "label", "t_min": "t_min", "t_max": "t_max"}
+HALVES = {"train": 0.5, "valid": 0.5, "test": None}
+TABLE = """recording,label,t_min,t_max,who
+a,owl,1.0,1.4,ann
+a,frog,1.5,1.9,ann
+b,owl,0.2,0.3,bob
+c,newt,2.5,2.9,ann
+"""
+
+
+def tiny(folder: Path) -> dict[str, Any]:
+    """Values for conf/dataset/mel_spectrogram.yaml: 8 recordings of 2 s, with 16 annotations."""
+    lines = ["recording,label,t_min,t_max"]
+    for at in range(8):
+        rate, channels = ((RATE, 1), (11025, 2))[at % 2]
+        sound = noise(2, rate, channels, seed=at)
+        write(folder / "recordings" / f"{at}.flac", sound, rate)
+        lines += [f"{at},{'xyz'[at % 3]},0.1,0.4", f"{at},{'yzx'[at % 3]},1.2,1.5"]
+    (folder / "annotations.csv").write_text("\n".join(lines))
+    return {
+        "annotations": str(folder / "annotations.csv"),
+        "recordings": str(folder / "recordings"),
+        "suffix": ".flac",
+        "window_s": 0.5,
+        "sample_rate": RATE,
+        "mel": {"n_mels": 16, "n_fft": 256, "hop_length": 128},
+        "augment": {
+            "time_shift": 0.1,
+            "gain_range": [-6, 6],
+            "snr_range": [0, 20],
+            "frequency_masks": 1,
+            "time_masks": 1,
+        },
+    }
+
+
+@pytest.fixture
+def make(tmp_path):
+    for at, name in enumerate("abc"):
+        write(tmp_path / "sounds" / f"{name}.flac", noise(3, seed=at))
+
+    def construct(table=TABLE, **changes):
+        (tmp_path / "t.csv").write_text(table)
+        settings = {
+            "annotations": str(tmp_path / "t.csv"),
+            "recordings": str(tmp_path / "sounds"),
+            "suffix": ".flac",
+            "window_s": 1.0,
+            "split": HALVES,
+            "columns": COLUMNS,
+            "mel": Mel(n_mels=16, n_fft=256, hop_length=100),
+            "sample_rate": RATE,
+        }
+        return MelSpectrogram(**(settings | changes))
+
+    return construct
+
+
+def test_a_sample_is_librosas_spectrogram_of_the_window_and_its_class(make):
+    dataset = make(normalize="none")
+    x, y = dataset.read(1, None)  # from 1.2 to 2.2 s
+    wave = noise(3, seed=0)[9600:17600, 0].astype(np.float32) / 32768
+    power = librosa.feature.melspectrogram(y=wave, sr=RATE, n_mels=16, n_fft=256, hop_length=100)
+    assert (x.shape, x.dtype) == ((16, 81, 1), np.float32)
+    assert np.abs(x[..., 0] - librosa.power_to_db(power, top_db=80)).max() < 1e-4
+    assert (y.shape, y.dtype, int(y)) == ((), np.int32, 0)
+    assert dataset.target_spec.classes == ("frog", "newt", "owl")
+    stretched, _ = make().read(1, None)
+    assert np.allclose(stretched, (x - x.min()) / (x.max() - x.min()), atol=1e-6)
+    assert dataset.name(1) == "a.flac 1.5-1.9 s"
+    assert [dataset.label(at) for at in range(4)] == [2, 0, 2, 1]
+
+
+def test_the_size_of_the_seeds_pictures_comes_from_the_hop(make):
+    settings = {"sample_rate": 48000, "window_s": 10.0, "mel": Mel(n_mels=256, hop_length=256)}
+    assert make(**settings).input_spec.shape == (256, 1876, 1)
+
+
+def test_silence_gives_zeros(make, tmp_path):
+    write(tmp_path / "sounds/b.flac", np.zeros((3 * RATE, 1), np.int16))
+    augment = AudioAugment(snr_range=[0, 0], gain_range=[20, 20], time_masks=1, frequency_masks=1)
+    dataset = make(augment=augment)
+    for rng in (None, np.random.default_rng(0)):
+        x, y = dataset.read(2, rng)
+        assert not x.any()
+        assert dataset.target_spec.classes[y] == "owl"
+
+
+def test_labels_are_all_that_are_heard_in_the_window(make):
+    table = TABLE + "a,newt,1.0,1.4,ann\n"
+    dataset = make(table, target="labels")
+    assert len(dataset) == 4, "the two on one stretch of time are one sample"
+    assert dataset.target_spec.classes == ("frog", "newt", "owl")
+    targets = [dataset.read(at, None)[1] for at in range(4)]
+    assert [target.tolist() for target in targets] == [[0, 1, 1], [1, 0, 1], [0, 0, 1], [0, 1, 0]]
+    assert targets[0].dtype == np.uint8
+    assert make(table, target="labels", overlap=0.1).read(0, None)[1].tolist() == [1, 1, 1]
+    assert dataset.label(0) is None
+
+
+def test_labels_move_with_the_window(make):
+    dataset = make(target="labels", augment=AudioAugment(time_shift=2.0))
+    seen = {tuple(dataset.read(1, np.random.default_rng(seed))[1]) for seed in range(30)}
+    assert seen == {(0, 0, 0), (0, 0, 1), (1, 0, 1), (1, 0, 0)}
+
+
+def test_every_change_leaves_shape_range_and_type(make):
+    augment = AudioAugment(0.2, [0.9, 1.1], 1.0, [-6.0, 6.0], [10.0, 30.0], 1, 0.2, 1, 0.2)
+    dataset = make(augment=augment)
+    plain, _ = dataset.read(0, None)
+    for seed in range(5):
+        x, _ = dataset.read(0, np.random.default_rng(seed))
+        assert (x.shape, x.dtype) == (plain.shape, np.float32)
+        assert 0 <= x.min() < x.max() <= 1
+        assert not np.array_equal(x, plain)
+
+
+def test_counts_are_those_of_the_train_split(make):
+    dataset = make()
+    assert dataset.learn(np.array([0, 1, 2])) == {"counts": {"frog": 1, "newt": 0, "owl": 2}}
+    assert dataset.target_spec.counts == (1, 0, 2)
+    assert dataset.input_spec.scale == ()
+    several = make(target="labels")
+    several.learn(np.array([0, 1]))
+    assert several.target_spec.counts == (1, 0, 2), "the owl is heard in both windows"
+
+
+def test_decibels_are_scaled_by_what_the_train_split_teaches(make):
+    dataset = make(normalize="none")
+    seen = np.stack([dataset.read(at, None)[0] for at in (0, 3)])
+    learned = dataset.learn(np.array([0, 3]))
+    assert learned["input_offset"] == [pytest.approx(seen.mean(), abs=1e-4)]
+    assert dataset.input_spec.scale == (pytest.approx(seen.std(), abs=1e-4),)
+
+
+def test_a_recording_is_never_on_both_sides(make):
+    for seed in range(8):
+        splits = make(split_seed=seed).splits()
+        sides = [{make().name(at)[0] for at in own} for own in splits.values()]
+        assert not set.intersection(*sides)
+        assert len(set.union(*sides)) == 3
+
+
+def test_groups_are_those_of_a_column(make):
+    dataset = make(group_by="who")
+    assert [dataset.group(at) for at in range(4)] == ["ann", "ann", "bob", "ann"]
+    assert {tuple(own) for own in dataset.splits().values()} == {(2,), (0, 1, 3)}
+
+
+def test_a_split_names_samples_recordings_or_groups(make, tmp_path):
+    held = make(group_by="who", split={"train": 1.0, "valid": ["c"], "test": ["bob"]})
+    assert {name: own.tolist() for name, own in held.splits().items()} == {
+        "train": [0, 1], "valid": [3], "test": [2],
+    }  # fmt: skip
+    (tmp_path / "train.txt").write_text("a.flac\nc.flac 2.5-2.9 s\n")
+    files = {"train": str(tmp_path / "train.txt"), "valid": ["bob"], "test": None}
+    listed = make(group_by="who", split=files)
+    assert [own.tolist() for own in listed.splits().values()] == [[0, 1, 3], [2]]
+    assert listed.sources == (tmp_path / "t.csv", tmp_path / "sounds", tmp_path / "train.txt")
+
+
+def test_low_bands_are_at_the_bottom_of_the_picture(make):
+    dataset = make()
+    x = np.zeros(dataset.input_spec.shape, np.float32)
+    x[0] = 1
+    drawn = dataset.picture(x, np.int32(0))
+    factor = -(-112 // 16)
+    picture = drawn[: 16 * factor]
+    assert (picture[-factor:] == (253, 231, 36)).all(), "viridis's brightest"
+    assert (picture[:-factor] == (68, 1, 84)).all()
+
+
+def overrides(folder: Path) -> list[str]:
+    values = tiny(folder)
+    words = [f"dataset.{key}={values[key]}" for key in ("annotations", "recordings", "window_s")]
+    words += ["dataset.suffix=.flac", f"dataset.sample_rate={RATE}", "dataset.mel.n_mels=16"]
+    return ["experiment=audio", *words, *short(folder)]
+
+
+@pytest.mark.parametrize(
+    ("row", "words", "named"),
+    [
+        ("0,x,1.9,1.2", [], ["annotations.csv, line 18", "t_min=1.9"]),
+        ("0,x,1.2,2.4", [], ["annotations.csv, line 18", "0.flac 1.2-2.4 s"]),
+        ("0,q,1.6,1.7", ["dataset.classes=[x,y,z]"], ["annotations.csv, line 18", "'q'"]),
+        ("0,x,1.6,1.7", ["dataset.window_s=2.5"], ["shorter than the window", "2.flac"]),
+        ("0,x,1.6,1.7", ["dataset.columns.t_min=start"], ["dataset.columns.t_min", "'start'"]),
+        ("9,x,0.1,0.2", [], ["9.flac", "no such file"]),
+    ],
+)
+def test_a_mistake_is_refused_before_there_is_a_run(tmp_path, row, words, named):
+    command = overrides(tmp_path)
+    with (tmp_path / "annotations.csv").open("a") as file:
+        file.write(f"\n{row}\n")
+    said = refused(*command, *words, out=tmp_path)
+    for name in named:
+        assert name in said
+
+
+@pytest.mark.parametrize("cut", [0, 60, -40])
+def test_a_flac_that_is_cut_is_refused_before_there_is_a_run(tmp_path, cut):
+    command = overrides(tmp_path)
+    flac = tmp_path / "recordings/3.flac"
+    flac.write_bytes(flac.read_bytes()[:cut])
+    assert f"{flac} cannot be read" in refused(*command, out=tmp_path)
+
+
+def test_equal_stretches_of_one_class_each_are_refused(make):
+    with pytest.raises(UserError, match=r"(?s)a.flac 1-1.4 s is annotated twice.*target=labels"):
+        make(TABLE + "a,newt,1.0,1.4,ann\n")

@@ -1,0 +1,61 @@
+"""The page for those who come from ImageDataGenerator names what there is, and leaves out nothing."""
+
+import re
+
+import pytest
+from tiny import ROOT
+
+from reprise.config.check import check
+from reprise.config.compose import CONF
+
+PAGE = (ROOT / "docs/from_image_data_generator.md").read_text()
+KEYS = sorted(set(re.findall(r"\b(?:dataset|model|objective|loader|trainer)\.[a-z_.]+\b", PAGE)))
+CHOICES = sorted(set(re.findall(r"\b(exp|model|objective)=([a-z]+)", PAGE)))
+ARGUMENTS = """
+featurewise_center samplewise_center featurewise_std_normalization samplewise_std_normalization
+zca_whitening zca_epsilon rotation_range width_shift_range height_shift_range brightness_range
+shear_range zoom_range channel_shift_range fill_mode cval horizontal_flip vertical_flip rescale
+preprocessing_function data_format validation_split interpolation_order dtype
+batch_size shuffle sample_weight seed save_to_dir save_prefix save_format ignore_class_split subset
+directory target_size color_mode classes class_mode follow_links interpolation keep_aspect_ratio
+dataframe x_col y_col weight_col validate_filenames
+""".split()  # of Keras 3.15: the constructor's, flow's, flow_from_directory's, flow_from_dataframe's
+
+
+def dotted(node, prefix=""):
+    for key, value in node.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from dotted(value, f"{prefix}{key}.")
+
+
+@pytest.fixture(scope="module")
+def known():
+    names = ("digits", "folder", "table")
+    composed = [check([f"experiment={name}"], providable=lambda path: True) for name in names]
+    return {key for one in composed for key in dotted(one.values)}
+
+
+def test_every_key_it_names_exists(known):
+    assert len(KEYS) >= 35
+    assert [key for key in KEYS if key not in known] == []
+
+
+def test_every_choice_it_names_exists():
+    assert len(CHOICES) >= 5
+    groups = {"exp": "experiment", "model": "model", "objective": "objective"}
+    missing = [f"{group}={name}" for group, name in CHOICES
+               if name != "NAME" and not (CONF / groups[group] / f"{name}.yaml").exists()]  # fmt: skip
+    assert missing == []
+
+
+def test_every_argument_is_answered():
+    assert len(ARGUMENTS) == 43
+    named = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", PAGE))))
+    assert [argument for argument in ARGUMENTS if argument not in named] == []
+
+
+def test_files_it_leads_to_exist():
+    links = re.findall(r"\]\(([^)]+)\)", PAGE)
+    assert len(links) >= 1
+    assert all((ROOT / "docs" / link).exists() for link in links)

@@ -1,0 +1,128 @@
+"""The promises that cnn, mlp and autoencoder keep alike; application shares their head."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from models.by_heart import noise
+
+from reprise.models import autoencoder, cnn, mlp
+from reprise.models.head import add_head
+from reprise.objectives import classification, regression
+from reprise.spec import Spec
+from reprise.training.compile import compile_model
+
+ONE = Spec((), "int32", ("a", "b", "c"))
+SEVERAL = Spec((3,), "uint8", ("a", "b", "c"))
+MATRIX = Spec((9, 13, 2), "float32", offset=(0.0, 1e6), scale=(4.0, 1e5))
+PICTURE, ROW = Spec((9, 13, 1), "uint8"), Spec((4,), "float32", offset=(1.0,), scale=(2.0,))
+STEPS = Spec((None, 4), "float32")
+MODELS = {
+    "cnn": lambda: cnn.build(PICTURE, ONE),
+    "cnn labels": lambda: cnn.build(PICTURE, SEVERAL, top="flatten"),
+    "mlp": lambda: mlp.build(ROW, MATRIX, dropout=0.5),
+    "mlp steps": lambda: mlp.build(STEPS, ONE),
+    "autoencoder": lambda: autoencoder.build(PICTURE, MATRIX, batchnorm_momentum=0.9),
+}
+
+
+def head(target_spec, policy="float32"):
+    keras.config.set_dtype_policy(policy)
+    try:
+        features = keras.Input((5,))
+        return keras.Model(features, add_head(features, target_spec))
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def answers(target_spec):
+    features = np.random.default_rng(0).normal(size=(7, 5)).astype("float32")
+    return np.asarray(head(target_spec)(features))
+
+
+def test_one_class_has_probabilities_that_sum_to_1():
+    received = answers(ONE)
+    assert received.shape == (7, 3)
+    np.testing.assert_allclose(received.sum(1), 1, atol=1e-6)
+
+
+def test_each_of_several_labels_has_a_probability_of_its_own():
+    received = answers(SEVERAL)
+    assert received.shape == (7, 3)
+    assert 0 < received.min() < received.max() < 1
+    assert np.ptp(received.sum(1)) > 0.1
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (4, 3, 2)])
+def test_values_have_the_target_s_shape_and_unit(shape):
+    received = answers(Spec(shape, "float32", offset=(1e6,), scale=(1e5,)))
+    assert received.shape == (7, *shape)
+    assert 1e4 < np.std(received) < 1e6
+    assert abs(np.mean(received) - 1e6) < 3e5
+
+
+@pytest.mark.parametrize("target_spec", [ONE, SEVERAL, MATRIX], ids=["one", "several", "values"])
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_the_last_layer_computes_in_float32_in_every_precision(policy, target_spec):
+    model = head(target_spec, policy)
+    assert model.output.dtype == "float32"
+    last = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.compute_dtype for layer in last] == ["float32"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_seed_alone_decides_the_first_weights(name):
+    def weights(seed):
+        keras.utils.set_random_seed(seed)
+        return MODELS[name]().get_weights()
+
+    first, again, other = weights(1), weights(1), weights(2)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    different = sum(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    assert different == sum(weights.ndim > 1 for weights in first) >= 3
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("name", ["cnn", "autoencoder"])
+def test_one_step_in_every_precision(policy, name):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = MODELS[name]()
+        of_values = name == "autoencoder"
+        objective = regression.build(MATRIX) if of_values else classification.build(ONE)
+        compile_model(model, keras.optimizers.Adam(0.01), *objective)
+        y = noise(MATRIX.shape, "float32") * 4 + [0, 1e6] if of_values else np.arange(8) % 3
+        logs = model.train_on_batch(noise(PICTURE.shape, "uint8"), y, return_dict=True)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    computed = {x.compute_dtype for x in model.layers if isinstance(x, keras.layers.Conv2D)}
+    assert policy.removeprefix("mixed_") in computed
+    assert model.output.dtype == "float32"
+    assert 0.1 < logs["loss"] < 10
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
+
+
+def test_a_saved_model_needs_only_keras(tmp_path):
+    x, known = {}, {}
+    for name, make in MODELS.items():
+        model = make()
+        shape = tuple(size or 6 for size in model.input_shape[1:])
+        x[name] = noise(shape, model.input.dtype)
+        known[name] = np.asarray(model(x[name]))
+        model.save(tmp_path / f"{name}.keras")
+    np.savez(tmp_path / "x.npz", **x)
+    np.savez(tmp_path / "known.npz", **known)
+    program = """
+import sys, keras, numpy as np
+x, known = np.load("x.npz"), np.load("known.npz")
+for name in x:
+    received = np.asarray(keras.saving.load_model(f"{name}.keras")(x[name]))
+    print(name, np.allclose(received, known[name], rtol=1e-6, atol=1e-6))
+print("reprise" in sys.modules)
+"""
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [*(f"{name} True" for name in MODELS), "False"]

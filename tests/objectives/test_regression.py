@@ -1,0 +1,54 @@
+import inspect
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+from reprise.objectives.regression import build
+from reprise.spec import Spec
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(("shape", "channels"), [((), 1), ((1,), 1), ((3,), 3), ((8, 6, 2), 2)])
+def test_loss_and_metrics_follow_the_target(shape, channels):
+    loss, metrics = build(Spec(shape, "float32", scale=(2.0,)), loss="huber")
+    assert (loss.kind, loss.scale) == ("huber", [2.0])
+    assert [metric.name for metric in metrics] == ["mae", "rmse", "r2"]
+    assert {metric.channels for metric in metrics} == {channels}
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (3, 2, 2)])
+def test_values_are_the_split_s_in_the_user_s_unit_and_a_saved_model_gives_them_again(
+    shape, tmp_path
+):
+    rng = np.random.default_rng(0)
+    size = int(np.prod(shape))
+    layers = [keras.layers.Dense(size), keras.layers.Reshape(shape), keras.layers.Rescaling(1e5)]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    spec = Spec(shape, "float32", scale=(1e5,) * (2 if shape else 1))
+    x = rng.normal(size=(23, 4)).astype("float32")
+    y = (1e6 + 1e5 * rng.normal(size=(23, *shape))).astype("float32")
+    loss, metrics = build(spec)
+    model.compile(loss=loss, metrics=metrics)
+    expected = model.evaluate(x, y, batch_size=23, verbose=0, return_dict=True)
+    error = model.predict(x, verbose=0).astype("float64") - y
+    assert expected["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-6)
+    assert expected["loss"] == pytest.approx((error**2).mean() / 1e10, rel=1e-5)
+    assert expected["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
+    assert expected["r2"] < -10  # the model answers around 0
+    short = model.evaluate(x, y, batch_size=4, verbose=0, return_dict=True)
+    assert short == pytest.approx(expected, rel=1e-5)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    received = again.evaluate(x, y, batch_size=23, verbose=0, return_dict=True)
+    assert received == pytest.approx(expected)
+
+
+def test_the_config_file_says_what_the_signature_says():
+    node = yaml.safe_load((ROOT / "conf/objective/regression.yaml").read_text())
+    assert node == {"_target_": "reprise.objectives.regression.build", "loss": "mse"}
+    parameters = inspect.signature(build).parameters.values()
+    assert {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY} == {"loss": "mse"}
