@@ -62,6 +62,10 @@ hash-batches: need-exp $(ready)  ## Print the fingerprint of the batches an expe
 evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [split=test]
 	$(verb) $(with_run)
 
+.PHONY: runs
+runs: $(ready)  ## List the runs on this machine, and which of them can be resumed
+	$(verb) "$${words[@]}"
+
 .PHONY: update
 update: need-run $(ready)  ## Let a run's model learn from new data: run=ID args="dataset.KEY=VALUE … [old=0.2]"
 	$(verb) $(with_run)

@@ -12,8 +12,8 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 RECORDER = '#!/bin/bash\nprintf "<%s>" "$@"\necho\n'
-VERBS = ["help", "setup", "train", "data", "check-data", "preview", "config", "hash-batches"]
-VERBS += ["evaluate", "update", "ui", "test", "test-slow", "check", "lock"]
+VERBS = ["help", "setup", "train", "resume", "data", "check-data", "preview", "config", "hash-batches"]
+VERBS += ["evaluate", "runs", "update", "ui", "test", "test-slow", "check", "lock"]
 
 
 @pytest.fixture
@@ -65,6 +65,8 @@ def test_help_lists_every_verb(checkout):
         (["data", "args=tiny accept=true"], "<-m><reprise.data><tiny><accept=true>"),
         (["evaluate", "run=1-a"], "<-m><reprise.evaluate><run=1-a>"),
         (["evaluate", "run=1", "split=valid"], "<-m><reprise.evaluate><run=1><split=valid>"),
+        (["resume", "run=last"], "<-m><reprise.resume><run=last>"),
+        (["runs"], "<-m><reprise.runs>"),
         (["update", "run=1", "args=dataset.a=b"], "<-m><reprise.update><run=1><dataset.a=b>"),
         (["test", "args=-k 'a or b'"], "<-m><pytest><-k><a or b>"),
         (["test-slow"], "<-m><pytest><-m><slow>"),

@@ -61,3 +61,14 @@ def test_a_binary_file_is_named(tmp_path):
     (tmp_path / "train.txt").write_bytes(b"\xff\xfe\x00a")
     with pytest.raises(UserError, match=r"train.txt cannot be read"):
         split_by_files(KEYS, {"train": tmp_path / "train.txt"})
+
+
+def test_a_name_may_stand_for_a_group_of_samples(tmp_path):
+    (tmp_path / "train.txt").write_text("theo\na.wav\n")
+    keys = {"a.wav": 0, "b.wav": 1, "c.wav": 2, "theo": [1, 3], "ann": [0, 2]}
+    found = split_by_files(keys, {"train": tmp_path / "train.txt", "valid": ["c.wav"]})
+    assert {name: own.tolist() for name, own in found.items()} == {"train": [0, 1, 3], "valid": [2]}
+    with pytest.raises(
+        UserError, match=r"(?s)'ann' is listed twice.*line 2 and dataset.split.valid"
+    ):
+        split_by_files(keys, {"train": tmp_path / "train.txt", "valid": ["ann"]})

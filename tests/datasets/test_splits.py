@@ -74,6 +74,23 @@ def test_files_are_read_where_files_are_named(tmp_path):
     assert {name: own.tolist() for name, own in found.items()} == {"train": [4], "valid": [1]}
 
 
+def test_lists_are_taken_out_first_and_fractions_are_of_the_rest():
+    found = splits(20, train=0.75, valid=0.25, test=["s3", "s5", "s7", "s9"])
+    assert found["test"].tolist() == [3, 5, 7, 9]
+    assert {name: len(own) for name, own in found.items()} == {"train": 12, "valid": 4, "test": 4}
+    assert sorted(np.concatenate(list(found.values()))) == list(range(20))
+
+
+def test_all_three_may_be_lists():
+    found = splits(6, train=["s0", "s1"], valid=["s2"], test=["s5"])
+    assert [own.tolist() for own in found.values()] == [[0, 1], [2], [5]]
+
+
+def test_fractions_of_nothing_are_refused():
+    with pytest.raises(UserError, match="the split 'valid' is empty"):
+        splits(2, train=0.5, valid=0.5, test=["s0", "s1"])
+
+
 @pytest.mark.parametrize(
     ("split", "message"),
     [
@@ -83,6 +100,8 @@ def test_files_are_read_where_files_are_named(tmp_path):
         ({"train": 0.98, "valid": 0.01, "test": 0.01}, "the split 'test' is empty"),
         ({"train": "train.txt", "valid": 0.2, "test": 0.1}, "mixes fractions and files"),
         ({"train": 0.8, "valid": None}, "dataset.split is incomplete"),
+        ({"train": 0.8, "valid": 0.2, "test": ["s99"]}, "dataset.split.test: .*no sample 's99'"),
+        ({"train": 0.8, "valid": ["s1"], "test": ["s1"]}, "'s1' is listed twice.*split.test and"),
     ],
 )
 def test_a_wrong_split_is_refused(split, message):

@@ -46,13 +46,13 @@ def test_each_is_given_what_its_published_weights_were_trained_on(backbone):
 
 
 def test_one_step_and_what_the_keys_do():
-    model = application.build(GREY, THREE, backbone="MobileNetV3Small", units=[5], dropout=0.5)
+    model = application.build(GREY, THREE, backbone="MobileNet", units=[5], dropout=0.5)
     network = network_of(model)
-    assert model.name == "application_mobilenetv3small"
+    assert model.name == "application_mobilenet"
     assert model.input.dtype == "uint8"
     norms = [layer for layer in network.layers if isinstance(layer, NORMS)]
     assert {norm.momentum for norm in norms} == {0.9}
-    assert len(norms) == 34
+    assert len(norms) == 27
     assert model.release_epoch is None
     loss, metrics = classification.build(THREE)
     compile_model(model, keras.optimizers.Adam(), loss, metrics)

@@ -69,3 +69,14 @@ def test_without_dvc_there_is_a_hash_all_the_same(tmp_path):
     seen = data_version(tmp_path, [tmp_path / "x.csv"])
     assert seen.dvc == "not tracked"
     assert len(seen.digest) == 32
+
+
+def test_what_comes_from_elsewhere_is_known_by_its_stamp(project):
+    first = data_version(project, [], "3 rows")
+    assert first.dvc == "not tracked"
+    assert first.digest == data_version(project, [], "3 rows").digest
+    others = [
+        data_version(project, [], "4 rows"),
+        data_version(project, [project / "data/table"], "3 rows"),
+    ]
+    assert first.digest not in {other.digest for other in others}

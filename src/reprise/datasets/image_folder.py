@@ -117,7 +117,7 @@ class ImageFolder(Dataset):
             raise UserError(
                 "dataset.split does not fit the folders",
                 "null where there are folders train and valid; fractions or files where not",
-                f"dataset.split={self._split} and folders "
+                f"dataset.split={self._split or 'null'} and folders "
                 f"{', '.join(sorted(set(self._listing.splits) - {''})) or 'of classes alone'}",
                 "set dataset.split=null" if has_folders else "set dataset.split to fractions",
             )

@@ -32,31 +32,27 @@ class MelSpectrogram(Dataset):
 
     Args:
         annotations: CSV or Parquet file with a row for each annotation.
-        recordings: Folder of FLAC, WAV or other files that libsndfile reads.
+        recordings: Folder of FLAC, WAV or other files.
         window_s: Length of a window, in seconds.
         split: As in `make_splits`; a name in a file or list is a sample's, a recording's or a
             group's, and stands for all samples of that.
-        columns: Names of the table's columns: 'recording', 'label', 't_min' and 't_max', the two
-            in seconds from the beginning of the recording.
-        suffix: Put behind the names of recordings in the table to make those of files.
+        columns: Names of the table's columns; times are seconds from the recording's beginning.
+        suffix: Put behind names of recordings in the table to make those of files.
         group_by: Column whose equal values stay on one side of a split; None for the recording.
-        target: 'class' is the label of the sample's own annotation, one for each stretch of time.
-            'labels' are those of all annotations in the window; equal stretches are one sample.
+        target: 'class' is the annotation's own label, one for each stretch of time; 'labels' are
+            those of all annotations in the window.
         overlap: For 'labels', the part of an annotation (or of the window, where that is shorter)
             that must lie in the window.
-        classes: Labels in the order of their ids; None for those of the table, sorted.
-        sample_rate: Of the sound that becomes a spectrogram, in Hz; recordings of other rates are
-            resampled.
-        edges: Of windows that reach over an end of the recording: 'clamp' moves them inside, and
-            refuses a recording that is shorter; 'pad' puts silence there.
+        classes: Labels in the order of their ids; None for the table's, sorted.
+        sample_rate: In Hz; recordings of other rates are resampled.
+        edges: As in `Windows`.
         mel: Settings of the spectrogram.
-        normalize: 'minmax' stretches each spectrogram to 0..1; 'none' leaves decibels (a model
-            takes them by mean and deviation of the train split).
+        normalize: 'minmax' stretches each spectrogram to 0..1; 'none' leaves decibels.
         split_seed: Moves groups between splits by fraction. `seed` does not.
         augment: Random changes in training, or None.
 
     Raises:
-        UserError: the table or the settings are not as described.
+        UserError: the table or a setting is not as described.
     """
 
     def __init__(
@@ -123,6 +119,7 @@ class MelSpectrogram(Dataset):
         return self._windows.check(self._rows[indices], thorough=thorough)
 
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
+        self.read(int(train[0]), None)  # bands that cannot be are refused before there is a run
         flags = np.stack([self._target(int(at), AudioChange()) for at in train])
         self.target_spec, learned = Targets(flags, self._targets.spec).learned(
             np.arange(len(flags))

@@ -60,6 +60,10 @@ class Mixed(Dataset):
     def sources(self) -> Sequence[Path]:
         return (*self._new.sources, *self._old.sources)
 
+    @property
+    def stamp(self) -> str:
+        return self._new.stamp + self._old.stamp
+
     def picture(
         self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
     ) -> np.ndarray:

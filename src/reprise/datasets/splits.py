@@ -39,9 +39,7 @@ def make_splits(
         UserError: a split is missing, mixed, out of range, empty, or names an unknown sample.
     """
     used = {str(name): value for name in _DEALT if (value := split.get(name)) is not None}
-    fractions = {
-        name: float(value) for name, value in used.items() if isinstance(value, int | float)
-    }
+    fractions = {name: value for name, value in used.items() if isinstance(value, int | float)}
     listed = {
         name: Path(value) if isinstance(value, str) else value
         for name, value in used.items()
@@ -57,15 +55,26 @@ def make_splits(
         )
     indices = split_by_files(keys, listed)
     if fractions:
-        is_left = np.ones(len(groups), bool)
-        is_left[np.concatenate([*indices.values(), np.array([], np.int64)])] = False
-        left = np.flatnonzero(is_left)
-        dealt = split_by_fraction([groups[at] for at in left.tolist()], fractions, seed)
-        indices |= {name: left[own] for name, own in dealt.items()}
+        indices |= _deal_the_rest(groups, indices, fractions, seed)
     for name, own in indices.items():
         if not len(own):
             raise _empty(name, f"none of {len(groups)} from dataset.split.{name}={used[name]}")
     return {name: indices[name] for name in reversed(_DEALT) if name in indices}
+
+
+def _deal_the_rest(
+    groups: Sequence[Hashable],
+    taken: Mapping[str, np.ndarray],
+    fractions: Mapping[str, float],
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """Split by fraction what is in no split yet."""
+    is_left = np.ones(len(groups), bool)
+    for own in taken.values():
+        is_left[own] = False
+    left = np.flatnonzero(is_left)
+    dealt = split_by_fraction([groups[at] for at in left.tolist()], fractions, seed)
+    return {name: left[own] for name, own in dealt.items()}
 
 
 def split_by_fraction(

@@ -44,7 +44,7 @@ def table_targets(
         raise UserError(
             f"{KEY} does not fit dataset.target={target}",
             "one column for a class; one or several for labels and values",
-            str(list(columns)),
+            str(columns),
             f"correct {KEY}, or set dataset.target=labels",
         )
     if target == "value":
@@ -52,17 +52,22 @@ def table_targets(
         values = numbers[0] if isinstance(label, str) else np.stack(numbers, axis=1)
         return value_targets(values, table.place)
     if target == "labels" and not isinstance(label, str):
-        if classes is not None and list(classes) != columns:
-            raise UserError(
-                f"dataset.classes names other classes than {KEY}",
-                f"the names of the columns, {columns}, or null",
-                str(list(classes)),
-                "set dataset.classes=null",
-            )
-        flags = np.stack([table.numbers(column, KEY) for column in columns], axis=1)
-        return flag_targets(flags, columns, table.place)
+        return _from_columns(table, columns, classes)
     texts = table.texts(columns[0], KEY)
     if target == "class":
         return class_targets(texts, classes, table.place)
     sets = [{name.strip() for name in text.split(separator)} - {""} for text in texts]
     return label_targets(sets, classes, table.place)
+
+
+def _from_columns(table: Table, columns: list[str], classes: Sequence[str] | None) -> Targets:
+    """Labels from columns of 0 and 1, which have the names of the classes."""
+    if classes is not None and list(classes) != columns:
+        raise UserError(
+            f"dataset.classes names other classes than {KEY}",
+            f"the names of the columns, {columns}, or null",
+            str(list(classes)),
+            "set dataset.classes=null",
+        )
+    flags = np.stack([table.numbers(column, KEY) for column in columns], axis=1)
+    return flag_targets(flags, columns, table.place)

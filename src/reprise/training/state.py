@@ -83,6 +83,16 @@ def read_state(folder: Path) -> tuple[State | None, list[str]]:
     return None, passed
 
 
+def read_facts(folder: Path) -> Mapping[str, Any] | None:
+    """What the newest state says beside its arrays, unchecked; None where there is none."""
+    for path in reversed(_states(folder)):
+        try:
+            return json.loads((path / FACTS).read_text())["facts"]
+        except (OSError, ValueError, KeyError):
+            continue
+    return None
+
+
 def _read(path: Path) -> State:
     facts = json.loads((path / FACTS).read_text())
     if facts.pop("sha256") != _digest(path / ARRAYS, facts):

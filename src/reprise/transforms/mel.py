@@ -43,19 +43,33 @@ class Mel:
 
 
 class LogMel:
-    """The way from sound of one sample rate to decibels; picklable, its filters included.
+    """The way from sound of one sample rate to decibels.
+
+    Its filters are made when they are first used or when it is pickled, whichever comes first, so
+    that no worker process has to import librosa.
 
     Args:
         mel: The settings.
         sample_rate: Of the sound, in Hz.
 
     Raises:
-        UserError: the bands do not fit the sample rate, or are narrower than `n_fft` can tell.
+        UserError: the bands do not fit the sample rate; or, when the filters are made, are
+            narrower than `n_fft` can tell apart.
     """
 
     def __init__(self, mel: Mel, sample_rate: int) -> None:
-        self.mel = mel
-        self._filters = _make_filters(mel, sample_rate)  # (n_mels, 1 + n_fft // 2), sparse
+        half = sample_rate / 2
+        if not mel.fmin < (mel.fmax or half) <= half:
+            raise UserError(
+                "dataset.mel: the bands do not fit the sample rate",
+                f"fmin below fmax, and fmax at most {half:g} Hz, half of sample_rate",
+                f"fmin={mel.fmin:g} fmax={mel.fmax or half:g}",
+                "change dataset.mel.fmin, dataset.mel.fmax or dataset.sample_rate",
+            )
+        self.mel, self._rate = mel, sample_rate
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"mel": self.mel, "_rate": self._rate, "_filters": self._filters}
 
     def shape(self, samples: int) -> tuple[int, int]:
         """Bands and frames of so many samples of sound."""
@@ -93,6 +107,11 @@ class LogMel:
         return square if self.mel.power == 2 else square ** np.float32(self.mel.power / 2)
 
     @cached_property
+    def _filters(self) -> Any:
+        """Sparse matrix, shape (n_mels, 1 + n_fft // 2), float32."""
+        return _make_filters(self.mel, self._rate)
+
+    @cached_property
     def _window(self) -> np.ndarray:
         """Hann's window of a period of n_fft, as scipy.signal.get_window('hann') gives it."""
         angles = 2 * np.pi * np.arange(self.mel.n_fft) / self.mel.n_fft
@@ -107,33 +126,22 @@ def minmax(decibels: np.ndarray) -> np.ndarray:
 
 
 def _make_filters(mel: Mel, sample_rate: int) -> Any:
+    import warnings
+
+    from librosa.filters import mel as make
     from scipy.sparse import csr_array
 
-    fmax = sample_rate / 2 if mel.fmax is None else mel.fmax
-    if not mel.fmin < fmax <= sample_rate / 2:
-        raise UserError(
-            "dataset.mel: the bands do not fit the sample rate",
-            f"fmin below fmax, and fmax at most {sample_rate / 2:g} Hz, half of sample_rate",
-            f"fmin={mel.fmin:g} fmax={fmax:g}",
-            "change dataset.mel.fmin, dataset.mel.fmax or dataset.sample_rate",
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of empty filters, which are refused here
+        filters = make(
+            sr=sample_rate, n_fft=mel.n_fft, n_mels=mel.n_mels, fmin=mel.fmin, fmax=mel.fmax
         )
-    filters = _librosa_filters(mel, sample_rate, fmax)
     if empty := np.flatnonzero(filters.max(axis=1) == 0).tolist():
         raise UserError(
-            "dataset.mel: bands are narrower than the transform can tell",
+            "dataset.mel: bands are narrower than the transform can tell apart",
             "for every band a frequency in it, of those that are sample_rate / n_fft = "
             f"{sample_rate / mel.n_fft:g} Hz apart",
             f"{len(empty)} of n_mels={mel.n_mels} bands without any, the lowest is band {empty[0]}",
             "lower dataset.mel.n_mels, or raise dataset.mel.n_fft or dataset.mel.fmin",
         )
     return csr_array(filters)
-
-
-def _librosa_filters(mel: Mel, sample_rate: int, fmax: float) -> np.ndarray:
-    import warnings
-
-    from librosa.filters import mel as make
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # empty filters, which are refused above
-        return make(sr=sample_rate, n_fft=mel.n_fft, n_mels=mel.n_mels, fmin=mel.fmin, fmax=fmax)

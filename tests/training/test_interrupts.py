@@ -1,0 +1,89 @@
+"""Signals while a run is under way, in a process of its own."""
+
+import signal
+import subprocess
+import sys
+import time
+
+PROGRAM = """
+import os, sys, time
+from reprise.errors import Stopped
+from reprise.training.interrupts import Interrupts
+
+with Interrupts(patience_s=float(sys.argv[2])) as interrupts:
+    try:
+        if sys.argv[1] == "steps":
+            with interrupts.training():
+                print("ready", flush=True)
+                while interrupts.asked is None:
+                    time.sleep(0.01)
+            print("asked", int(interrupts.asked), flush=True)
+        if sys.argv[1] == "outside":
+            print("ready", flush=True)
+            time.sleep(60)
+        if sys.argv[1] == "stuck":
+            with interrupts.training():
+                print("ready", flush=True)
+                os.read(os.pipe()[0], 1)
+    except Stopped as stopped:
+        print("stopped", stopped.signal, flush=True)
+"""
+
+
+def begin(kind, patience_s=60.0):
+    words = [sys.executable, "-c", PROGRAM, kind, str(patience_s)]
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def after(process, *signals):
+    """What the process says, and its exit code, once these signals have been sent."""
+    for number in signals:
+        process.send_signal(number)
+        time.sleep(0.2)
+    out, err = process.communicate(timeout=20)
+    return out, err, process.returncode
+
+
+def test_in_training_a_signal_is_a_wish():
+    out, err, code = after(begin("steps"), signal.SIGTERM)
+    assert (out, code) == (f"asked {int(signal.SIGTERM)}\n", 0)
+    assert "stopping after this step" in err
+    out, err, code = after(begin("steps"), signal.SIGINT)
+    assert (out, code) == (f"asked {int(signal.SIGINT)}\n", 0)
+    assert "Ctrl-C again ends it at once" in err
+
+
+def test_outside_of_training_it_ends_the_run_where_it_stands():
+    for number in (signal.SIGTERM, signal.SIGINT):
+        out, _, code = after(begin("outside"), number)
+        assert (out, code) == (f"stopped {int(number)}\n", 0)
+
+
+def test_a_blocked_read_neither_hides_a_signal_nor_keeps_the_process():
+    process = begin("stuck")
+    process.send_signal(signal.SIGINT)
+    assert "stopping after this step" in process.stderr.readline() + process.stderr.readline()
+    _, err, code = after(process, signal.SIGINT)
+    assert code == 130
+    assert "stopped at once" in err
+
+
+def test_a_step_that_takes_too_long_is_not_waited_for():
+    _, err, code = after(begin("stuck", patience_s=0.3), signal.SIGTERM)
+    assert code == 75
+    assert "stopped at once" in err
+
+
+def test_afterwards_signals_are_what_they_were():
+    code = (
+        "import signal\nfrom reprise.training.interrupts import Interrupts\n"
+        "before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)\n"
+        "with Interrupts(): pass\n"
+        "print((signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr
