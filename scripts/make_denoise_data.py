@@ -9,6 +9,7 @@ import argparse
 import math
 import shutil
 import sqlite3
+import struct
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,9 +25,10 @@ SCHEMA = """CREATE TABLE matrices (
     user_id INTEGER NOT NULL, x INTEGER NOT NULL, y INTEGER NOT NULL, value INTEGER NOT NULL,
     PRIMARY KEY (user_id, x, y)
 ) WITHOUT ROWID"""
+PAGE_SIZE, INTERIOR = 4096, (2, 5)
 # What builds of SQLite set differently, and what would show in the file's bytes.
 SETTINGS = (
-    ("page_size", "4096"), ("auto_vacuum", "NONE"), ("encoding", "'UTF-8'"),
+    ("page_size", str(PAGE_SIZE)), ("auto_vacuum", "NONE"), ("encoding", "'UTF-8'"),
     ("secure_delete", "ON"), ("journal_mode", "MEMORY"),
 )  # fmt: skip
 HEADER_VERSION = slice(92, 100)  # of the library that wrote last, and when
@@ -75,7 +77,7 @@ def rows(count: int, size: int, seed: int) -> Iterator[tuple[int, int, int, int]
 
 
 def write_database(path: Path, content: list[tuple[int, int, int, int]]) -> None:
-    """Write the table as a SQLite file, and fix the bytes that tell the library's version."""
+    """Write the table as a SQLite file of the same bytes everywhere."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for name, value in SETTINGS:
             connection.execute(f"PRAGMA {name} = {value}")
@@ -83,9 +85,23 @@ def write_database(path: Path, content: list[tuple[int, int, int, int]]) -> None
         connection.execute(SCHEMA)
         connection.executemany("INSERT INTO matrices VALUES (?, ?, ?, ?)", content)
         connection.execute("COMMIT")
-    written = bytearray(path.read_bytes())
-    written[HEADER_VERSION] = bytes(8)
-    path.write_bytes(written)
+    path.write_bytes(without_leftovers(path.read_bytes()))
+
+
+def without_leftovers(written: bytes) -> bytes:
+    """Clear what a database file tells of the library that wrote it, none of which is ever read.
+
+    That is its version, and in each page the gap between the pointers to its cells and the first
+    cell (https://www.sqlite.org/fileformat2.html, 1.3 and 1.6).
+    """
+    content = bytearray(written)
+    content[HEADER_VERSION] = bytes(8)
+    for page in range(0, len(content), PAGE_SIZE):
+        start = page + (100 if page == 0 else 0)
+        kind, cells, first = struct.unpack_from(">BxxHH", content, start)
+        low, high = start + (12 if kind in INTERIOR else 8) + 2 * cells, page + first
+        content[low:high] = bytes(high - low)
+    return bytes(content)
 
 
 def write_set(out: Path, count: int, size: int, seed: int) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reprise.experiment import Data
@@ -22,20 +22,20 @@ def fit_run(
     steps: int,
     data: Data,
     loaders: Mapping[str, Any],
-    interrupts: Any,
+    asked: Callable[[], int | None],
     state: Any = None,
 ) -> None:
-    """Train; leaves the best and the last model in the run's folder, and the training state.
+    """Train; leaves the best and the last model, and the training state, in the run's folder.
 
     Args:
         run: Where to write.
         model: A compiled model.
         trainer: The run's settings.
-        steps: Length of an epoch.
-        data: What the pictures are drawn of.
+        steps: Of an epoch.
+        data: For the pictures.
         loaders: Of `train` and `valid`.
-        interrupts: Tell when training is asked to end.
-        state: The training state to go on from; None begins anew.
+        asked: Gives the signal that asks training to end, or None.
+        state: The state to go on from; None begins anew.
     """
     from reprise.loading.feed import as_tf_dataset
     from reprise.training.checkpoint import weights_sha256
@@ -44,17 +44,16 @@ def fit_run(
 
     train, valid = loaders["train"], loaders["valid"]
     run.params({"model.num_parameters": model.count_params()})
-    with interrupts.training():
-        fit(
-            model,
-            lambda step: as_tf_dataset(train, start=step),
-            as_tf_dataset(valid, stop=valid.steps_per_pass),
-            trainer,
-            steps_per_epoch=steps,
-            callbacks=_observers(run, trainer, data, train, steps),
-            keeping=Keeping(run.folder / STATE, state, lambda: interrupts.asked, _say_not_kept),
-            cause=lambda: train.error or valid.error,
-        )
+    fit(
+        model,
+        lambda step: as_tf_dataset(train, start=step),
+        as_tf_dataset(valid, stop=valid.steps_per_pass),
+        trainer,
+        steps_per_epoch=steps,
+        callbacks=_observers(run, trainer, data, train, steps),
+        keeping=Keeping(run.folder / STATE, state, asked, _say_not_kept),
+        cause=lambda: train.error or valid.error,
+    )
     run.tags({"weights_sha256": weights_sha256(model)})
 
 

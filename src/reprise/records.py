@@ -13,7 +13,7 @@ from reprise.parent import Parent
 from reprise.project import ROOT
 from reprise.run_folder import CONFIG, IDENTITY, SPECS, SPLITS
 from reprise.tracking import provenance
-from reprise.tracking.data_version import data_version
+from reprise.tracking.data_version import DataVersion, data_version
 from reprise.tracking.run import Run
 
 
@@ -22,6 +22,7 @@ def write_records(
     composed: Composed,
     data: Data,
     learned: Mapping[str, Any],
+    device: Mapping[str, str],
     parent: Parent | None = None,
 ) -> None:
     """Record config, split, code, data, libraries and machine, as files, params and tags.
@@ -31,17 +32,29 @@ def write_records(
         composed: The run's configuration.
         data: What it trains on.
         learned: What the dataset learned from the train split.
+        device: What trains, as `set_up` says it.
         parent: The run it starts from, if there is one.
     """
-    dataset = data.dataset
-    members = data.members()
-    seen = data_version(ROOT, dataset.sources, dataset.stamp)
+    seen = data_version(ROOT, data.dataset.sources, data.dataset.stamp)
+    _write_identity(run, composed, seen.digest, parent)
+    run.text(CONFIG, yaml.safe_dump(dict(composed.values), sort_keys=False))
+    _write_data(run, composed, data, learned, seen)
+    run.text("requirements.lock", (ROOT / "requirements.lock").read_text())
     tags, files = provenance.code(ROOT)
+    for name, content in files.items():
+        run.text(name, content)
+    run.params(flatten(dict(composed.values)))
+    choices = {"choice." + group: option for group, option in composed.choices.items()}
+    run.tags({**tags, **provenance.machine(), **device, **choices})
+
+
+def _write_identity(run: Run, composed: Composed, digest: str, parent: Parent | None) -> None:
+    """Write down which run this is, and which one it starts from."""
     identity: dict[str, Any] = {
         "id": run.id,
         "mlflow_id": run.mlflow_id,
         "choices": composed.choices,
-        "data_digest": seen.digest,
+        "data_digest": digest,
     }
     if parent:
         identity |= {"parent": parent.recorded.folder.name, "old": parent.old}
@@ -49,23 +62,21 @@ def write_records(
         run.tags({"reprise.parent": identity["parent"]})
         run.params({"update.parent": identity["parent"], "update.old": parent.old})
     run.text(IDENTITY, json.dumps(identity, indent=1))
-    run.text(CONFIG, yaml.safe_dump(dict(composed.values), sort_keys=False))
-    run.text(SPLITS, json.dumps(members, indent=0))
+
+
+def _write_data(
+    run: Run, composed: Composed, data: Data, learned: Mapping[str, Any], seen: DataVersion
+) -> None:
+    """Write down which samples were in which split, what they are, and what they have taught."""
+    dataset = data.dataset
+    run.text(SPLITS, json.dumps(data.members(), indent=0))
     specs = {"input": dataset.input_spec.as_json(), "target": dataset.target_spec.as_json()}
     run.text(SPECS, json.dumps(specs, indent=1))
     if learned:
         run.text("learned.json", json.dumps(learned, indent=1))
-    run.text("requirements.lock", (ROOT / "requirements.lock").read_text())
-    for name, content in files.items():
-        run.text(name, content)
-    run.params(flatten(dict(composed.values)))
     run.data(composed.choices["dataset"], seen.digest, str([str(p) for p in dataset.sources]))
-    run.tags(
-        tags
-        | provenance.machine()
-        | {"choice." + group: option for group, option in composed.choices.items()}
-        | {"data.digest": seen.digest, "data.dvc": seen.dvc}
-        | {f"data.num_{split}": size for split, size in data.sizes().items() if size is not None}
-    )
+    run.tags({"data.digest": seen.digest, "data.dvc": seen.dvc})
+    sizes = {f"data.num_{split}": size for split, size in data.sizes().items()}
+    run.tags({name: size for name, size in sizes.items() if size is not None})
     if seen.dvc.startswith("changed"):
         print(f"note: the data has {seen.dvc}; the run records its own hash of it")

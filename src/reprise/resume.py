@@ -19,7 +19,6 @@ from reprise.recorded import open_recorded
 from reprise.resumed import Resumed
 from reprise.run_folder import RESULT, STATE, Recorded, find
 from reprise.train import train
-from reprise.training.state import read_state
 from reprise.update import start_from
 
 OPTIONS = ("run", "force", "runs")
@@ -33,6 +32,8 @@ FREE = {
 
 def main(argv: list[str]) -> None:
     """Train the rest of a run."""
+    from reprise.training.state import read_state
+
     own = [word for word in argv if word.partition("=")[0] in OPTIONS]
     asked = command.options(own, run=None, force="false", runs="runs")
     recorded = find(asked["run"], ROOT / asked["runs"])

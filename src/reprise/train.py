@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from reprise import command
 from reprise.config.build import build
@@ -29,25 +30,18 @@ def train(
     parent: Parent | None = None,
     resumed: Resumed | None = None,
 ) -> dict[str, float]:
-    """Train and record one run; returns the best model's metrics, `valid/…` and `test/…`.
+    """Train and record a run; returns the best model's metrics, `valid/…` and `test/…`.
 
-    What does not fit together is refused before there is a run.
-
-    Args:
-        composed: The run's configuration.
-        data: What to train on.
-        parent: The run whose model goes on learning; None starts with a new model.
-        resumed: The run to go on with; None makes a new one.
+    What does not fit together is refused before there is a run. It starts with the model of
+    `parent`, or with a new one; `resumed` is the run to go on with, or None for a new run.
     """
     with command.native_notes_hidden():
         from reprise.training.device import set_up
     from reprise.fitting import fit_run, score_best
     from reprise.records import write_records
-    from reprise.tracking.run import open_run
     from reprise.training.interrupts import Interrupts
 
-    config = composed.values
-    trainer, settings = build(config["trainer"]), build(config["tracking"])
+    config, trainer = composed.values, build(composed.values["trainer"])
     device = trainer.precision, trainer.deterministic, trainer.jit_compile
     facts = set_up(*device, seed=config["seed"])
     learned = parent.learned if parent else data.learn()
@@ -56,26 +50,34 @@ def train(
         steps = trainer.steps_per_epoch or loaders["train"].steps_per_pass
         model = parent.model if parent else new_model(config, data.dataset)
         model = compiled(config, data.dataset, model, total_steps=trainer.epochs * steps)
-        experiment = settings.experiment or composed.experiment
-        folder = resumed.folder if resumed else new_folder(ROOT / settings.runs, experiment)
-        stack.enter_context(held(folder))
-        print(f"run {folder.name}", flush=True)
-        name = f"{composed.choices['model']} {folder.name}"
-        known = resumed.mlflow_id if resumed else None
-        tracked = open_run(
-            folder, experiment, name, uri=settings.uri, redact=redact, mlflow_id=known
-        )
-        with Interrupts() as interrupts, tracked as run:
-            if resumed:
-                resumed.record(run)
-            else:
-                write_records(run, composed, data, learned, parent)
-                run.tags(facts)
-            state = resumed.state if resumed else None
-            fit_run(run, model, trainer, steps, data, loaders, interrupts, state)
-            result = score_best(run, config, data, parent)
-    _say(folder, result)
+        interrupts = stack.enter_context(Interrupts())
+        run = _open(stack, composed, resumed)
+        state = resumed.state if resumed else None
+        if resumed and state:
+            resumed.record(run)
+        else:
+            write_records(run, composed, data, learned, facts, parent)
+        with interrupts.training() as asked:
+            fit_run(run, model, trainer, steps, data, loaders, asked, state)
+        result = score_best(run, config, data, parent)
+    _say(run.folder, result)
     return result
+
+
+def _open(stack: ExitStack, composed: Composed, resumed: Resumed | None) -> Any:
+    """Open a new run, or the one to go on with, and hold its folder until `stack` is left."""
+    from reprise.tracking.run import open_run
+
+    settings = build(composed.values["tracking"])
+    experiment = settings.experiment or composed.experiment
+    folder = resumed.folder if resumed else new_folder(ROOT / settings.runs, experiment)
+    stack.enter_context(held(folder))
+    print(f"run {folder.name}", flush=True)
+    name = f"{composed.choices['model']} {folder.name}"
+    known = resumed.mlflow_id if resumed else None
+    return stack.enter_context(
+        open_run(folder, experiment, name, uri=settings.uri, redact=redact, mlflow_id=known)
+    )
 
 
 def _say(folder: Path, result: Mapping[str, float]) -> None:

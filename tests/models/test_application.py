@@ -10,6 +10,7 @@ import pytest
 import yaml
 from models.by_heart import by_heart, noise
 
+from reprise.config.check import check
 from reprise.errors import UserError
 from reprise.models import application
 from reprise.objectives import classification
@@ -32,6 +33,12 @@ def test_every_network_of_keras_is_known():
     theirs = {name for name, _ in inspect.getmembers(keras.applications, inspect.isfunction)}
     assert set(BACKBONES) == theirs
     assert len(BACKBONES) == len(theirs) == 40
+
+
+def test_a_wrong_name_is_told_the_nearest():
+    overrides = ["experiment=digits", "model=application", "model.backbone=ResNet51"]
+    with pytest.raises(UserError, match=r"did you mean ResNet50\?"):
+        check(overrides, providable=lambda path: True)
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
@@ -166,14 +173,12 @@ print(np.allclose(received, known["expected"], rtol=0, atol=1e-5), "reprise" in 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("backbone", "steps"), [("MobileNet", 120), ("EfficientNetV2B0", 60), ("DenseNet121", 120)]
-)
-def test_eight_samples_are_learned_by_heart(backbone, steps):
+@pytest.mark.parametrize("backbone", ["MobileNet", "EfficientNetV2B0", "DenseNet121"])
+def test_eight_samples_are_learned_by_heart(backbone):
     _, metrics = by_heart(
         lambda: application.build(GREY, THREE, backbone=backbone, dropout=0.0),
         noise((32, 32, 1), "uint8"), np.arange(8) % 3, classification.build(THREE),
-        steps=steps, learning_rate=0.001,
+        steps=150, learning_rate=0.001,
     )  # fmt: skip
     assert metrics["accuracy"] == 1
 

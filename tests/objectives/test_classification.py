@@ -8,6 +8,7 @@ import yaml
 from sklearn.metrics import f1_score
 from sklearn.utils.class_weight import compute_class_weight
 
+from reprise.config.check import check
 from reprise.errors import UserError
 from reprise.objectives.classes import ClassLoss, LabelsLoss
 from reprise.objectives.classification import balanced, build
@@ -112,3 +113,20 @@ def test_the_config_file_says_what_the_signature_says():
     defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     assert len(defaults) == 3
     assert node == defaults
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("objective.class_weights=balance", "balanced"),
+        ("objective.class_weights=[1.0,0.0]", "> 0"),
+        ("objective.label_smoothing=1.0", "< 1"),
+        ("model.filters=[]", "a list of 1 or more"),
+        ("model.top=max", "average, flatten"),
+    ],
+)
+def test_wrong_values_are_refused_before_tensorflow_is_imported(override, expected):
+    with pytest.raises(UserError) as error:
+        check(["experiment=digits", override], providable=lambda path: True)
+    assert override.partition("=")[0] in str(error.value)
+    assert expected in str(error.value)

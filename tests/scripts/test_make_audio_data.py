@@ -68,7 +68,7 @@ def test_calls_are_where_the_table_says_and_do_not_touch(made):
             assert last < start < stop <= 60
             is_call[round(start * rate) : round(stop * rate)] = True
             last = stop
-        assert sound[is_call].std() > 10 * sound[~is_call].std()
+        assert sound[is_call].std() > 5 * sound[~is_call].std()
 
 
 def test_a_sine_is_rounded_alike_on_every_machine():

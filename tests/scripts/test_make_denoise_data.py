@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts/make_denoise_data.py"
 DIGESTS = {
     "ids.txt": "cd0a6cb6d4176558a28e9b2569fab1563cebfdb4d3139dc84acaebc17f9ec7fa",
     "matrices.csv": "13f1f7de794cd0b85992e7e1885ee64e15109d2cf803ea9b06b2add5a7354c51",
-    "matrices.db": "9abafe7fa0e6bf7b057edf9105a52f67bd7e65c6e7c5248b9327981e91a0f69e",
+    "matrices.db": "4b492c6b1194abb06a7c5958d4b4e698c692c9243cfe9a0395e829c2f3db7fd8",
 }
 
 

@@ -28,7 +28,8 @@ def test_columns_go_up_and_down_from_the_middle():
 
 
 def test_a_row_has_a_bar_for_each_value_and_is_full_at_three_scales():
-    drawn = rows(["a", "b", "c"], np.array([3.0, -1.5, 90.0]), Spec((3,), "float32"))[:, 176:]
+    spec = Spec((3,), "float32", scale=(1.0,))
+    drawn = rows(["a", "b", "c"], np.array([3.0, -1.5, 90.0]), spec)[:, 176:]
     assert drawn.shape == (52, 96, 3)
     lengths = [int(drawn[at * 16 + 9].any(axis=1).sum()) for at in range(3)]
     assert lengths == [47, 24, 47]
@@ -36,6 +37,12 @@ def test_a_row_has_a_bar_for_each_value_and_is_full_at_three_scales():
     assert not drawn[9, 30].any()
     assert drawn[25, 30].any()
     assert not drawn[25, 60].any()
+
+
+def test_without_a_scale_the_largest_value_is_full():
+    drawn = rows(["a", "b"], np.array([50.0, 25.0]), Spec((2,), "float32"))[:, 176:]
+    assert [int(drawn[at * 16 + 9].any(axis=1).sum()) for at in range(2)] == [47, 24]
+    assert not rows(["a"], np.zeros(1), Spec((1,), "float32"))[9, 176 + 50 :].any()
 
 
 def test_many_values_are_counted_instead_of_drawn():

@@ -1,8 +1,6 @@
 """One split of a stream: which samples of a source are in it, found as they pass."""
 
-import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any, NamedTuple
@@ -10,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reprise.datasets.announced import as_announced
-from reprise.datasets.base import Sample
+from reprise.datasets.kept import Kept
+from reprise.datasets.patience import with_word
 from reprise.datasets.source import Source
 from reprise.errors import UserError
 
@@ -141,30 +140,3 @@ class Part:
             as_announced(x, source.input_spec, f"{name}: x"),
             as_announced(y, source.target_spec, f"{name}: y"),
         )
-
-
-def with_word(items: Iterable[Item], doing: str) -> Iterator[Item]:
-    """The items; what we are doing is said once on stderr if it takes more than a second."""
-    said_at = time.monotonic() + 1
-    for item in items:
-        if said_at and time.monotonic() > said_at:
-            print(f"note: {doing}, by reading it once", file=sys.stderr, flush=True)
-            said_at = 0.0
-        yield item
-
-
-class Kept(Source):
-    """A few samples in memory.
-
-    Args:
-        source: What they were read from.
-        kept: The samples.
-    """
-
-    def __init__(self, source: Source, kept: Sequence[Sample]) -> None:
-        self.input_spec, self.target_spec = source.input_spec, source.target_spec
-        self._kept = kept
-
-    def samples(self, shard: int) -> Iterator[Sample]:
-        """Read them."""
-        return iter(self._kept)

@@ -9,8 +9,10 @@ import numpy as np
 from annotated_types import Ge, Interval
 
 from reprise.datasets.moments import Counts, Moments, is_unscaled
-from reprise.datasets.part import Part, with_word
+from reprise.datasets.part import Part
+from reprise.datasets.patience import with_word
 from reprise.datasets.source import Source
+from reprise.datasets.stream_splits import require_source, split_stream
 from reprise.errors import UserError
 from reprise.spec import Spec
 from reprise.transforms.caption import labelled
@@ -48,11 +50,11 @@ class Stream:
         shuffle_buffer: Annotated[int, Ge(1)] = 1000,
         pad_value: float = 0.0,
     ) -> None:
-        _require_source("dataset.source", source)
+        require_source("dataset.source", source)
         self.input_spec, self.target_spec = source.input_spec, source.target_spec
         self.shuffle_buffer, self.pad_value = shuffle_buffer, pad_value
         self._source = source
-        self._parts = _parts(source, split, split_seed)
+        self._parts = split_stream(source, split, split_seed)
         for spec in (self.input_spec, self.target_spec):
             _require_padding(spec, self.padding(spec))
 
@@ -120,59 +122,6 @@ class Stream:
         return labelled(drawn, replace(self.target_spec, shape=y.shape), y, prediction)
 
 
-def _parts(source: Source, split: Mapping[Any, Any], seed: int) -> dict[str, Part]:
-    if not isinstance(split.get("train"), int | float) or split.get("valid") is None:
-        raise UserError(
-            "dataset.split is incomplete",
-            "a fraction for train; for valid and test fractions or sources of their own; "
-            "test alone may be null",
-            ", ".join(f"{name}: {_said(value)}" for name, value in split.items()),
-            "set dataset.split.train and dataset.split.valid",
-        )
-    parts: dict[str, Part] = {}
-    low = 0.0
-    # Dealt in this order, so that train may shrink without moving the test set.
-    for name in ("test", "valid", "train"):
-        value = split.get(name)
-        if isinstance(value, int | float):
-            parts[name] = Part(name, source, low, round(low + value, 9), seed)
-            low = parts[name].high
-        elif value is not None:
-            parts[name] = Part(name, _own_source(name, value, source))
-    if low > 1:
-        raise UserError(
-            "the fractions in dataset.split do not divide the data",
-            "at most 1 together",
-            f"{low:g}",
-            "for instance dataset.split.train=0.7 dataset.split.valid=0.15 dataset.split.test=0.15",
-        )
-    return {name: parts[name] for name in ("train", "valid", "test") if name in parts}
-
-
-def _own_source(split: str, source: Source, first: Source) -> Source:
-    """The source of one split, which must announce what the train split's does."""
-    _require_source(f"dataset.split.{split}", source)
-    announced, same = ((one.input_spec, one.target_spec) for one in (source, first))
-    if announced != same:
-        raise UserError(
-            f"dataset.split.{split} announces other samples than dataset.source",
-            _specs(*same),
-            _specs(*announced),
-            "give both the same columns and classes",
-        )
-    return source
-
-
-def _require_source(key: str, value: Any) -> None:
-    if not isinstance(value, Source):
-        raise UserError(
-            f"{key} is no source of a stream",
-            "an object of a child class of reprise.datasets.source.Source",
-            f"{type(value).__qualname__}",
-            f"correct {key}._target_; docs/your_generator.md shows such a class",
-        )
-
-
 def _require_padding(spec: Spec, value: float) -> None:
     if None in spec.shape and np.asarray(value).astype(spec.dtype) != value:
         raise UserError(
@@ -181,12 +130,3 @@ def _require_padding(spec: Spec, value: float) -> None:
             f"{value}",
             "choose another dataset.pad_value",
         )
-
-
-def _specs(x: Spec, y: Spec) -> str:
-    classes = f", classes {', '.join(y.classes)}" if y.classes else ""
-    return f"x {x.shape} {x.dtype}, y {y.shape} {y.dtype}{classes}"
-
-
-def _said(value: Any) -> str:
-    return f"{value}" if value is None or isinstance(value, int | float) else "a source"

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from reprise.datasets.part import Item, Part
 from reprise.loading import faults
 from reprise.loading.failure import pack, unpack
+from reprise.loading.parcel import unwrap, wrap
 from reprise.loading.start import begin, import_early, start_context
 from reprise.loading.turns import in_turns, read_lane
 from reprise.loading.worker import hold_to_one_thread, settle
@@ -113,8 +114,8 @@ class ProcessReader:
         """
         if not self._connection.poll(timeout_s):
             return None
-        reading, items, failure = self._connection.recv()
-        return reading, items, unpack(failure) if failure else None
+        reading, parcel, failure = self._connection.recv()
+        return reading, unwrap(parcel), unpack(failure) if failure else None
 
     def dismiss(self) -> None:
         """Let it end when it is through with what it is at."""
@@ -134,7 +135,7 @@ def _work(connection: Connection, pickled: bytes) -> None:
 
     def say(answer: tuple[int, Items, BaseException | None]) -> None:
         reading, items, failure = answer
-        connection.send((reading, items, failure and pack(failure)))
+        connection.send((reading, wrap(items), failure and pack(failure)))
 
     with contextlib.suppress(EOFError, OSError):  # the parent is done with us, or is gone
         try:

@@ -41,36 +41,43 @@ def fit(
     everyone = [*watchers(trainer, model), *callbacks]
     keeper = Keeper(keeping, steps_per_epoch, everyone)
     called = keras.callbacks.CallbackList(
-        [*everyone, keeper],
-        add_history=True,
-        model=model,
-        epochs=trainer.epochs,
-        steps=steps_per_epoch,
+        [*everyone, keeper], True, model=model, epochs=trainer.epochs, steps=steps_per_epoch
     )
+    with data_errors_as_themselves(cause):
+        keeper.restore()
+        if not keeper.is_over:
+            _go_on(model, train_from, valid_data, keeper, called)
 
-    def run(epochs: int) -> None:
+
+def _go_on(
+    model: keras.Model,
+    train_from: Callable[[int], Any],
+    valid_data: Any,
+    keeper: Keeper,
+    called: keras.callbacks.CallbackList,
+) -> None:
+    """End the epoch that was left in its middle, if one was, and do those that remain."""
+    steps, epochs = called.params["steps"], called.params["epochs"]
+
+    def run(until: int) -> None:
         model.fit(
             train_from(keeper.step),
             validation_data=valid_data,
             initial_epoch=keeper.epoch,
-            epochs=epochs,
-            steps_per_epoch=steps_per_epoch - keeper.done,
+            epochs=until,
+            steps_per_epoch=steps - keeper.done,
             callbacks=called,
             shuffle=False,
             verbose=0,
         )
 
-    with data_errors_as_themselves(cause):
-        keeper.restore()
-        if keeper.is_over:
-            return
-        if keeper.done == steps_per_epoch:
-            _end_epoch(model, called, keeper, valid_data)
-        elif keeper.done:
-            model.evaluate(valid_data, steps=1, verbose=0)  # builds the metrics, whose values
-            run(keeper.epoch + 1)  # are put back for the rest of the epoch that was left
-        if keeper.epoch < trainer.epochs and not model.stop_training:
-            run(trainer.epochs)
+    if keeper.done == steps:
+        _end_epoch(model, called, keeper, valid_data)
+    elif keeper.done:
+        model.evaluate(valid_data, steps=1, verbose=0)  # builds the metrics, whose values
+        run(keeper.epoch + 1)  # are put back for the rest of the epoch
+    if keeper.epoch < epochs and not model.stop_training:
+        run(epochs)
 
 
 def _end_epoch(

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
@@ -33,11 +33,11 @@ class Interrupts:
         self._is_training = False
 
     @contextmanager
-    def training(self) -> Iterator[None]:
-        """Within it a signal is a wish, in `asked`, for training to grant."""
+    def training(self) -> Iterator[Callable[[], int | None]]:
+        """Within it a signal is a wish for training to grant, which looks for it by a call."""
         self._is_training = True
         try:
-            yield
+            yield lambda: self.asked
         finally:
             self._is_training = False
 

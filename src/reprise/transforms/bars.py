@@ -46,7 +46,8 @@ def rows(names: Sequence[str], x: np.ndarray, spec: Spec) -> np.ndarray:
     Args:
         names: One for each value.
         x: Shape (count,).
-        spec: With the offset and scale that bars are measured by; full at 3 scales.
+        spec: With the offset and scale that bars are measured by: they are full at 3 scales. Where
+            it has none, the largest of the values is full.
 
     Returns:
         RGB, shape (height, 272, 3), uint8; at most 12 rows of 16 pixels.
@@ -57,10 +58,11 @@ def rows(names: Sequence[str], x: np.ndarray, spec: Spec) -> np.ndarray:
     text = written(lines, (_LINE * len(lines) + 4, _TEXT))
     page = np.zeros((len(text), _BARS, 3), np.uint8)
     half = _BARS // 2
+    full = _FAR if spec.scale else float(np.abs(x).max(initial=0.0)) or 1.0
     for at, value in enumerate(scaled(x, spec)[: min(len(lines), _MOST)]):
         if at == _MOST - 1 and len(names) > _MOST:
             break  # its line stands for several
-        end = half + round(float(np.clip(value / _FAR, -1, 1)) * (half - 2))
+        end = half + round(float(np.clip(value / full, -1, 1)) * (half - 2))
         corners = (min(half, end), at * _LINE + 4), (max(half, end), at * _LINE + _LINE - 2)
         cv2.rectangle(page, *corners, _UP if value >= 0 else _DOWN, -1)
     return np.concatenate([text, page], axis=1)
