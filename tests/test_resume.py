@@ -8,21 +8,17 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from mlflow import MlflowClient
-from tiny import ROOT, reprise, short
+from tiny import ROOT, array_words, reprise, write_arrays
 
 EPOCHS, STEPS = 4, 12
 
 
 def words(out: Path) -> list[str]:
-    """Overrides for a convolutional net with dropout on arrays, recorded in `out`."""
-    return [
-        "experiment=digits", f"dataset.file={out.parent}/digits.npz", *short(out),
-        f"trainer.epochs={EPOCHS}", f"trainer.steps_per_epoch={STEPS}",
-        "trainer.pictures_every=null",
-    ]  # fmt: skip
+    """Overrides for a run on the folder's arrays, recorded in `out`."""
+    length = [f"trainer.epochs={EPOCHS}", f"trainer.steps_per_epoch={STEPS}"]
+    return [*array_words(out.parent / "digits.npz", out), *length]
 
 
 def begin(verb: str, *more: str) -> subprocess.Popen:
@@ -56,10 +52,7 @@ def recorded(out: Path):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("resume")
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, 3, 96).astype(np.uint8)
-    x = (rng.integers(0, 99, (96, 16, 16)) + 70 * y[:, None, None]).astype(np.uint8)
-    np.savez(folder / "digits.npz", x=x, y=y)
+    write_arrays(folder / "digits.npz")
     return folder
 
 

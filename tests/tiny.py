@@ -37,6 +37,25 @@ def overrides(data: Path, out: Path) -> list[str]:
     ]
 
 
+def write_arrays(file: Path, count: int = 96, classes: int = 3, seed: int = 0) -> Path:
+    """Write pictures of 16 by 16 whose brightness tells their class, as `x` and `y` of an .npz."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, count).astype(np.uint8)
+    x = (rng.integers(0, 99, (count, 16, 16)) + 50 * y[:, None, None]).astype(np.uint8)
+    np.savez(file, x=x, y=y)
+    return file
+
+
+def array_words(file: Path, out: Path) -> list[str]:
+    """Words that train a small convolutional net with dropout on such arrays in seconds."""
+    return [
+        "experiment=digits",
+        f"dataset.file={file}",
+        *short(out),
+        "trainer.pictures_every=null",
+    ]
+
+
 def short(out: Path) -> list[str]:
     """Words that make any experiment train for seconds, recorded in `out`."""
     return [

@@ -93,6 +93,17 @@ class Shrinking(Numbers):
             yield [position, shard], 0
 
 
+class Growing(Numbers):
+    """Has one sample more at every reading."""
+
+    readings = 0
+
+    def samples(self, shard: int) -> Iterator[tuple[Any, Any]]:
+        self.readings += 1
+        for position in range(self.lengths[shard] + self.readings):
+            yield [position, shard], 0
+
+
 class Endless(Numbers):
     """Never ends; states its scale, so that nobody reads it to find out."""
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 from tiny import ROOT, short
 
@@ -24,6 +25,7 @@ def write_flowers(folder: Path) -> str:
     return str(folder / "iris.csv")
 
 
+@pytest.mark.slow
 def test_the_pages_class_trains_by_the_command_line(tmp_path):
     (tmp_path / "my_data.py").write_text(CODE)
     file = write_flowers(tmp_path)

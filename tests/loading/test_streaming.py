@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from datasets.stream_sources import Broken, Endless, Numbers, Ragged, Shrinking, Unsendable
+from datasets.stream_sources import Broken, Endless, Growing, Numbers, Ragged, Shrinking, Unsendable
 from loading.test_loader import digest
 
 from reprise.datasets.source import Source
@@ -183,6 +183,14 @@ def test_a_pass_of_another_length_is_refused_before_its_last_batch():
         assert loader.steps_per_pass == 2
         with pytest.raises(UserError, match=r"(?s)8 samples, as before.*7 samples"):
             list(loader.batches(0, 2))
+
+
+@pytest.mark.parametrize("count", [7, 8, 9])
+def test_a_sample_too_many_is_noticed_with_the_last_batch(count):
+    with load(Growing(count)) as loader:
+        steps = loader.steps_per_pass
+        with pytest.raises(UserError, match=rf"(?s){count + 1} samples, as before.*{count + 2} sa"):
+            list(loader.batches(0, steps))
 
 
 def test_an_endless_source_gives_batches_for_ever():

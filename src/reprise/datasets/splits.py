@@ -40,20 +40,16 @@ def make_splits(
     """
     used = {str(name): value for name in _DEALT if (value := split.get(name)) is not None}
     fractions = {name: value for name, value in used.items() if isinstance(value, int | float)}
-    listed = {
-        name: Path(value) if isinstance(value, str) else value
-        for name, value in used.items()
-        if not isinstance(value, int | float)
-    }
-    has_files = any(isinstance(value, Path) for value in listed.values())
-    if not {"train", "valid"} <= used.keys() or (fractions and has_files):
+    files = {name: Path(value) for name, value in used.items() if isinstance(value, str)}
+    lists = {name: value for name, value in used.items() if isinstance(value, list | tuple)}
+    if not {"train", "valid"} <= used.keys() or (fractions and files):
         raise UserError(
             "dataset.split is incomplete, or mixes fractions and files",
             "a fraction for every split, or a file for every split; test alone may be null",
             str(dict(split)),
             "set dataset.split.train, .valid and .test alike",
         )
-    indices = split_by_files(keys, listed)
+    indices = split_by_files(keys, {**files, **lists})
     if fractions:
         indices |= _deal_the_rest(groups, indices, fractions, seed)
     for name, own in indices.items():

@@ -88,8 +88,9 @@ class Streaming:
         while True:
             samples += len(batch)
             following = list(islice(items, self._batch_size))
-            if not following:  # looked for now, since nobody may ask for more than the last batch
-                self._part.counted(samples)
+            # Looked at now, since nobody may ask for more than what should be the last batch.
+            if not following or samples >= (self._part.num_samples or samples + 1):
+                self._part.counted(samples + len(following))
             yield batch
             if not following:
                 return
