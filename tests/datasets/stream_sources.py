@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reprise.datasets.source import Source
+from reprise.datasets.streams.source import Source
 from reprise.spec import Spec
 
 

@@ -18,10 +18,10 @@ from datasets.stream_sources import (
 from tiny import refused, short
 
 from reprise.config.build import build
-from reprise.datasets.part import Part
-from reprise.datasets.source import Source
 from reprise.datasets.stream import Stream
-from reprise.datasets.table_source import TableSource
+from reprise.datasets.streams.part import Part
+from reprise.datasets.streams.source import Source
+from reprise.datasets.streams.table_source import TableSource
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -34,7 +34,7 @@ def tiny(folder: Path) -> dict[str, object]:
         rows = [f"{i},{i * i},{'yes' if i % 3 else 'no'}" for i in range(count)]
         (folder / f"{name}.csv").write_text("\n".join(["one,two,label", *rows]) + "\n")
     node = {
-        "_target_": "reprise.datasets.table_source.TableSource",
+        "_target_": "reprise.datasets.streams.table_source.TableSource",
         "files": [f"{folder}/a.csv", f"{folder}/b.csv"],
         "label": "label",
         "classes": ["no", "yes"],

@@ -7,19 +7,19 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Interval
 
-from reprise.datasets.array_inputs import (
+from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.npy.inputs import (
     draw_input,
     input_spec,
     is_learnable,
     not_finite,
     require_pictures,
 )
-from reprise.datasets.array_labels import array_targets
-from reprise.datasets.array_rows import open_rows
-from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.given_splits import split_before_test
-from reprise.datasets.labels import Target
-from reprise.datasets.targets import Targets, standardized
+from reprise.datasets.npy.labels import array_targets
+from reprise.datasets.npy.rows import open_rows
+from reprise.datasets.splitting.given import split_before_test
+from reprise.datasets.targets.arrays import Targets, standardized
+from reprise.datasets.targets.labels import Target
 from reprise.transforms.augment import Augment
 from reprise.transforms.caption import labelled
 from reprise.transforms.place import draw_placement

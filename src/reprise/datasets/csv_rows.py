@@ -8,13 +8,13 @@ import numpy as np
 from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.features import feature_columns, features
-from reprise.datasets.given_splits import split_by_words
-from reprise.datasets.labels import Target
-from reprise.datasets.moments import Moments
-from reprise.datasets.splits import make_splits
-from reprise.datasets.table_labels import table_targets
-from reprise.datasets.tables import read_table
+from reprise.datasets.splitting.given import split_by_words
+from reprise.datasets.splitting.splits import make_splits
+from reprise.datasets.tables.features import feature_columns, features
+from reprise.datasets.tables.labels import table_targets
+from reprise.datasets.tables.reading import read_table
+from reprise.datasets.targets.labels import Target
+from reprise.datasets.targets.moments import Moments
 from reprise.spec import Spec
 from reprise.transforms.bars import rows
 from reprise.transforms.caption import labelled

@@ -8,10 +8,10 @@ import numpy as np
 from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.class_folders import list_classes, require_known_classes
-from reprise.datasets.given_splits import split_before_test, split_by_words
-from reprise.datasets.labels import class_targets
-from reprise.datasets.pictures import file_keys, open_pictures
+from reprise.datasets.images.class_folders import list_classes, require_known_classes
+from reprise.datasets.images.pictures import file_keys, open_pictures
+from reprise.datasets.splitting.given import split_before_test, split_by_words
+from reprise.datasets.targets.labels import class_targets
 from reprise.errors import UserError
 from reprise.transforms.augment import Augment
 from reprise.transforms.caption import labelled

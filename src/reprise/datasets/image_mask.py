@@ -8,11 +8,11 @@ import numpy as np
 from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.image_headers import read_header
-from reprise.datasets.image_listing import list_images, require_lossless, require_pairs
-from reprise.datasets.image_pairs import Pair, check_pairs, read_pair
-from reprise.datasets.mask_settings import make_coding
-from reprise.datasets.splits import make_splits
+from reprise.datasets.images.headers import read_header
+from reprise.datasets.images.listing import list_images, require_lossless, require_pairs
+from reprise.datasets.images.mask_settings import make_coding
+from reprise.datasets.images.pairs import Pair, check_pairs, read_pair
+from reprise.datasets.splitting.splits import make_splits
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
 from reprise.transforms.overlay import Color, overlay, spread_colors, viewable

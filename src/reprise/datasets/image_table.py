@@ -8,12 +8,12 @@ import numpy as np
 from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.given_splits import split_by_words
-from reprise.datasets.labels import Target
-from reprise.datasets.pictures import file_keys, open_pictures
-from reprise.datasets.splits import make_splits
-from reprise.datasets.table_labels import table_targets
-from reprise.datasets.tables import read_table
+from reprise.datasets.images.pictures import file_keys, open_pictures
+from reprise.datasets.splitting.given import split_by_words
+from reprise.datasets.splitting.splits import make_splits
+from reprise.datasets.tables.labels import table_targets
+from reprise.datasets.tables.reading import read_table
+from reprise.datasets.targets.labels import Target
 from reprise.transforms.augment import Augment
 from reprise.transforms.caption import labelled
 from reprise.transforms.overlay import viewable

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Interval
 
-from reprise.datasets.annotation_labels import samples_of
-from reprise.datasets.annotations import read_annotations
 from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.moments import Moments
-from reprise.datasets.splits import make_splits
-from reprise.datasets.targets import Targets
-from reprise.datasets.windows import Windows
+from reprise.datasets.sound.annotations import read_annotations
+from reprise.datasets.sound.labels import samples_of
+from reprise.datasets.sound.windows import Windows
+from reprise.datasets.splitting.splits import make_splits
+from reprise.datasets.targets.arrays import Targets
+from reprise.datasets.targets.moments import Moments
 from reprise.spec import Spec
 from reprise.transforms.audio_augment import AudioAugment, AudioChange
 from reprise.transforms.caption import heat_map, labelled

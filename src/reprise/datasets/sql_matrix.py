@@ -9,12 +9,12 @@ import numpy as np
 from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.splits import make_splits
-from reprise.datasets.sql_cells import Cells
-from reprise.datasets.sql_connection import Database
-from reprise.datasets.sql_reader import Reader
-from reprise.datasets.sql_scaling import Scaling
-from reprise.datasets.sql_settings import make_table
+from reprise.datasets.splitting.splits import make_splits
+from reprise.datasets.sql.cells import Cells
+from reprise.datasets.sql.connection import Database
+from reprise.datasets.sql.reader import Reader
+from reprise.datasets.sql.scaling import Scaling
+from reprise.datasets.sql.settings import make_table
 from reprise.spec import Spec
 from reprise.transforms.matrices import side_by_side
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Interval
 
-from reprise.datasets.moments import Counts, Moments, is_unscaled
-from reprise.datasets.part import Part
-from reprise.datasets.patience import with_word
-from reprise.datasets.source import Source
-from reprise.datasets.stream_splits import require_source, split_stream
+from reprise.datasets.streams.part import Part
+from reprise.datasets.streams.patience import with_word
+from reprise.datasets.streams.source import Source
+from reprise.datasets.streams.splits import require_source, split_stream
+from reprise.datasets.targets.moments import Counts, Moments, is_unscaled
 from reprise.errors import UserError
 from reprise.spec import Spec
 from reprise.transforms.caption import labelled

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from reprise.datasets.base import Dataset, Sample
 from reprise.loading.order import Order
-from reprise.loading.processes import Processes
-from reprise.loading.threads import Caller, Threads
+from reprise.loading.workers.processes import Processes
+from reprise.loading.workers.threads import Caller, Threads
 
 
 class Indexed:

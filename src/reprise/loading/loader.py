@@ -11,8 +11,8 @@ from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.loading.indexed import Indexed
 from reprise.loading.order import Order
-from reprise.loading.reading import Reading
-from reprise.loading.streaming import Streaming
+from reprise.loading.streams.reading import Reading
+from reprise.loading.streams.streaming import Streaming
 
 
 class Loader:

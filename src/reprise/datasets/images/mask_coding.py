@@ -1,0 +1,141 @@
+"""From what a mask file stores to the class ids of a target: yes/no values, ids, or colours."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reprise.datasets.images.files import read_mask
+from reprise.errors import UserError
+
+IGNORED = 255  # in every target
+_UNKNOWN = 254
+_MAX_CLASSES = 254
+
+
+class MaskCoding(ABC):
+    """How the mask files of one data set are read.
+
+    Args:
+        classes: Names by class id; one name means a yes/no target.
+        ignore: Target value that counts in no loss and no metric, or None.
+        colors: Red, green and blue of each class in the files, 0 to 255; None where they have none.
+    """
+
+    classes: tuple[str, ...]
+    ignore: int | None = IGNORED
+    colors: tuple[tuple[int, ...], ...] | None = None
+
+    @abstractmethod
+    def read(self, path: Path) -> np.ndarray:
+        """Read class ids, shape (height, width), uint8; a foreign value is a UserError."""
+
+
+class BinaryMasks(MaskCoding):
+    """Yes/no masks: 0 is background; foreground is 255 in a file, or else 1."""
+
+    ignore = None
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        if len(classes) != 1:
+            raise wrong_setting("classes", "one name, or null, for mask_mode=binary", list(classes))
+        self.classes = tuple(classes)
+
+    def read(self, path: Path) -> np.ndarray:
+        """Read 0 or 1, shape (height, width), uint8."""
+        values = read_mask(path, colors=False)
+        yes = values == (255 if values.max() > 1 else 1)
+        if np.count_nonzero(yes) + np.count_nonzero(values == 0) < values.size:
+            raise UserError(
+                f"{path} is not a yes/no mask",
+                "the values 0 and 1, or 0 and 255",
+                f"the values {_some(np.unique(values))}",
+                "set dataset.mask_mode=ids and dataset.classes, or correct the mask",
+            )
+        return yes.view(np.uint8)
+
+
+class IdMasks(MaskCoding):
+    """Masks whose values are class ids: `classes` names 0, 1, 2, … without those ignored."""
+
+    def __init__(self, classes: Sequence[str], ignored: Sequence[int]) -> None:
+        self._ids = [value for value in range(256) if value not in ignored][: len(classes)]
+        if not 2 <= len(set(classes)) == len(self._ids) <= _MAX_CLASSES:
+            expected = f"2 to {_MAX_CLASSES} different names, in the order of the ids"
+            raise wrong_setting("classes", expected, list(classes))
+        self.classes = tuple(classes)
+        self._ignored = sorted(ignored)
+        self._targets = np.full(256, _UNKNOWN, np.uint8)
+        self._targets[self._ids] = np.arange(len(classes))
+        self._targets[self._ignored] = IGNORED
+
+    def read(self, path: Path) -> np.ndarray:
+        """Read class ids, shape (height, width), uint8; 255 where ignored."""
+        values = read_mask(path, colors=False)
+        target = cv2.LUT(values.astype(np.uint8, copy=False), self._targets)
+        foreign = (target == _UNKNOWN) | (values > 255)
+        if foreign.any():
+            names = f"dataset.classes has {len(self.classes)} names, for the ids {_some(self._ids)}"
+            raise UserError(
+                f"{path} has class ids that are not in use",
+                f"{names}; ignored: {_some(self._ignored) or 'none'}",
+                f"the ids {_some(np.unique(values[foreign]))} too",
+                "name them in dataset.classes, or list them in dataset.ignore",
+            )
+        return target
+
+
+class ColorMasks(MaskCoding):
+    """Masks whose colours are classes, in the order of `colors` without those ignored."""
+
+    def __init__(self, colors: Mapping[str, Sequence[int]], ignored: Sequence[int | str]) -> None:
+        self.classes = tuple(name for name in colors if name not in ignored)
+        self.colors = tuple(tuple(colors[name]) for name in self.classes)
+        if set(ignored) - set(colors):
+            raise wrong_setting("ignore", f"names of colours: {', '.join(colors)}", list(ignored))
+        values = [tuple(color) for color in colors.values()]
+        fits = all(len(color) == 3 and 0 <= min(color) <= max(color) <= 255 for color in values)
+        if not fits or len(set(values)) < len(values):
+            expected = "three numbers from 0 to 255 each, no two names with the same"
+            raise wrong_setting("colors", expected, values)
+        if not 2 <= len(self.classes) <= _MAX_CLASSES:
+            raise wrong_setting("colors", f"2 to {_MAX_CLASSES} that are not ignored", list(colors))
+        targets = [self.classes.index(n) if n in self.classes else IGNORED for n in colors]
+        packed = _pack(np.array([values], np.uint8))[0]
+        self._targets = list(zip(packed, targets, strict=True))
+
+    def read(self, path: Path) -> np.ndarray:
+        """Read class ids, shape (height, width), uint8; 255 where ignored."""
+        pixels = read_mask(path, colors=True)
+        packed = _pack(pixels)
+        ids = np.full(packed.shape, _UNKNOWN, np.uint8)
+        for color, target in self._targets:  # a pass for each is four times as quick as a search
+            np.copyto(ids, target, where=packed == color)
+        foreign = ids == _UNKNOWN
+        if foreign.any():
+            found = np.unique(pixels[foreign], axis=0)
+            raise UserError(
+                f"{path} has colours that are not listed",
+                f"the {len(self._targets)} colours in dataset.colors",
+                f"[red, green, blue] {_some(found.tolist())} too, in {foreign.sum()} pixels",
+                "add them to dataset.colors, and to dataset.ignore if they shall not count",
+            )
+        return ids
+
+
+def _pack(pixels: np.ndarray) -> np.ndarray:
+    """Make one number of each RGB colour, (height, width, 3) uint8 to (height, width) uint32."""
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA).view(np.uint32)[..., 0]
+
+
+def _some(values: Sequence[object] | np.ndarray) -> str:
+    shown = ", ".join(str(value) for value in values[:8])
+    return shown + (f", … {values[-1]}" if len(values) > 8 else "")
+
+
+def wrong_setting(key: str, expected: str, received: object) -> UserError:
+    """Make the error for a setting that does not go with `mask_mode`."""
+    what = f"dataset.{key} does not go with the masks as dataset.mask_mode says they are"
+    return UserError(what, expected, str(received), f"correct dataset.{key} or dataset.mask_mode")

@@ -1,0 +1,140 @@
+"""Windows of one length around annotations: where each lies, its sound, and what is heard in it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from reprise.datasets.images.checks import find_problems
+from reprise.datasets.sound.annotations import Annotations
+from reprise.datasets.sound.recordings import (
+    Header,
+    length_at,
+    read_header,
+    read_slice,
+    require_end,
+)
+from reprise.errors import UserError
+from reprise.transforms.audio_augment import AudioChange
+
+Edges = Literal["clamp", "pad"]
+_ROUNDING = 0.01  # seconds a t_max may lie behind the end: tables often have two decimals
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A window for each annotation, with the middle of the annotation in its own middle.
+
+    Args:
+        annotations: The annotations.
+        folder: Of the recordings.
+        length: Of a window, in samples.
+        rate: Samples in a second; recordings of other rates are resampled.
+        edges: 'clamp' moves a window that reaches over an end of the recording inside, and refuses
+            a recording that is shorter than the window. 'pad' leaves the window where it is;
+            outside of the recording there is silence.
+    """
+
+    annotations: Annotations
+    folder: Path
+    length: int
+    rate: int
+    edges: Edges
+
+    def place(self, row: int, change: AudioChange) -> tuple[int, int]:
+        """First sample and number of samples of a window, at `rate`; reads a header.
+
+        Raises:
+            UserError: the recording cannot be read, or is shorter than a window of 'clamp'.
+        """
+        annotations, length = self.annotations, round(self.length * change.tempo)
+        middle = (annotations.start[row] + annotations.stop[row]) / 2 + change.shift
+        start = round(middle * self.rate) - length // 2
+        if self.edges == "clamp":
+            header = read_header(self._path(row))
+            self._require_fit(row, header)
+            start = max(0, min(start, length_at(header, self.rate) - length))
+        return start, length
+
+    def sound(self, row: int, change: AudioChange) -> np.ndarray:
+        """The sound of a window, changed; shape (length,), float32."""
+        wave = read_slice(self._path(row), *self.place(row, change), self.rate)
+        return change.sound(wave, self.length, self.rate)
+
+    def heard(self, row: int, change: AudioChange, share: float) -> np.ndarray:
+        """The rows of which so much lies in the window of one: int64.
+
+        Args:
+            row: Whose window.
+            change: As for `sound`.
+            share: Part of the annotation, or of the window where that is shorter.
+        """
+        start, length = self.place(row, change)
+        first, last = start / self.rate, (start + length) / self.rate
+        annotations = self.annotations
+        rows = self._rows_of[annotations.recording[row]]
+        own_first, own_last = annotations.start[rows], annotations.stop[rows]
+        common = np.minimum(own_last, last) - np.maximum(own_first, first)
+        # a millionth is lost where times are rounded to samples
+        return rows[common >= (share - 1e-6) * np.minimum(own_last - own_first, last - first)]
+
+    def check(self, rows: np.ndarray, *, thorough: bool) -> list[str]:
+        """Problems of windows and their recordings, one line each; reads recordings' ends.
+
+        Args:
+            rows: Whose windows.
+            thorough: Read every window.
+        """
+        headers: dict[int, Header] = {}
+        recordings = np.unique(self.annotations.recording[rows])
+
+        def look(at: int) -> None:
+            path = self.folder / self.annotations.recordings[recordings[at]]
+            require_end(path)
+            headers[int(recordings[at])] = read_header(path)
+
+        problems = find_problems(look, len(recordings))
+        good = [row for row in rows.tolist() if self.annotations.recording[row] in headers]
+
+        def look_closer(at: int) -> None:
+            row = good[at]
+            header = headers[int(self.annotations.recording[row])]
+            self._require_inside(row, header)
+            if self.edges == "clamp":
+                self._require_fit(row, header)
+            if thorough:
+                self.sound(row, AudioChange())
+
+        return problems + find_problems(look_closer, len(good))
+
+    @cached_property
+    def _rows_of(self) -> list[np.ndarray]:
+        """Rows of each recording."""
+        order = np.argsort(self.annotations.recording, kind="stable")
+        counts = np.bincount(self.annotations.recording)
+        return np.split(order, np.cumsum(counts)[:-1])
+
+    def _path(self, row: int) -> Path:
+        return self.folder / self.annotations.recordings[self.annotations.recording[row]]
+
+    def _require_inside(self, row: int, header: Header) -> None:
+        stop = self.annotations.stop[row]
+        if stop > header.seconds + _ROUNDING:
+            raise UserError(
+                f"{self.annotations.place(row)}: the annotation ends behind its recording",
+                f"a time up to {header.seconds:g} s, the length of {self._path(row)}",
+                f"{self.annotations.name(row)}",
+                "correct the row, or take it out",
+            )
+
+    def _require_fit(self, row: int, header: Header) -> None:
+        have = length_at(header, self.rate)
+        if have < self.length:
+            raise UserError(
+                f"{self._path(row)} is shorter than the window ({self.annotations.place(row)})",
+                f"at least dataset.window_s={self.length / self.rate:g} s",
+                f"{have / self.rate:g} s",
+                "set dataset.edges=pad to have silence around it, or a shorter dataset.window_s",
+            )

@@ -1,0 +1,144 @@
+"""Tables of any length as a source of a stream: some rows are read at a time."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from annotated_types import Len
+
+from reprise.datasets.base import Sample
+from reprise.datasets.streams.source import Source
+from reprise.datasets.tables.features import feature_columns, features
+from reprise.datasets.tables.labels import table_targets
+from reprise.datasets.tables.reading import CSV, Table
+from reprise.datasets.targets.arrays import Targets
+from reprise.datasets.targets.labels import Target
+from reprise.errors import UserError
+from reprise.spec import Spec
+from reprise.transforms.bars import rows
+
+if TYPE_CHECKING:
+    import pandas
+
+_ROWS = 1000  # read at a time
+
+
+class TableSource(Source):
+    """Rows of CSV or Parquet files; each file is a shard.
+
+    A sample is a row's numbers, shape (columns,), float32, and its label.
+
+    Args:
+        files: One file, or several with the same columns.
+        label: Column of the class; for target 'labels' and 'value' one or several columns.
+        target: 'class' (one class), 'labels' (names with `separator` between them, or columns of 0
+            and 1) or 'value' (numbers).
+        classes: Names in the order of their ids. Needed for classes: which there are is not known
+            before the last row. None for 'value', and for columns of 0 and 1.
+        columns: Columns of the input; None for all but `label`.
+        separator: Between the names in a cell.
+
+    Raises:
+        UserError: a file or a column is missing, or the first row has no such label.
+    """
+
+    def __init__(
+        self,
+        files: Annotated[str, "file"] | Annotated[list[Annotated[str, "file"]], Len(1)],
+        label: str | Annotated[list[str], Len(1)],
+        target: Target = "class",
+        classes: list[str] | None = None,
+        columns: Annotated[list[str], Len(1)] | None = None,
+        separator: str = "|",
+    ) -> None:
+        self.paths = [Path(file) for file in ([files] if isinstance(files, str) else files)]
+        self.num_shards = len(self.paths)
+        self._label, self._target, self._separator = label, target, separator
+        self._classes = classes
+        are_flags = target == "labels" and not isinstance(label, str)
+        if classes is None and target != "value" and not are_flags:
+            raise UserError(
+                f"the classes of {self.paths[0]} are not stated",
+                "names in the order of their ids: a stream is not read to its end to find them",
+                "classes: null",
+                "set dataset.source.classes=[…]",
+            )
+        labels = [label] if isinstance(label, str) else label
+        head = next(_chunks(self.paths[0], 1))
+        with _own_keys():
+            self.target_spec = self._targets(head).spec
+            self._columns = feature_columns(head, columns, labels)
+            self.input_spec = Spec(features(head, self._columns).shape[1:], "float32")
+
+    def samples(self, shard: int) -> Iterator[Sample]:
+        """Read the rows of one file."""
+        for table in _chunks(self.paths[shard], _ROWS):
+            with _own_keys():
+                x, y = features(table, self._columns), self._targets(table).values
+            yield from zip(x, y, strict=True)
+
+    def shard_name(self, shard: int) -> str:
+        """The file."""
+        return str(self.paths[shard])
+
+    def draw(self, x: np.ndarray, spec: Spec) -> np.ndarray:
+        """Draw a row: name, number and bar of each column."""
+        return rows(self._columns, x, spec)
+
+    def _targets(self, table: Table) -> Targets:
+        return table_targets(table, self._target, self._label, self._separator, self._classes)
+
+
+@contextmanager
+def _own_keys() -> Iterator[None]:
+    """Have errors name the keys of a source, where those of a dataset stand."""
+    try:
+        yield
+    except UserError as error:
+        key = re.compile(r"\bdataset\.(?=label|target|classes|columns)")
+        raise UserError(*(key.sub("dataset.source.", text) for text in error.args)) from error
+
+
+def _chunks(file: Path, most: int) -> Iterator[Table]:
+    """Read a table some rows at a time, at least one row in all."""
+    first = 0
+    try:
+        for frame in _csv(file, most) if file.suffix.lower() == ".csv" else _parquet(file, most):
+            if len(frame):  # pandas gives one without rows for a header alone
+                yield Table(file, frame, first)
+                first += len(frame)
+    except (OSError, ValueError, Warning) as error:  # pandas's and Arrow's are ValueErrors
+        raise UserError(
+            f"{file} cannot be read, after {first} rows",
+            "a CSV file with commas and a header, in UTF-8, or a Parquet file",
+            str(error).strip(),
+            "correct dataset.source.files, or the file",
+        ) from error
+    if not first:
+        remedy = "correct dataset.source.files, or fill the table"
+        raise UserError(f"{file} has no row", "a sample in each row", "a header", remedy)
+
+
+def _csv(file: Path, most: int) -> "Iterator[pandas.DataFrame]":
+    import pandas as pd
+
+    with pd.read_csv(file, chunksize=most, **CSV) as chunks:
+        while True:
+            with warnings.catch_warnings():  # not around a yield: others would meet them as errors
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # as in read_table
+                frame = next(chunks, None)
+            if frame is None:
+                return
+            yield frame
+
+
+def _parquet(file: Path, most: int) -> "Iterator[pandas.DataFrame]":
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(file) as opened:
+        for batch in opened.iter_batches(most):
+            yield batch.to_pandas()

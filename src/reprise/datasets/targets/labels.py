@@ -1,0 +1,149 @@
+"""What a sample as a whole is said to be, by name, number, yes and no, or value: its target."""
+
+import difflib
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal
+
+import numpy as np
+
+from reprise.datasets.targets.arrays import Targets
+from reprise.errors import UserError
+from reprise.spec import Spec
+
+Target = Literal["class", "labels", "value"]
+_MOST_CLASSES = 1 << 16  # ids above are values, or a mistake, unless the classes are named
+_REMEDY = "correct it, or dataset.classes; or set dataset.target=value if these are no classes"
+Place = Callable[[int], str]  # what the user calls a sample, for errors: "table.csv, line 7"
+
+
+def class_targets(names: Sequence[str], classes: Sequence[str] | None, place: Place) -> Targets:
+    """One class for each sample, by name.
+
+    Args:
+        names: Class of each sample. Where all are whole numbers and none is in `classes`, they
+            are ids.
+        classes: Names in the order of their ids; None for those that occur, sorted (whole numbers
+            by size).
+        place: Names a sample.
+
+    Raises:
+        UserError: a sample has no class, or one that is not in `classes`.
+    """
+    missing = next((at for at, name in enumerate(names) if not name), None)
+    if missing is not None:
+        raise _no_class(place(missing), "an empty cell", classes)
+    distinct = set(names)
+    are_numbers = all(name.isascii() and name.isdigit() for name in distinct)
+    if classes is None:
+        classes = sorted(distinct, key=int) if are_numbers else sorted(distinct)
+    elif are_numbers and distinct.isdisjoint(classes):
+        return id_targets(np.array([int(name) for name in names]), classes, place)
+    ids = {name: number for number, name in enumerate(classes)}
+    unknown = next((at for at, name in enumerate(names) if name not in ids), None)
+    if unknown is not None:
+        raise _no_class(place(unknown), f"'{names[unknown]}'", classes)
+    values = np.array([ids[name] for name in names], np.int32)
+    return Targets(values, Spec((), "int32", tuple(classes)))
+
+
+def id_targets(ids: np.ndarray, classes: Sequence[str] | None, place: Place) -> Targets:
+    """One class for each sample, by number.
+
+    Args:
+        ids: Shape (samples,), whole numbers from 0 on.
+        classes: Names of 0, 1, 2, …; None for "0" up to the largest of `ids`.
+        place: Names a sample.
+
+    Raises:
+        UserError: an id is negative, or has no name in `classes`.
+    """
+    highest = min(int(ids.max()), _MOST_CLASSES)
+    names = tuple(map(str, range(highest + 1)) if classes is None else classes)
+    wrong = np.flatnonzero((ids < 0) | (ids >= len(names)))
+    if len(wrong):
+        raise _no_class(place(int(wrong[0])), str(ids[wrong[0]]), names)
+    return Targets(ids.astype(np.int32), Spec((), "int32", names))
+
+
+def label_targets(
+    labels: Sequence[Collection[str]], classes: Sequence[str] | None, place: Place
+) -> Targets:
+    """Some of several classes for each sample, by name; none is allowed.
+
+    Args:
+        labels: Names of the classes that each sample has.
+        classes: Names in the order of the target; None for those that occur, sorted.
+        place: Names a sample.
+
+    Raises:
+        UserError: a name is not in `classes`.
+    """
+    names = sorted(set().union(*labels)) if classes is None else classes
+    ids = {name: number for number, name in enumerate(names)}
+    flags = np.zeros((len(labels), len(names)), np.uint8)
+    for at, own in enumerate(labels):
+        for name in own:
+            if name not in ids:
+                raise _no_class(place(at), f"'{name}'", names)
+            flags[at, ids[name]] = 1
+    return Targets(flags, Spec((len(names),), "uint8", tuple(names)))
+
+
+def flag_targets(flags: np.ndarray, classes: Sequence[str] | None, place: Place) -> Targets:
+    """Some of several classes for each sample, by yes and no.
+
+    Args:
+        flags: Shape (samples, classes), 0 and 1 of any dtype.
+        classes: A name for each column; None for "0", "1", ….
+        place: Names a sample.
+
+    Raises:
+        UserError: another number of classes, or another value.
+    """
+    names = tuple(map(str, range(flags.shape[1])) if classes is None else classes)
+    if len(names) != flags.shape[1]:
+        raise UserError(
+            "dataset.classes does not fit the labels",
+            f"{flags.shape[1]} names, one for each column",
+            f"{len(names)} names: {_listed(names)}",
+            "name every column, or set dataset.classes=null",
+        )
+    wrong = np.argwhere((flags != 0) & (flags != 1))
+    if len(wrong):
+        at, column = wrong[0].tolist()
+        received = f"{flags[at, column]} for '{names[column]}'"
+        what, remedy = f"{place(at)}: {received} is no label", "correct it, or dataset.target"
+        raise UserError(what, "0 or 1 for each class", received, remedy)
+    return Targets(flags.astype(np.uint8), Spec((len(names),), "uint8", names))
+
+
+def value_targets(values: np.ndarray, place: Place) -> Targets:
+    """Numbers for each sample, in the user's own unit; what is not finite is refused.
+
+    Args:
+        values: Shape (samples,) or (samples, values), numbers.
+        place: Names a sample.
+    """
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        what, received = f"{place(int(wrong[0][0]))}: no value", str(values[tuple(wrong[0])])
+        remedy = "fill it in, or take the sample out"
+        raise UserError(what, "a finite number for every sample", received, remedy)
+    return Targets(values.astype(np.float32), Spec(values.shape[1:], "float32"))
+
+
+def _no_class(place: str, received: str, classes: Sequence[str] | None) -> UserError:
+    known = list(classes or ["the names of the classes"])
+    near = difflib.get_close_matches(received.strip("'"), known, n=1) if "'" in received else []
+    return UserError(
+        f"{place}: {received} is no class",
+        f"one of {_listed(known)}",
+        received,
+        f"did you mean '{near[0]}'?"
+        if near
+        else "correct it, or dataset.classes, or set dataset.target=value if these are no classes",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

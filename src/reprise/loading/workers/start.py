@@ -1,0 +1,58 @@
+"""How worker processes come into the world: from a clean process, quickly, and undisturbed."""
+
+import contextlib
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
+from types import ModuleType
+
+
+def start_context() -> ForkServerContext | SpawnContext:
+    """The start method: never a fork of this process, which has TensorFlow's threads in it."""
+    if multiprocessing.get_start_method(allow_none=True) == "spawn":
+        return multiprocessing.get_context("spawn")
+    return multiprocessing.get_context("forkserver")
+
+
+def import_early(dataset: object) -> None:
+    """Have the fork server, unless it runs already, import once what every worker would import."""
+    names = ["reprise.loading.workers.worker", type(dataset).__module__]
+    start_context().set_forkserver_preload([name for name in names if name != "__main__"])
+
+
+def begin(process: BaseProcess, pickled: bytes) -> None:
+    """Start a process that will receive these bytes."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_interrupts_held())
+        if b"__main__" not in pickled:
+            stack.enter_context(_main_hidden())
+        process.start()
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let a child begin with Ctrl-C blocked, or it prints a traceback if it is not up yet."""
+    resource_tracker.ensure_running()  # which would unblock the signal if it had to be started
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep a child from running the program's main module, and all its imports, once more.
+
+    Python does so for classes that are defined there; it finds the module in sys.modules.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

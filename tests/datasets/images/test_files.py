@@ -1,0 +1,159 @@
+"""Pixels of images and of masks, exactly as the files have them."""
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from reprise.datasets.images.files import read_image, read_mask
+from reprise.errors import UserError
+
+RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
+GREY = RGB[..., 0].copy()
+IDS = np.arange(54, dtype=np.uint8).reshape(6, 9) % 12
+
+
+def write_grey_png(path, row: bytes, width: int, bits: int) -> None:
+    """One row of packed pixels: no library writes grey of two or four bits."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = struct.pack(">IIBBBBB", width, 1, bits, 0, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" + row)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_colour_comes_as_rgb_without_alpha(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(RGB).save(path)
+    assert np.array_equal(read_image(path, 3), RGB)
+    Image.fromarray(np.dstack([RGB, GREY])).save(path)
+    assert np.array_equal(read_image(path, 3), RGB)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_are_kept(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    deep = RGB.astype(np.uint16) * 200 + 7
+    cv2.imwrite(str(path), deep[..., ::-1])
+    found = read_image(path, 3)
+    assert found.dtype == np.uint16
+    assert np.array_equal(found, deep)
+    cv2.imwrite(str(path), deep[..., 0])
+    assert np.array_equal(read_image(path, 1), deep[..., :1])
+
+
+def test_channels_are_what_is_asked_for(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "grey.png")
+    Image.fromarray(RGB).save(tmp_path / "rgb.png")
+    assert np.array_equal(read_image(tmp_path / "grey.png", 3), np.dstack([GREY] * 3))
+    assert np.array_equal(read_image(tmp_path / "grey.png", 1), GREY[..., None])
+    assert read_image(tmp_path / "rgb.png", 1).shape == (6, 9, 1)
+
+
+def test_a_palette_image_shows_its_colours(tmp_path):
+    image = Image.fromarray(IDS, "P")
+    palette = [(at * 20, 255 - at, at) for at in range(12)]
+    image.putpalette([part for color in palette for part in color])
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(read_image(tmp_path / "a.png", 3), np.array(palette, np.uint8)[IDS])
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6  # shown turned clockwise by 90 degrees
+    for name in ("a.png", "a.tif"):
+        Image.fromarray(RGB).save(tmp_path / name, exif=exif)
+        assert np.array_equal(read_image(tmp_path / name, 3), np.rot90(RGB, -1))
+
+
+def test_jpeg_is_read_in_the_right_order_of_colours(tmp_path):
+    Image.new("RGB", (16, 16), (250, 20, 90)).save(tmp_path / "a.jpg", quality=95)
+    assert np.abs(read_image(tmp_path / "a.jpg", 3).astype(int) - (250, 20, 90)).max() <= 3
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+@pytest.mark.parametrize("kept", [0.3, 0.7, 0.99])
+def test_half_an_image_is_never_returned(tmp_path, name, kept):
+    path = tmp_path / name
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(UserError, match=f"{name} cannot be read"):
+        read_image(path, 3)
+
+
+def test_empty_files_and_other_data_are_named(tmp_path):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("hello")
+    Image.fromarray(GREY.astype(np.float32)).save(tmp_path / "float.tif")
+    for read in (lambda path: read_image(path, 1), lambda path: read_mask(path, colors=False)):
+        for name in ("empty.png", "text.png", "float.tif"):
+            with pytest.raises(UserError, match=f"{name} cannot be read"):
+                read(tmp_path / name)
+
+
+def test_a_palette_mask_gives_indices_and_not_colours(tmp_path):
+    image = Image.fromarray(IDS, "P")
+    image.putpalette([255 - at for at in range(256) for _ in range(3)])
+    for name in ("a.png", "a.tif"):
+        image.save(tmp_path / name)
+        assert np.array_equal(read_mask(tmp_path / name, colors=False), IDS)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_grey_mask_gives_its_values(tmp_path, suffix, dtype):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(IDS.astype(dtype)).save(path)
+    found = read_mask(path, colors=False)
+    assert found.dtype == dtype
+    assert np.array_equal(found, IDS)
+
+
+@pytest.mark.parametrize(
+    ("bits", "row", "values"),
+    [(1, b"\x50", [0, 1, 0, 1]), (2, b"\x1b", [0, 1, 2, 3]), (4, b"\x01\x2f", [0, 1, 2, 15])],
+)
+def test_few_bits_give_what_is_stored(tmp_path, bits, row, values):
+    write_grey_png(tmp_path / "a.png", row, 4, bits)
+    found = read_mask(tmp_path / "a.png", colors=False)
+    assert found.dtype == np.uint8
+    assert found.tolist() == [values]
+
+
+def test_a_mask_of_equal_channels_is_one_channel(tmp_path):
+    for stack in ([IDS, IDS, IDS], [IDS, IDS, IDS, GREY], [IDS, GREY]):
+        Image.fromarray(np.dstack(stack)).save(tmp_path / "a.png")
+        found = read_mask(tmp_path / "a.png", colors=False)
+        assert found.shape == (6, 9)
+        assert np.array_equal(found, IDS)
+
+
+def test_a_colour_mask_is_not_taken_for_values(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"(?s)a.png is a colour image.*mask_mode=colors"):
+        read_mask(tmp_path / "a.png", colors=False)
+
+
+def test_colours_of_a_mask_whatever_it_is_stored_as(tmp_path):
+    palette = np.random.default_rng(1).integers(0, 256, (12, 3), np.uint8)
+    image = Image.fromarray(IDS, "P")
+    image.putpalette(palette.ravel().tolist())
+    for version in (image, image.convert("RGB"), image.convert("RGBA")):
+        version.save(tmp_path / "a.png")
+        assert np.array_equal(read_mask(tmp_path / "a.png", colors=True), palette[IDS])
+
+
+def test_a_jpeg_is_no_mask_even_by_another_name(tmp_path):
+    Image.fromarray(IDS).save(tmp_path / "a.png", "JPEG")
+    for colors in (False, True):
+        with pytest.raises(UserError, match=r"(?s)a.png cannot be read.*a JPEG"):
+            read_mask(tmp_path / "a.png", colors=colors)

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from reprise.datasets.targets.moments import Counts, Moments, is_unscaled
+from reprise.spec import Spec
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_pieces_give_what_the_whole_gives(size):
+    values = np.random.default_rng(0).normal([1e6, -3, 0], [1, 1e-3, 10], (1000, 3))
+    moments = Moments(Spec((3,), "float32"))
+    for start in range(0, 1000, size):
+        moments.add(values[start : start + size])
+    spec = moments.onto(Spec((3,), "float32"))
+    np.testing.assert_allclose(spec.offset, values.mean(0), rtol=1e-13)
+    np.testing.assert_allclose(spec.scale, values.std(0), rtol=1e-9)
+
+
+def test_one_for_all_where_the_last_axis_has_no_length():
+    for shape, arrays in (((None,), [[1.0, 3.0], [5.0]]), ((), [1.0, 3.0, 5.0])):
+        moments = Moments(Spec(shape, "float32"))
+        for array in arrays:
+            moments.add(np.array(array))
+        spec = moments.onto(Spec(shape, "float32"))
+        assert spec.offset == (3.0,)
+        assert spec.scale == (pytest.approx((8 / 3) ** 0.5),)
+
+
+def test_entries_of_the_last_axis_are_taken_over_all_others():
+    moments = Moments(Spec((None, 2), "float32"))
+    moments.add(np.array([[0.0, 5.0], [2.0, 5.0], [4.0, 5.0]]))
+    spec = moments.onto(Spec((None, 2), "float32"))
+    assert spec.offset == (2.0, 5.0)
+    assert spec.scale == (pytest.approx((8 / 3) ** 0.5), 1.0)
+
+
+def test_a_constant_has_scale_1_though_it_cannot_be_added_up_exactly():
+    moments = Moments(Spec((1,), "float32"))
+    for _ in range(1000):
+        moments.add(np.array([0.1]))
+    assert moments.onto(Spec((1,), "float32")).scale == (1.0,)
+
+
+def test_nothing_seen_leaves_values_as_they_are():
+    spec = Moments(Spec((1,), "float32")).onto(Spec((1,), "float32"))
+    assert (spec.offset, spec.scale) == ((0.0,), (1.0,))
+
+
+def test_counts():
+    one, several = Spec((), "int32", ("a", "b", "c")), Spec((2,), "uint8", ("a", "b"))
+    for spec, targets, counts in (
+        (one, [2, 0, 2], (1, 0, 2)),
+        (several, [[1, 1], [0, 1]], (1, 2)),
+        (Spec((2,), "float32"), [[1, 1]], ()),
+    ):
+        found = Counts(spec)
+        for target in targets:
+            found.add(np.array(target))
+        assert found.onto(spec).counts == counts
+
+
+def test_what_has_no_scale_yet():
+    assert is_unscaled(Spec((2,), "float32"))
+    assert not is_unscaled(Spec((2,), "float32", scale=(2.0,)))
+    assert not is_unscaled(Spec((2,), "uint8"))

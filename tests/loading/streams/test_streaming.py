@@ -1,0 +1,246 @@
+"""How a stream's samples become batches: the same ones, whoever reads and wherever one begins."""
+
+import itertools
+import os
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from datasets.stream_sources import Broken, Endless, Growing, Numbers, Ragged, Shrinking, Unsendable
+from loading.test_loader import digest
+
+from reprise.datasets.stream import Stream
+from reprise.datasets.streams.source import Source
+from reprise.errors import UserError
+from reprise.loading.feed import as_tf_dataset
+from reprise.loading.loader import Loader
+
+ENGINES = [(0, True), *itertools.product((1, 2, 5), (True, False))]
+WHOLE = {"train": 1.0, "valid": 0.0}
+
+
+def load(source: Source, split: str = "train", **keys: Any) -> Loader:
+    stream = Stream(source, {"train": 1.0, "valid": 0.0}, shuffle_buffer=keys.pop("buffer", 8))
+    keys = {"seed": 3, "batch_size": 4, "workers": 0, **keys}
+    return Loader(stream, stream.splits()["train"], split=split, **keys)
+
+
+def numbers(batches: Any) -> list[list[int]]:
+    return [x[:, 0].tolist() for x, _ in batches]
+
+
+def flat(batches: list[list[int]]) -> list[int]:
+    return [number for batch in batches for number in batch]
+
+
+@pytest.mark.parametrize("split", ["train", "valid"])
+@pytest.mark.parametrize("source", [Numbers(23), Numbers(9, 0, 17, 1, 30, 4), Ragged(5, 13)])
+def test_same_bytes_whoever_reads(split, source):
+    made = {}
+    for workers, processes in ENGINES:
+        with load(source, split, workers=workers, use_multiprocessing=processes) as loader:
+            made[workers, processes] = digest(loader.batches(0, 30))
+    assert len(made) == 7
+    assert len(set(made.values())) == 1
+
+
+@pytest.mark.parametrize(
+    ("workers", "processes", "starts"),
+    [(0, True, range(15)), (2, False, range(15)), (2, True, (1, 6, 13))],
+)
+@pytest.mark.parametrize("counted", [True, False])
+def test_same_bytes_from_any_start_on_a_fresh_loader(workers, processes, starts, counted):
+    """23 samples in batches of 4 are 6 steps: 14 are more than two passes."""
+    with load(Numbers(9, 14)) as loader:
+        whole = numbers(loader.batches(0, 14))
+    assert len(whole) == 14
+    for start in starts:
+        with load(Numbers(9, 14), workers=workers, use_multiprocessing=processes) as loader:
+            assert not counted or loader.steps_per_pass == 6
+            assert numbers(loader.batches(start, 14)) == whole[start:]
+
+
+def test_to_skip_is_said_and_whole_passes_of_known_length_cost_nothing(capsys):
+    with load(Numbers(23)) as loader:
+        next(loader.batches(0))
+        assert capsys.readouterr().err == ""
+        next(loader.batches(3))
+        assert "cannot jump to step 3: 3 batches are read and dropped" in capsys.readouterr().err
+        assert loader.steps_per_pass == 6
+        next(loader.batches(12))
+        assert capsys.readouterr().err == ""
+
+
+def test_valid_keeps_its_order_and_every_pass_is_the_same():
+    with load(Numbers(3, 6), "valid") as loader:
+        made = numbers(loader.batches(0, 6))
+    assert made == [[0, 1000, 1, 1001], [2, 1002, 1003, 1004], [1005]] * 2
+
+
+def test_every_pass_over_train_has_all_samples_in_another_order_and_batches_never_straddle():
+    with load(Numbers(9, 14), buffer=100) as loader:
+        made = numbers(loader.batches(0, 18))
+    passes = [flat(made[at : at + 6]) for at in (0, 6, 12)]
+    assert [len(batch) for batch in made] == [4, 4, 4, 4, 4, 3] * 3
+    everything = [*range(9), *range(1000, 1014)]
+    assert [sorted(one) for one in passes] == [everything] * 3
+    assert len({tuple(one) for one in [*passes, everything]}) == 4
+
+
+def test_the_seed_moves_the_order():
+    made = {digest(load(Numbers(23), seed=seed).batches(0, 6)) for seed in range(4)}
+    assert len(made) == 4
+
+
+def test_the_buffer_bounds_how_far_a_sample_moves_to_the_front():
+    with load(Numbers(200), buffer=10) as loader:
+        order = flat(numbers(loader.batches(0, 50)))
+    assert sorted(order) == list(range(200))
+    assert max(sample - place for place, sample in enumerate(order)) == 9
+    with load(Numbers(200), buffer=1) as loader:
+        assert flat(numbers(loader.batches(0, 50))) == list(range(200))
+
+
+def test_unequal_lengths_are_padded_to_the_longest_of_the_batch():
+    source = Ragged(6)
+    stream = Stream(source, WHOLE, pad_value=-1.0)
+    with Loader(stream, stream.splits()["train"], split="valid", seed=0, batch_size=3) as loader:
+        (first, _), (second, _) = loader.batches(0, 2)
+    assert (first.shape, second.shape) == ((3, 3, 2), (3, 5, 2))
+    assert first[..., 0].tolist() == [[1, -1, -1], [2, 2, -1], [3, 3, 3]]
+    assert second[..., 1].tolist() == [[4, 4, 4, 4, -1], [5] * 5, [1, -1, -1, -1, -1]]
+    assert first.dtype == np.float32
+
+
+def test_more_shards_than_lanes():
+    lengths = [*range(20), 3, 1]
+    made = []
+    for workers in (0, 3):
+        with load(Numbers(*lengths), "valid", workers=workers) as loader:
+            made.append(numbers(loader.batches(0, loader.steps_per_pass)))
+    assert made[0] == made[1]
+    assert sorted(flat(made[0])) == [1000 * s + p for s, n in enumerate(lengths) for p in range(n)]
+
+
+@pytest.mark.parametrize(("workers", "kind"), [(0, "this process"), (2, "process"), (9, "process")])
+def test_producers_tell_who_read(workers, kind):
+    with load(Numbers(9, 9, 9), workers=workers) as loader:
+        next(loader.batches())
+        (said,) = loader.producers
+    assert said.startswith(kind)
+    assert len(said.split(", ")) == max(1, min(workers, 3))
+
+
+def test_default_is_nobody_for_one_shard_and_a_process_for_each_core_else():
+    for source, count in ((Numbers(9), 0), (Numbers(*[9] * 16), len(os.sched_getaffinity(0)))):
+        with load(source, workers=None) as loader:
+            next(loader.batches())
+            assert " ".join(loader.producers).count("process ") == count
+
+
+@pytest.mark.parametrize(("workers", "processes"), ENGINES)
+def test_an_error_is_itself_and_says_where(workers, processes):
+    keys = {"workers": workers, "use_multiprocessing": processes}
+    with load(Broken("raise", 3, 9), "valid", **keys) as loader:
+        batches = loader.batches()
+        assert numbers([next(batches)]) == [[0, 1000, 1, 1001]]
+        with pytest.raises(ValueError, match="no flower") as caught:
+            next(batches)  # a batch early, since one is read ahead to know which is the last
+        assert loader.error is caught.value
+    assert "in Broken, shard 1, after 7 samples" in " ".join(caught.value.__notes__)
+
+
+def test_a_dead_worker_is_named_with_its_last_sample():
+    said = pytest.raises(UserError, match=r"(?s)process \d+.*ended by itself.*workers=0")
+    with load(Broken("die", 30), "valid", workers=1, batch_size=2) as loader, said:
+        list(loader.batches())
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_a_stuck_worker_is_named_in_time(processes):
+    keys = {"workers": 1, "use_multiprocessing": processes, "timeout_s": 1.0, "batch_size": 1}
+    said = pytest.raises(UserError, match=r"(?s)nothing for 1 s.*after sample 6 of Broken")
+    with load(Broken("hang", 30), "valid", max_queue_size=1, **keys) as loader, said:
+        list(loader.batches())
+
+
+def test_a_source_that_cannot_be_sent_is_refused():
+    said = pytest.raises(UserError, match="Unsendable cannot be sent")
+    with load(Unsendable(), workers=1) as loader, said:
+        next(loader.batches())
+
+
+def test_an_empty_pass_ends_in_an_error_and_not_in_a_loop():
+    with load(Numbers(0)) as loader, pytest.raises(UserError, match="empty"):
+        next(loader.batches())
+
+
+def test_a_pass_of_another_length_is_refused_before_its_last_batch():
+    with load(Shrinking(9)) as loader:
+        assert loader.steps_per_pass == 2
+        with pytest.raises(UserError, match=r"(?s)8 samples, as before.*7 samples"):
+            list(loader.batches(0, 2))
+
+
+@pytest.mark.parametrize("count", [7, 8, 9])
+def test_a_sample_too_many_is_noticed_with_the_last_batch(count):
+    with load(Growing(count)) as loader:
+        steps = loader.steps_per_pass
+        with pytest.raises(UserError, match=rf"(?s){count + 1} samples, as before.*{count + 2} sa"):
+            list(loader.batches(0, steps))
+
+
+def test_an_endless_source_gives_batches_for_ever():
+    with load(Endless()) as loader:
+        assert len(list(itertools.islice(loader.batches(), 100))) == 100
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_an_iteration_given_up_never_leaks_into_the_next(processes):
+    with load(Numbers(9, 14), workers=2, use_multiprocessing=processes) as loader:
+        whole = numbers(loader.batches(0, 6))
+        for _ in range(5):
+            older = loader.batches()
+            next(older)
+            assert numbers(loader.batches(0, 6)) == whole
+            with pytest.raises(RuntimeError, match="ended when the loader began another"):
+                next(older)
+        assert len(loader.producers) == 1
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_nothing_outlives_the_loader(processes):
+    before = threading.active_count()
+    with load(Numbers(9, 14), workers=2, use_multiprocessing=processes) as loader:
+        next(loader.batches())
+        (said,) = loader.producers
+        pids = [int(name.split()[1]) for name in said.split(", ")] if processes else []
+        assert len(pids) == (2 if processes else 0)
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    assert threading.active_count() == before
+    with pytest.raises(RuntimeError, match="closed"):
+        loader.batches()
+
+
+def test_a_loader_closed_from_another_thread_ends_the_wait():
+    loader = load(Broken("hang", 30), "valid", workers=1, max_queue_size=1, timeout_s=None)
+    threading.Timer(1.5, loader.close).start()
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match="closed"):
+        list(loader.batches())
+    assert time.monotonic() - began < 30
+
+
+def test_order_block_is_refused():
+    with pytest.raises(UserError, match=r"(?s)loader.order=block.*shuffle_buffer"):
+        load(Numbers(), order="block")
+
+
+def test_tensorflow_gets_what_the_loader_makes():
+    with load(Ragged(5, 13), workers=2) as loader:
+        feed = as_tf_dataset(loader, 2, 12)
+        assert feed.element_spec[0].shape.as_list() == [None, None, 2]
+        assert digest(feed.as_numpy_iterator()) == digest(loader.batches(2, 12))

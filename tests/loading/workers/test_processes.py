@@ -1,0 +1,211 @@
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from loading.loader_samples import (
+    Broken,
+    Deadly,
+    DiesAtStart,
+    Numbers,
+    Slow,
+    Unreceivable,
+    Unsendable,
+)
+from loading.test_loader import digest, expected
+from loading.workers.test_worker import is_alive
+
+from reprise.errors import UserError
+from reprise.loading.loader import Loader
+from reprise.loading.order import Job, Order
+from reprise.loading.workers.processes import Processes
+
+Load = Callable[..., Loader]
+
+
+def test_no_more_batches_are_ahead_than_asked_for() -> None:
+    seen = 0
+
+    def counted() -> Iterator[Job]:
+        nonlocal seen
+        for job in Order(np.arange(23), split="train", seed=3, batch_size=4).jobs(0, None):
+            seen += 1
+            yield job
+
+    engine = Processes(Numbers(), workers=2, ahead=3, rows=4, timeout_s=60)
+    batches = engine.run(counted())
+    for taken in range(1, 30):
+        next(batches)
+        assert seen == taken - 1 + 3 + 2
+    engine.close()
+
+
+def test_killed_workers_are_replaced_and_their_batches_redone(
+    start_method: str, load: Load
+) -> None:
+    loader = load(Slow(200, pause_s=0.002), workers=2)
+    undisturbed = load(Numbers(200), workers=0)
+    made, rng = [], random.Random(0)
+    for step, (x, y) in enumerate(loader.batches(0, 80)):
+        made.append((x, y))
+        if step % 10 == 0:
+            os.kill(rng.choice(_pids(loader)), signal.SIGKILL)
+    assert digest(made) == digest(undisturbed.batches(0, 80))
+    assert len(loader.producers) >= 5
+
+
+def test_death_of_the_fork_server_is_survived(load: Load) -> None:
+    loader = load(Slow(), workers=2)
+    for step, (x, y) in enumerate(loader.batches(0, 40)):
+        assert digest([(x, y)]) == expected(Numbers(), "train", step, step + 1)
+        if step == 10:
+            workers = [psutil.Process(int(name.split()[1])) for name in loader.producers]
+            (server,) = {process.ppid() for process in workers}
+            os.kill(server, signal.SIGKILL)
+    assert not any(is_alive(process) for process in workers)
+    assert len(loader.producers) == 4
+
+
+@pytest.mark.slow
+def test_a_thousand_random_kills_change_no_byte(load: Load) -> None:
+    loader = load(Slow(200, pause_s=0.002), workers=2, batch_size=8)
+    undisturbed = load(Numbers(200), workers=0, batch_size=8).batches()
+    kills, over, rng = 0, threading.Event(), random.Random(0)
+
+    def assassin() -> None:
+        nonlocal kills
+        while kills < 1000 and not over.wait(rng.uniform(0, 0.2)):
+            with contextlib.suppress(ProcessLookupError, ValueError):  # dead or replaced by now
+                os.kill(rng.choice(_pids(loader)), signal.SIGKILL)
+                kills += 1
+        over.set()
+
+    batches = loader.batches()
+    next(batches), next(undisturbed)
+    thread = threading.Thread(target=assassin)
+    thread.start()
+    try:
+        while not over.is_set():
+            assert digest([next(batches)]) == digest([next(undisturbed)])
+    finally:
+        over.set()
+        thread.join()
+    assert kills == 1000
+
+
+def test_sample_that_kills_three_workers_is_survived(load: Load, tmp_path: Path) -> None:
+    loader = load(Deadly(tmp_path, lives=3), workers=2)
+    assert digest(loader.batches(0, 30)) == expected(Numbers(), "train", 0, 30)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_sample_that_always_kills_is_named(load: Load, tmp_path: Path) -> None:
+    loader = load(Deadly(tmp_path), workers=2, split="valid")
+    batches = loader.batches(0, loader.steps_per_pass)
+    next(batches)
+    message = "step 1: reading it ended the worker process 4 times"
+    with pytest.raises(UserError, match=message) as caught:
+        next(batches)
+    assert "number-7.png" in str(caught.value)
+    assert "number-6.png" not in str(caught.value)
+    assert len(list(tmp_path.iterdir())) in (4, 5)  # once, perhaps, in company; then alone
+    assert loader.error is caught.value
+
+
+def test_loader_serves_on_after_an_error(load: Load, tmp_path: Path) -> None:
+    loader = load(Deadly(tmp_path), workers=2, split="valid")
+    for _ in range(2):
+        with pytest.raises(UserError, match="ended the worker process"):
+            list(loader.batches(0, 6))
+    assert digest(loader.batches(2, 6)) == expected(Numbers(), "valid", 2, 6)
+
+
+@pytest.mark.parametrize("keys", [{}, {"use_multiprocessing": False}, {"workers": 0}])
+@pytest.mark.parametrize(
+    ("kind", "raised", "message"),
+    [
+        ("value", ValueError, "not a picture"),
+        ("awkward", Exception, "this and that"),
+        ("local", Exception, "made on the spot"),
+        ("user", UserError, "cut short"),
+    ],
+)
+def test_exception_in_read_arrives_with_its_sample(
+    kind: str, raised: type[Exception], message: str, keys: dict[str, object], load: Load
+) -> None:
+    loader = load(Broken(kind), split="valid", **{"workers": 2, **keys})
+    batches = loader.batches()
+    assert next(batches)[1][:, 0].tolist() == [0, 1, 2, 3]
+    with pytest.raises(raised, match=message) as caught:
+        next(batches)
+    told = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+    assert "number-7.png" in told
+    assert loader.error is caught.value
+
+
+def test_exit_in_read_does_not_end_the_program(load: Load) -> None:
+    with pytest.raises(RuntimeError, match="SystemExit"):
+        list(load(Broken("exit"), split="valid", workers=2).batches(0, 6))
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_stuck_read_ends_with_its_samples_name(processes: bool, load: Load) -> None:
+    loader = load(
+        Slow(stuck=True),
+        split="valid",
+        workers=2,
+        timeout_s=1.0,
+        use_multiprocessing=processes,
+    )
+    batches = loader.batches()
+    next(batches)
+    with pytest.raises(UserError, match=r"step 1: no batch after 1 s") as caught:
+        next(batches)
+    assert "still reading number-7.png\n" in str(caught.value)
+
+
+def test_dataset_that_cannot_be_sent(load: Load) -> None:
+    with pytest.raises(UserError, match="Unsendable cannot be sent to worker processes"):
+        next(load(Unsendable(), workers=2).batches())
+    next(load(Unsendable(), workers=2, use_multiprocessing=False).batches())
+
+
+def test_dataset_that_cannot_be_received(load: Load) -> None:
+    with pytest.raises(ImportError, match="no module named 'only_here'"):
+        next(load(Unreceivable(), workers=2).batches())
+
+
+def test_workers_that_die_at_start_do_not_go_on_for_ever(load: Load) -> None:
+    with pytest.raises(UserError, match="no worker process comes up"):
+        next(load(DiesAtStart(), workers=2).batches())
+
+
+def test_close_from_another_thread_ends_a_wait(load: Load) -> None:
+    loader = load(Slow(stuck=True), split="valid", workers=2)
+    raised: list[BaseException] = []
+
+    def consume() -> None:
+        try:
+            list(loader.batches(0, 6))
+        except RuntimeError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=consume)
+    thread.start()
+    while not loader.producers:
+        time.sleep(0.01)
+    loader.close()
+    thread.join(10)
+    assert [str(error) for error in raised] == ["the loader was closed while a batch was awaited"]
+
+
+def _pids(loader: Loader) -> list[int]:
+    crew = loader._source._engine._crew  # type: ignore[union-attr]
+    return [seat.process.pid for seat in crew._seats]  # type: ignore[union-attr]

@@ -1,0 +1,47 @@
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from loading.loader_samples import Numbers, Slow
+from loading.test_loader import digest, expected
+
+from reprise.errors import UserError
+from reprise.loading.order import Job, Order
+from reprise.loading.workers.threads import Caller, Threads
+
+
+def order(split: str = "train") -> Order:
+    return Order(np.arange(23), split=split, seed=3, batch_size=4)
+
+
+def test_no_more_batches_are_ahead_than_asked_for() -> None:
+    seen = 0
+
+    def counted() -> Iterator[Job]:
+        nonlocal seen
+        for job in order().jobs(0, None):
+            seen += 1
+            yield job
+
+    engine = Threads(Numbers(), workers=2, ahead=3, timeout_s=60)
+    batches = engine.run(counted())
+    for taken in range(1, 30):
+        next(batches)
+        assert seen == taken - 1 + 3 + 2
+    engine.close()
+
+
+def test_stuck_thread_does_not_keep_the_others_from_ending() -> None:
+    engine = Threads(Slow(stuck=True), workers=2, ahead=3, timeout_s=0.5)
+    batches = engine.run(order("valid").jobs(0, None))
+    next(batches)
+    with pytest.raises(UserError, match=r"still reading number-7\.png"):
+        next(batches)
+    engine.close()
+    assert sum(thread.is_alive() for thread in engine._threads) == 1
+
+
+def test_caller_makes_each_batch_when_it_is_asked_for() -> None:
+    made = list(Caller(Numbers()).run(order().jobs(0, 8)))
+    assert {producer for producer, _ in made} == {"this process"}
+    assert digest(batch for _, batch in made) == expected(Numbers(), "train", 0, 8)
