@@ -4,11 +4,14 @@ import contextlib
 import multiprocessing
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from types import ModuleType
+
+_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)  # until a fork server that was just killed counts as dead
 
 
 def start_context() -> ForkServerContext | SpawnContext:
@@ -30,6 +33,11 @@ def begin(process: BaseProcess, pickled: bytes) -> None:
         stack.enter_context(_interrupts_held())
         if b"__main__" not in pickled:
             stack.enter_context(_main_hidden())
+        for pause_s in _PAUSES_S:
+            with contextlib.suppress(ConnectionRefusedError):
+                process.start()
+                return
+            time.sleep(pause_s)
         process.start()
 
 
