@@ -3,10 +3,12 @@
 import json
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from reprise.experiment import Data
 from reprise.parent import Parent
+from reprise.resumed import Resumed
 from reprise.run_folder import RESULT, STATE
 
 COLUMNS = (
@@ -22,25 +24,22 @@ def fit_run(
     steps: int,
     data: Data,
     loaders: Mapping[str, Any],
-    asked: Callable[[], int | None],
-    state: Any = None,
+    keeping: Any,
 ) -> None:
     """Train; leaves the best and the last model, and the training state, in the run's folder.
 
     Args:
-        run: Where to write.
-        model: A compiled model.
-        trainer: The run's settings.
+        run: The record.
+        model: Compiled.
+        trainer: Settings.
         steps: Of an epoch.
         data: For the pictures.
         loaders: Of `train` and `valid`.
-        asked: Gives the signal that asks training to end, or None.
-        state: The state to go on from; None begins anew.
+        keeping: As `keeping_of` makes it.
     """
     from reprise.loading.feed import as_tf_dataset
     from reprise.training.checkpoint import weights_sha256
     from reprise.training.fit import fit
-    from reprise.training.keeper import Keeping
 
     train, valid = loaders["train"], loaders["valid"]
     run.params({"model.num_parameters": model.count_params()})
@@ -51,10 +50,18 @@ def fit_run(
         trainer,
         steps_per_epoch=steps,
         callbacks=_observers(run, trainer, data, train, steps),
-        keeping=Keeping(run.folder / STATE, state, asked, _say_not_kept),
+        keeping=keeping,
         cause=lambda: train.error or valid.error,
     )
     run.tags({"weights_sha256": weights_sha256(model)})
+
+
+def keeping_of(folder: Path, resumed: Resumed | None, asked: Callable[[], int | None]) -> Any:
+    """How the training state of the run in `folder` is kept, and which one it goes on from."""
+    from reprise.training.keeping import Keeping
+
+    state, rate = (resumed.state, resumed.learning_rate) if resumed else (None, None)
+    return Keeping(folder / STATE, state, asked, _say_not_kept, rate)
 
 
 def _say_not_kept(error: OSError) -> None:

@@ -28,6 +28,14 @@ class Resumed:
     config: Mapping[str, Any]
     changes: tuple[str, ...]
 
+    @property
+    def learning_rate(self) -> float | None:
+        """The constant rate to go on with, where it is no longer that of the state."""
+        is_changed = any(change.startswith("optimizer.learning_rate:") for change in self.changes)
+        optimizer = self.config["optimizer"]
+        is_constant = optimizer.get("schedule") == "constant"
+        return optimizer["learning_rate"] if is_changed and is_constant else None
+
     def record(self, run: Any) -> None:
         """Write down what has changed; parameters stay as they were when the run began."""
         step = self.state.step if self.state else 0

@@ -37,7 +37,7 @@ def train(
     """
     with command.native_notes_hidden():
         from reprise.training.device import set_up
-    from reprise.fitting import fit_run, score_best
+    from reprise.fitting import fit_run, keeping_of, score_best
     from reprise.records import write_records
     from reprise.training.interrupts import Interrupts
 
@@ -52,13 +52,13 @@ def train(
         model = compiled(config, data.dataset, model, total_steps=trainer.epochs * steps)
         interrupts = stack.enter_context(Interrupts())
         run = _open(stack, composed, resumed)
-        state = resumed.state if resumed else None
-        if resumed and state:
+        if resumed and resumed.state:
             resumed.record(run)
         else:
             write_records(run, composed, data, learned, facts, parent)
         with interrupts.training() as asked:
-            fit_run(run, model, trainer, steps, data, loaders, asked, state)
+            keeping = keeping_of(run.folder, resumed, asked)
+            fit_run(run, model, trainer, steps, data, loaders, keeping)
         result = score_best(run, config, data, parent)
     _say(run.folder, result)
     return result

@@ -11,7 +11,7 @@ from reprise.errors import Stopped, UserError
 from reprise.training.checkpoint import weights_sha256
 from reprise.training.compile import compile_model
 from reprise.training.fit import fit
-from reprise.training.keeper import Keeping
+from reprise.training.keeping import Keeping
 from reprise.training.optimizers import adam
 from reprise.training.state import State, read_state
 from reprise.training.trainer import Trainer
@@ -166,6 +166,18 @@ def test_a_finished_training_is_left_alone_and_can_be_extended(tmp_path):
     more, again = all_of(tmp_path / "parts", Trainer(epochs=EPOCHS), [])
     assert (nothing, first + more) == ([], whole)
     assert weights_sha256(again) == weights_sha256(model)
+
+
+def test_a_learning_rate_of_its_own_is_gone_on_with(tmp_path):
+    train(tmp_path, Trainer(epochs=1))
+    state, _ = read_state(tmp_path)
+    model, log = make_model(), Log()
+    fit(
+        model, batches, Pass(workers=0), Trainer(epochs=2),
+        steps_per_epoch=STEPS, callbacks=[log, StopAfter()],
+        keeping=Keeping(tmp_path, state, lambda: None, print, learning_rate=0.125),
+    )  # fmt: skip
+    assert [(epoch, rate) for epoch, _, rate in log.rows] == [(1, 0.125)]
 
 
 def test_the_state_of_another_model_is_refused(tmp_path):

@@ -5,8 +5,10 @@ from typing import Any
 
 import keras
 
+from reprise.training.blow_up import BlowUp
 from reprise.training.cause import Cause, data_errors_as_themselves
-from reprise.training.keeper import Keeper, Keeping
+from reprise.training.keeper import Keeper
+from reprise.training.keeping import Keeping
 from reprise.training.release import Release
 from reprise.training.trainer import Trainer
 
@@ -99,7 +101,7 @@ def watchers(trainer: Trainer, model: keras.Model) -> list[keras.callbacks.Callb
         "mode": trainer.monitor_mode,
         "min_delta": trainer.min_delta,
     }
-    found: list[keras.callbacks.Callback] = []
+    found: list[keras.callbacks.Callback] = [BlowUp(trainer.loss_limit)]
     if getattr(model, "release_epoch", None) is not None:
         found.append(Release(model.release_epoch))
     if trainer.reduce_lr_patience is not None:

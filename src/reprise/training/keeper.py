@@ -1,14 +1,13 @@
 """Keeps the training state while fit runs, and puts back what a resumed fit has reset."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from reprise.errors import Stopped
+from reprise.training.keeping import Keeping
 from reprise.training.snapshot import (
     assign,
     lists_in,
@@ -18,23 +17,6 @@ from reprise.training.snapshot import (
     weight_lists,
 )
 from reprise.training.state import State, write_state
-
-
-@dataclass(frozen=True)
-class Keeping:
-    """How the state of a run is kept.
-
-    Args:
-        folder: Where the states go.
-        resumed: The state to go on from; None begins anew.
-        stop: Gives the signal that asks training to end, or None.
-        failed: Told why a state could not be written; training goes on, older states stay.
-    """
-
-    folder: Path
-    resumed: State | None
-    stop: Callable[[], int | None]
-    failed: Callable[[OSError], None]
 
 
 class Keeper(keras.callbacks.Callback):
@@ -69,6 +51,8 @@ class Keeper(keras.callbacks.Callback):
         """Give the model the values of the state to go on from, if there is one."""
         if self._resumed:
             assign(variables_of(self.model), "model", self._resumed.arrays)
+            if self._keeping.learning_rate is not None:
+                self.model.optimizer.learning_rate = self._keeping.learning_rate
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Put back the counters that the other callbacks have just reset, or keep step 0."""

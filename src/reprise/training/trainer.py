@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Interval
+from annotated_types import Ge, Gt, Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class Trainer:
         reduce_lr_patience: Lower the learning rate after this many epochs without a better one.
         reduce_lr_factor: What the learning rate is multiplied with then.
         reduce_lr_min: The learning rate is not lowered below this.
+        loss_limit: A training loss above it ends the run; one that is not finite always does.
         pictures_every: Draw predictions beside truth every so many epochs; None means never.
         num_pictures: Samples drawn.
         overfit: Train and validate on the same first so many training samples: a model that cannot
@@ -43,6 +44,7 @@ class Trainer:
     reduce_lr_patience: Annotated[int, Ge(1)] | None = None
     reduce_lr_factor: Annotated[float, Interval(gt=0, lt=1)] = 0.5
     reduce_lr_min: Annotated[float, Ge(0)] = 0.0
+    loss_limit: Annotated[float, Gt(0)] | None = None
     pictures_every: Annotated[int, Ge(1)] | None = 5
     num_pictures: Annotated[int, Ge(1)] = 8
     overfit: Annotated[int, Ge(1)] | None = None

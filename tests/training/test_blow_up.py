@@ -1,0 +1,46 @@
+import keras
+import numpy as np
+import pytest
+
+from reprise.errors import UserError
+from reprise.training.compile import compile_model
+from reprise.training.fit import fit
+from reprise.training.keeping import Keeping
+from reprise.training.state import read_state
+from reprise.training.trainer import Trainer
+
+GOOD, STEPS = 6, 4
+X, Y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+
+
+def batches(start, bad):
+    """Batches whose inputs are `bad` from step 6 on, in the second epoch."""
+    for step in range(start, 100):
+        yield (X if step < GOOD else np.full_like(X, bad)), Y
+
+
+@pytest.mark.parametrize(
+    ("bad", "limit", "said"),
+    [
+        (np.nan, None, "the loss is nan in epoch 2, step 3"),
+        (np.inf, None, "in epoch 2, step 3"),
+        (1e6, 1e3, "a finite number of at most 1000"),
+    ],
+)
+def test_a_loss_that_blows_up_ends_the_run_with_the_last_good_state(bad, limit, said, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    compile_model(model, keras.optimizers.SGD(0.01), keras.losses.MeanSquaredError(), [])
+    with pytest.raises(UserError, match=said):
+        fit(
+            model,
+            lambda start: batches(start, bad),
+            None,
+            Trainer(epochs=9, loss_limit=limit),
+            steps_per_epoch=STEPS,
+            callbacks=[],
+            keeping=Keeping(tmp_path, None, lambda: None, print),
+        )
+    state, passed = read_state(tmp_path)
+    assert (state.step, passed) == (STEPS, [])
+    assert all(np.isfinite(array).all() for array in state.arrays.values())
