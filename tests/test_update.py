@@ -14,7 +14,7 @@ from reprise.errors import UserError
 from reprise.experiment import Data
 from reprise.parent import adopt
 from reprise.spec import Spec
-from reprise.update import with_old
+from reprise.update import seen_before, with_old
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,18 @@ def test_which_old_samples_are_taken_follows_from_the_seed(folder):
     assert np.array_equal(mixed.splits["test"], new.splits["test"])
     assert abs(sum(mixed.dataset.target_spec.counts) - 32) <= 1  # each is rounded
     assert with_old(new, old, 0.0) is new
+
+
+def test_samples_that_were_learned_and_now_judge_are_counted(folder):
+    def data(name, seed):
+        split = {"train": 0.5, "valid": 0.25, "test": 0.25}
+        dataset = Arrays(file=str(folder / name), x="x", y="y", split=split, split_seed=seed)
+        return Data(dataset, dataset.splits(), 0, {})
+
+    old, again, new = data("old.npz", 0), data("old.npz", 1), data("new.npz", 0)
+    judges = {*again.splits["valid"], *again.splits["test"]}
+    assert seen_before(again, old) == len(judges & {*old.splits["train"]}) > 0
+    assert seen_before(old, old) == seen_before(new, old) == 0
 
 
 def test_a_model_keeps_the_scale_it_was_made_with():

@@ -34,6 +34,8 @@ def main(argv: list[str]) -> None:
     recorded, old = find(asked["run"], ROOT / asked["runs"]), _fraction(asked["old"])
     composed = _changed(recorded, [word for word in argv if word not in own])
     data, parent_data = open_data(composed.values), open_recorded(recorded)
+    if known := seen_before(data, parent_data):
+        print(f"note: {known} sample(s) that are to judge the model are among those it has learned")
     learned = data.learn()
     adopt(data.dataset, parent_data.dataset)
     parent = start_from(recorded, parent_data, composed.values, data, learned, old)
@@ -64,6 +66,21 @@ def start_from(
     now |= score_parent(model, recorded, parent_data)
     before = {f"before_{name}": value for name, value in now.items()}
     return Parent(recorded, model, parent_data, learned, before, old)
+
+
+def seen_before(new: Data, parent: Data) -> int:
+    """How many of the new valid and test samples stand in the parent's train split.
+
+    Told by name, and only where both read from the same files: elsewhere equal names mean nothing.
+    """
+    one, other = new.dataset, parent.dataset
+    if not (isinstance(one, Dataset) and isinstance(other, Dataset)):
+        return 0
+    if not {path.resolve() for path in one.sources} & {path.resolve() for path in other.sources}:
+        return 0
+    learned = {other.name(int(index)) for index in parent.splits["train"]}
+    judges = [index for split in ("valid", "test") for index in new.splits.get(split, ())]
+    return sum(one.name(int(index)) in learned for index in judges)
 
 
 def with_old(new: Data, parent: Data, fraction: float) -> Data:
