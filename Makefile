@@ -80,7 +80,7 @@ ui: $(ready)  ## Show the runs in a browser, on this machine only [port=5000]
 
 .PHONY: test
 test: $(ready)  ## Run the tests, all but the slow ones [args="pytest's words"]
-	@$(words); exec $(python) -m pytest "$${words[@]}"
+	@$(words); exec $(python) -m pytest -n auto --dist loadfile "$${words[@]}"
 
 .PHONY: test-slow
 test-slow: $(ready)  ## Run the slow tests

@@ -68,7 +68,7 @@ def test_help_lists_every_verb(checkout):
         (["resume", "run=last"], "<-m><reprise.resume><run=last>"),
         (["runs"], "<-m><reprise.runs>"),
         (["update", "run=1", "args=dataset.a=b"], "<-m><reprise.update><run=1><dataset.a=b>"),
-        (["test", "args=-k 'a or b'"], "<-m><pytest><-k><a or b>"),
+        (["test", "args=-k 'a or b'"], "<-m><pytest><-n><auto><--dist><loadfile><-k><a or b>"),
         (["test-slow"], "<-m><pytest><-m><slow>"),
     ],
 )

@@ -127,6 +127,7 @@ def test_changed_data_is_refused(folder, whole):
     assert "the data is not what the run was trained on" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_is_under_way_is_left_alone(folder):
     out = folder / "busy"
     out.mkdir()

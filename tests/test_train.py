@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tiny import overrides, reprise, write_blobs
+from tiny import array_words, overrides, reprise, write_arrays, write_blobs
 
 
 @pytest.fixture(scope="module")
@@ -98,16 +98,20 @@ def test_a_second_run_ends_in_the_same_weights_whatever_the_workers(first, data,
     assert run.data.tags["weights_sha256"] == first[2].data.tags["weights_sha256"]
 
 
+@pytest.mark.slow
 def test_another_seed_ends_in_other_weights(first, data, tmp_path):
     _, run, _ = trained(data, tmp_path, "seed=1", "loader.workers=0")
     assert run.data.tags["weights_sha256"] != first[2].data.tags["weights_sha256"]
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_trains_and_answers_in_float32(data, tmp_path, precision):
-    more = ("debug=smoke", f"trainer.precision={precision}", "trainer.jit_compile=true")
-    own = (f"tracking.uri=sqlite:///{tmp_path}/mlflow.db", f"tracking.runs={tmp_path}/runs")
-    client, run, _ = trained(data, tmp_path, *more, *own)
+def test_mixed_precision_trains_and_answers_in_float32(tmp_path, precision):
+    words = array_words(write_arrays(tmp_path / "digits.npz"), tmp_path)
+    more = (f"trainer.precision={precision}", "trainer.jit_compile=true")
+    done = reprise("train", *words, *more)
+    assert done.returncode == 0, done.stderr[-3000:]
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert run.data.tags["precision"] == precision
     assert (run.data.tags["jit_compile"], run.data.tags["deterministic"]) == ("true", "false")
     path = client.download_artifacts(run.info.run_id, "model/MLmodel", str(tmp_path))

@@ -119,5 +119,5 @@ def test_a_load_that_fails_half_way_leaves_no_table(script, file, tmp_path, mari
     file.write_text(file.read_text() + "u" * 2000 + ",0,0,1,1\n")
     with pytest.raises(UserError, match="key was too long"):
         script.main([str(file), "--url", mariadb.url(), "--table", "long", *KEY])
-    with pytest.raises(UserError, match=r"there is no table cells[\s\S]*one of: none at all"):
+    with pytest.raises(UserError, match="there is no table cells"):
         opened(mariadb.url())
