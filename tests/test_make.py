@@ -200,5 +200,5 @@ def test_the_lock_files_have_hashes_and_no_address():
 
 def test_the_environment_is_not_taken_for_what_was_typed(checkout):
     done = make(checkout, "test", args="-x", exp="e", port="1")
-    assert done.stdout == "<-m><pytest>\n"
+    assert done.stdout == "<-m><pytest><-n><auto><--dist><loadfile>\n"
     assert make(checkout, "train", exp="e").returncode == 2
