@@ -34,6 +34,14 @@ def test_colours_mean_the_same_in_all_of_them_and_the_target_sets_the_scale():
     assert not (drawn(target, target, -target) == drawn(target, target, target)).all()
 
 
+def test_a_target_of_one_value_takes_the_scale_of_the_input():
+    noise = np.linspace(-7, 7, 16).reshape(4, 4, 1)
+    picture = drawn(noise, np.zeros((4, 4, 1)), noise / 100)
+    third = picture.shape[1] // 3
+    answer = picture[18:, 2 * third :]
+    assert not (answer == low_color()).all(-1).any()
+
+
 def low_color():
     return np.array([68, 1, 84])  # of viridis, as OpenCV has it
 

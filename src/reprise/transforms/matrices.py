@@ -16,11 +16,13 @@ def side_by_side(titles: Sequence[str], matrices: Sequence[np.ndarray]) -> np.nd
         titles: A word for each.
         matrices: Each of shape (rows, columns, values); several values stand below one another.
             The second, a sample's target, sets the scale; what is beyond it has its end's colour.
+            Where it is all one value, the first sets it.
 
     Returns:
         RGB, shape (height, width, 3), uint8; one shape for matrices of one shape.
     """
-    low, high = float(matrices[1].min()), float(matrices[1].max())
+    scale = matrices[1] if np.ptp(matrices[1]) else matrices[0]
+    low, high = float(scale.min()), float(scale.max())
     panels = []
     for title, matrix in zip(titles, matrices, strict=True):
         layers = [enlarged(heat_map(layer, low, high)) for layer in np.moveaxis(matrix, -1, 0)]
