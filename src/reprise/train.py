@@ -10,12 +10,12 @@ from reprise.config.build import build
 from reprise.config.compose import Composed
 from reprise.config.secrets import redact
 from reprise.experiment import Data, compiled, compose_and_check, new_model, open_data
-from reprise.fitting import result_table
 from reprise.parent import Parent
 from reprise.project import ROOT, relative
 from reprise.resumed import Resumed
 from reprise.run_folder import new_folder
 from reprise.run_lock import held
+from reprise.scoring import result_table, score_best
 
 
 def main(argv: list[str]) -> None:
@@ -37,7 +37,7 @@ def train(
     """
     with command.native_notes_hidden():
         from reprise.training.device import set_up
-    from reprise.fitting import fit_run, keeping_of, score_best
+    from reprise.fitting import fit_run, keeping_of
     from reprise.records import write_records
     from reprise.training.interrupts import Interrupts
 
