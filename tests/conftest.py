@@ -11,3 +11,12 @@ def mariadb():
     server = Server()
     yield server
     server.remove()
+
+
+# Minutes each, because they train through the command line.
+LONG = ("test_train", "test_experiments", "test_resume", "test_update", "test_bad_input")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, or one process would end long after the other."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
