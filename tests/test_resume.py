@@ -84,7 +84,8 @@ def test_killed_and_stopped_it_ends_as_if_nothing_had_been(folder, whole):
     process = begin("resume", "run=last", f"runs={out}/runs", "loader.workers=2")
     wait_for_state(out, 2 * STEPS, process)
     process.send_signal(signal.SIGTERM)
-    assert process.communicate()[1].endswith("stopped; to go on: make resume run=last\n")
+    (run,) = (out / "runs/digits").iterdir()
+    assert process.communicate()[1].endswith(f"stopped; to go on: make resume run={run.name}\n")
     assert process.returncode == 75
     assert recorded(out)[0] == "KILLED"
 

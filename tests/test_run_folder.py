@@ -45,6 +45,14 @@ def test_many_runs_started_at_once_have_folders_of_their_own(tmp_path):
     assert len({new_folder(tmp_path, "e") for _ in range(50)}) == 50
 
 
+def test_an_id_that_is_taken_is_not_taken_twice(tmp_path, monkeypatch):
+    digits = iter(["aaaa", "aaaa", "bbbb"])
+    monkeypatch.setattr("secrets.token_hex", lambda count: next(digits))
+    monkeypatch.setattr("time.strftime", lambda form: "20260101-000000")
+    first, second = new_folder(tmp_path, "e"), new_folder(tmp_path, "e")
+    assert (first.name[-4:], second.name[-4:]) == ("aaaa", "bbbb")
+
+
 def test_recorded_names_become_indices():
     found = indices_of({"train": ["c", "a"], "test": ["b"]}, ["a", "b", "c"])
     np.testing.assert_array_equal(found["train"], [2, 0])

@@ -10,9 +10,12 @@ from mlflow import MlflowClient
 from tiny import array_words, reprise, write_arrays
 
 from reprise.datasets.arrays import Arrays
+from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.experiment import Data
 from reprise.parent import adopt
+from reprise.recorded import open_recorded
+from reprise.run_folder import find
 from reprise.spec import Spec
 from reprise.update import seen_before, with_old
 
@@ -103,6 +106,23 @@ def test_which_old_samples_are_taken_follows_from_the_seed(folder):
     assert np.array_equal(mixed.splits["test"], new.splits["test"])
     assert abs(sum(mixed.dataset.target_spec.counts) - 32) <= 1  # each is rounded
     assert with_old(new, old, 0.0) is new
+
+
+def test_old_samples_are_not_mixed_into_a_stream():
+    stream = Data(Stream.__new__(Stream), {}, 0, {})
+    with pytest.raises(UserError, match=r"(?s)cannot be mixed into a stream.*set old=0"):
+        with_old(stream, stream, 0.5)
+
+
+def test_data_that_has_become_other_data_is_refused(folder):
+    own = folder / "other"
+    own.mkdir()
+    write_arrays(own / "four.npz", classes=4)
+    recorded = find(min((folder / "runs/digits").iterdir()).name, folder / "runs")
+    config = json.loads(json.dumps(recorded.config))
+    config["dataset"]["file"] = str(own / "four.npz")
+    with pytest.raises(UserError, match="no longer what the run was trained on: its target"):
+        open_recorded(recorded, config)
 
 
 def test_samples_that_were_learned_and_now_judge_are_counted(folder):

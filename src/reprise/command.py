@@ -33,7 +33,7 @@ def run(verb: Callable[[list[str]], None]) -> None:
         print(f"\nerror: {redact(str(mistake))}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stopped:
-        print("stopped; to go on: make resume run=last", file=sys.stderr)
+        print(f"stopped; to go on: make resume run={stopped.run}", file=sys.stderr)
         sys.exit(130 if stopped.signal == signal.SIGINT else 75)
     except KeyboardInterrupt:
         print("\nstopped by Ctrl-C", file=sys.stderr)

@@ -29,7 +29,12 @@ class Stopped(Exception):
 
     Args:
         signal: Number of the signal that asked.
+
+    Attributes:
+        run: Id of the run, once it is known.
     """
+
+    run = "last"
 
     def __init__(self, signal: int) -> None:
         super().__init__(f"stopped by signal {signal}")

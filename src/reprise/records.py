@@ -36,9 +36,9 @@ def write_records(
         parent: The run it starts from, if there is one.
     """
     seen = data_version(ROOT, data.dataset.sources, data.dataset.stamp)
-    _write_identity(run, composed, seen.digest, parent)
     run.text(CONFIG, yaml.safe_dump(dict(composed.values), sort_keys=False))
     _write_data(run, composed, data, learned, seen)
+    _write_identity(run, composed, seen.digest, parent)  # by which the run is found: after these
     run.text("requirements.lock", (ROOT / "requirements.lock").read_text())
     tags, files = provenance.code(ROOT)
     for name, content in files.items():

@@ -97,17 +97,19 @@ def _refuse_finished(recorded: Recorded, composed: Composed, state: Any) -> None
     """Say of a finished run that it is, unless it is now to be longer."""
     if not (recorded.folder / RESULT).exists() or state is None:
         return
-    epochs = composed.values["trainer"]["epochs"]
-    if state.facts["epoch"] >= epochs or state.facts["is_over"]:
-        why = (
-            "stopped early" if state.facts["is_over"] else f"has done {state.facts['epoch']} epochs"
-        )
-        raise UserError(
-            f"run {recorded.folder.name} is finished",
-            expected="a run that was stopped or killed, or more epochs for this one",
-            received=f"it {why}, and its result is in {RESULT}",
-            remedy=f'make resume run={recorded.folder.name} args="trainer.epochs={2 * epochs}"',
-        )
+    epochs, is_over = composed.values["trainer"]["epochs"], state.facts["is_over"]
+    if state.facts["epoch"] < epochs and not is_over:
+        return
+    longer = f'make resume run={recorded.folder.name} args="trainer.epochs={2 * epochs}"'
+    raise UserError(
+        f"run {recorded.folder.name} is finished",
+        expected="a run that was stopped or killed, or more epochs for this one",
+        received=f"it has done {state.facts['epoch']} epochs"
+        + (" and found no better one in its patience" if is_over else ""),
+        remedy="train a new one with a longer trainer.early_stopping_patience"
+        if is_over
+        else longer,
+    )
 
 
 def _parent(recorded: Recorded, config: Mapping[str, Any], data: Data) -> Parent | None:

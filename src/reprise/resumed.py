@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from reprise.run_folder import CONFIG
+from reprise.run_folder import CONFIG, RESULT, TRACEBACK
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,13 @@ class Resumed:
         return optimizer["learning_rate"] if is_changed and is_constant else None
 
     def record(self, run: Any) -> None:
-        """Write down what has changed; parameters stay as they were when the run began."""
-        step = self.state.step if self.state else 0
+        """Write down what has changed; parameters stay as they were when the run began.
+
+        How the run ended before counts no more.
+        """
+        for ended in (RESULT, TRACEBACK):
+            (self.folder / ended).unlink(missing_ok=True)
+        step = self.state.step
         run.tags({"reprise.resumed_at_step": step})
         if self.changes:
             run.text(f"changes_at_step_{step}.txt", "\n".join(self.changes) + "\n")

@@ -16,6 +16,7 @@ from reprise.spec import Spec
 
 CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
 STATE = "state"  # folder of the training state
+TRACEBACK = "traceback.txt"  # of what made it fail
 RESULT = "result.json"  # metrics of the best model; there once the run is finished
 
 
@@ -51,8 +52,13 @@ def new_folder(runs: Path, experiment: str) -> Path:
 
     The id is the time to the second and four random hex digits: two runs started at once differ.
     """
-    folder = runs / experiment / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    folder.mkdir(parents=True)
+    while True:
+        folder = runs / experiment / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        try:
+            folder.mkdir(parents=True)
+            break
+        except FileExistsError:  # the same second and the same digits: others are drawn
+            continue
     pointer = runs / f".last-{folder.name}"
     pointer.symlink_to(folder.relative_to(runs))
     pointer.replace(runs / "last")

@@ -7,7 +7,7 @@ import yaml
 
 from reprise import command
 from reprise.project import ROOT
-from reprise.run_folder import CONFIG, IDENTITY, RESULT, STATE
+from reprise.run_folder import CONFIG, IDENTITY, RESULT, STATE, TRACEBACK
 from reprise.run_lock import is_held
 
 
@@ -30,7 +30,7 @@ def describe(folder: Path) -> str:
         result = json.loads((folder / RESULT).read_text())
         name = f"test/{trainer['monitor'].partition('/')[2]}"
         return "finished" + (f", {name} {result[name]:.4f}" if name in result else "")
-    ended = "failed" if (folder / "traceback.txt").exists() else "stopped"
+    ended = "failed" if (folder / TRACEBACK).exists() else "stopped"
     done = f"{_epochs(folder)} of {trainer['epochs']} epochs done"
     return f"{ended}, {done}; to go on: make resume run={folder.name}"
 

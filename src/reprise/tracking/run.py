@@ -121,7 +121,8 @@ def open_run(
     run = Run(client, mlflow_id, folder, redact)
     try:
         yield run
-    except (KeyboardInterrupt, Stopped):
+    except (KeyboardInterrupt, Stopped) as ended:
+        vars(ended)["run"] = folder.name  # for who says how to go on
         client.set_terminated(run.mlflow_id, "KILLED")
         raise
     except BaseException:

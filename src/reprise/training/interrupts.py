@@ -31,6 +31,7 @@ class Interrupts:
         self.asked: int | None = None
         self._patience_s = patience_s
         self._is_training = False
+        self._timer: threading.Timer | None = None
 
     @contextmanager
     def training(self) -> Iterator[Callable[[], int | None]]:
@@ -54,6 +55,8 @@ class Interrupts:
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._descriptor)
         os.close(self._writes)  # which ends the thread
+        if self._timer:
+            self._timer.cancel()
 
     def _handle(self, number: int, frame: object) -> None:
         if not self._is_training:
@@ -66,9 +69,9 @@ class Interrupts:
             if self.asked is None:
                 self.asked = seen[0]
                 self._say()
-                timer = threading.Timer(self._patience_s, self._leave)
-                timer.daemon = True
-                timer.start()
+                self._timer = threading.Timer(self._patience_s, self._leave)
+                self._timer.daemon = True
+                self._timer.start()
             elif seen[0] == signal.SIGINT:
                 self._leave()
         os.close(self._reads)
