@@ -66,6 +66,10 @@ evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [spl
 runs: $(ready)  ## List the runs on this machine, and which of them can be resumed
 	$(verb) "$${words[@]}"
 
+.PHONY: sync
+sync: $(ready)  ## Bring MLflow what it has missed of any run [args="uri=ADDRESS"]
+	$(verb) "$${words[@]}"
+
 .PHONY: update
 update: need-run $(ready)  ## Let a run's model learn from new data: run=ID args="dataset.KEY=VALUE … [old=0.2]"
 	$(verb) $(with_run)

@@ -13,7 +13,18 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 RECORDER = '#!/bin/bash\nprintf "<%s>" "$@"\necho\n'
 VERBS = ["help", "setup", "train", "resume", "data", "check-data", "preview", "config"]
-VERBS += ["hash-batches", "evaluate", "runs", "update", "ui", "test", "test-slow", "check", "lock"]
+VERBS += [
+    "hash-batches",
+    "evaluate",
+    "runs",
+    "sync",
+    "update",
+    "ui",
+    "test",
+    "test-slow",
+    "check",
+    "lock",
+]
 
 
 @pytest.fixture

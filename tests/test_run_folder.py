@@ -6,12 +6,14 @@ import pytest
 from reprise.errors import UserError
 from reprise.run_folder import CONFIG, IDENTITY, SPECS, SPLITS, find, indices_of, new_folder
 from reprise.spec import Spec
+from reprise.tracking.delivered import Delivered, write_delivered
 
 TARGET = Spec((), "int32", ("a", "b"), counts=(3, 4))
 
 
 def record(folder, mlflow_id, **more):
-    identity = {"id": folder.name, "mlflow_id": mlflow_id, "choices": {"model": "cnn"}}
+    identity = {"id": folder.name, "choices": {"model": "cnn"}}
+    write_delivered(folder, Delivered("sqlite:///x", mlflow_id, 0))
     (folder / IDENTITY).write_text(json.dumps(identity | more))
     specs = {"input": Spec((2, None), "uint8").as_json(), "target": TARGET.as_json()}
     (folder / SPECS).write_text(json.dumps(specs))

@@ -52,13 +52,12 @@ def _write_identity(run: Run, composed: Composed, digest: str, parent: Parent | 
     """Write down which run this is, and which one it starts from."""
     identity: dict[str, Any] = {
         "id": run.id,
-        "mlflow_id": run.mlflow_id,
         "choices": composed.choices,
         "data_digest": digest,
     }
     if parent:
         identity |= {"parent": parent.recorded.folder.name, "old": parent.old}
-        run.child_of(parent.recorded.mlflow_id)
+        run.child_of(parent.recorded.folder.name)
         run.tags({"reprise.parent": identity["parent"]})
         run.params({"update.parent": identity["parent"], "update.old": parent.old})
     run.text(IDENTITY, json.dumps(identity, indent=1))

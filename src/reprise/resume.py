@@ -34,6 +34,11 @@ def main(argv: list[str]) -> None:
     """Train the rest of a run."""
     from reprise.training.state import read_state
 
+    if any(word.startswith("sweep=") for word in argv):
+        from reprise.sweep import resume as resume_sweep
+
+        resume_sweep(argv)
+        return
     own = [word for word in argv if word.partition("=")[0] in OPTIONS]
     asked = command.options(own, run=None, force="false", runs="runs")
     recorded = find(asked["run"], ROOT / asked["runs"])
@@ -49,7 +54,7 @@ def main(argv: list[str]) -> None:
     for why in passed:
         print(f"note: {why}; the state before it is taken")
     _refuse_finished(recorded, composed, state)
-    resumed = Resumed(recorded.folder, recorded.mlflow_id, state, composed.values, changes)
+    resumed = Resumed(recorded.folder, state, composed.values, changes)
     train(composed, data, _parent(recorded, composed.values, data), resumed)
 
 

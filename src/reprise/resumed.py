@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from reprise.run_folder import CONFIG, RESULT, TRACEBACK
+from reprise.sweeping.job import PRUNED
 
 
 @dataclass(frozen=True)
@@ -16,14 +17,12 @@ class Resumed:
 
     Args:
         folder: Its folder.
-        mlflow_id: MLflow's id of it.
         state: A `reprise.training.state.State`, or None where the run was left before step 0.
         config: Its configuration from now on.
         changes: What differs from before, as lines for people; empty where nothing does.
     """
 
     folder: Path
-    mlflow_id: str
     state: Any
     config: Mapping[str, Any]
     changes: tuple[str, ...]
@@ -41,7 +40,7 @@ class Resumed:
 
         How the run ended before counts no more.
         """
-        for ended in (RESULT, TRACEBACK):
+        for ended in (RESULT, TRACEBACK, PRUNED):
             (self.folder / ended).unlink(missing_ok=True)
         step = self.state.step
         run.tags({"reprise.resumed_at_step": step})

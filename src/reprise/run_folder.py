@@ -13,6 +13,7 @@ import yaml
 
 from reprise.errors import UserError
 from reprise.spec import Spec
+from reprise.tracking.delivered import delivered
 
 CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
 STATE = "state"  # folder of the training state
@@ -26,7 +27,6 @@ class Recorded:
 
     Args:
         folder: Its folder, whose name is its id.
-        mlflow_id: MLflow's own id of it.
         choices: Option chosen for each group.
         config: The resolved config, passwords masked.
         splits: Names of the samples in each split; of a stream how many, and by which rule.
@@ -37,7 +37,6 @@ class Recorded:
     """
 
     folder: Path
-    mlflow_id: str
     choices: Mapping[str, str]
     config: Mapping[str, Any]
     splits: Mapping[str, Any]
@@ -47,22 +46,35 @@ class Recorded:
     data_digest: str | None = None
 
 
-def new_folder(runs: Path, experiment: str) -> Path:
+def new_folder(runs: Path, experiment: str, name: str | None = None) -> Path:
     """Make the folder of a new run, `runs/<experiment>/<id>`, and point `runs/last` to it.
 
-    The id is the time to the second and four random hex digits: two runs started at once differ.
+    Args:
+        runs: Folder of all runs.
+        experiment: Name of the experiment.
+        name: The run's id, where it was given one before it began; None makes one.
     """
-    while True:
-        folder = runs / experiment / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-        try:
-            folder.mkdir(parents=True)
-            break
-        except FileExistsError:  # the same second and the same digits: others are drawn
-            continue
+    if name is None:
+        folder = unused_folder(runs / experiment)
+    else:
+        folder = runs / experiment / name
+        folder.mkdir(parents=True, exist_ok=True)
     pointer = runs / f".last-{folder.name}"
+    pointer.unlink(missing_ok=True)
     pointer.symlink_to(folder.relative_to(runs))
     pointer.replace(runs / "last")
     return folder
+
+
+def unused_folder(parent: Path) -> Path:
+    """Make a folder whose name is an id: the time to the second and four random hex digits."""
+    while True:
+        folder = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # the same second and the same digits: others are drawn
+            continue
+        return folder
 
 
 def find(run: str, runs: Path) -> Recorded:
@@ -76,7 +88,7 @@ def find(run: str, runs: Path) -> Recorded:
     last = (runs / "last").resolve() if (runs / "last").exists() else None
     for folder in folders:
         identity = json.loads((folder / IDENTITY).read_text())
-        if run in (folder.name, identity["mlflow_id"]) or (run == "last" and folder == last):
+        if run in _names(folder) or (run == "last" and folder == last):
             return _read(folder, identity)
     newest = ", ".join(path.name for path in sorted(folders, key=lambda f: f.name)[-5:]) or "none"
     raise UserError(
@@ -87,11 +99,16 @@ def find(run: str, runs: Path) -> Recorded:
     )
 
 
+def _names(folder: Path) -> set[str]:
+    """What a run can be called: the name of its folder, and MLflow's own id of it."""
+    known = delivered(folder)
+    return {folder.name, *([known.mlflow_id] if known else [])}
+
+
 def _read(folder: Path, identity: Mapping[str, Any]) -> Recorded:
     specs = json.loads((folder / SPECS).read_text())
     return Recorded(
         folder,
-        identity["mlflow_id"],
         identity["choices"],
         yaml.safe_load((folder / CONFIG).read_text()),
         json.loads((folder / SPLITS).read_text()),

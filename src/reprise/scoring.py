@@ -1,12 +1,14 @@
 """A run's result: how well its best model does, recorded in numbers, pictures and a table."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reprise.comparing.seen import is_of_one_class
 from reprise.experiment import Data
 from reprise.parent import Parent
 from reprise.run_folder import RESULT
+from reprise.tracking.journal import OWN_ID
 
 COLUMNS = (
     "valid", "before_test", "before_valid", "test",
@@ -39,18 +41,27 @@ def score_best(
         result |= {**parent.before, **parent.score(model)}
     # `valid/…` already has the last epoch's value, which need not be the best
     named = {f"best/{name}" if name.startswith("valid/") else name: result[name] for name in result}
-    epochs = run.last_step("time/epoch_s")
-    if run.last_step(next(iter(named))) < epochs:  # not of an attempt that was killed after this
-        run.metrics(named, step=epochs)
+    run.metrics(named, step=max(run.history["time/epoch_s"]))
     x, y = data.first(splits[-1], config["trainer"]["num_pictures"])
-    name = f"pictures/best_{splits[-1]}.png"
-    write_predictions(run, model, x, y, data.dataset.picture, name)
-    write_curves(run, "pictures/curves.png")
-    run.tags({"mlflow.note.content": result_table(result)})  # the description in the UI
+    pictures = ["pictures/curves.png", f"pictures/best_{splits[-1]}.png"]
+    write_predictions(run, model, x, y, data.dataset.picture, pictures[1])
+    write_curves(run, pictures[0])
+    run.tags({"mlflow.note.content": description(result, pictures)})
     if config["tracking"]["upload_checkpoints"]:
         run.artifact(run.folder / "checkpoints")
     run.text(RESULT, json.dumps(result, indent=1))  # last: where it stands, the run is finished
     return result
+
+
+def description(result: Mapping[str, float], pictures: Sequence[str]) -> str:
+    """What the UI says at the top of the run's page: the result without single classes, pictures.
+
+    Its Markdown shows pictures by address only; this one is right on every server.
+    """
+    bases = [name.partition("/")[2] for name in result]
+    of_all = {k: v for k, v in result.items() if not is_of_one_class(k.partition("/")[2], bases)}
+    shown = [f"![{name}](get-artifact?path={name}&run_uuid={OWN_ID})" for name in pictures]
+    return "\n\n".join([result_table(of_all), *shown])
 
 
 def result_table(result: Mapping[str, float]) -> str:

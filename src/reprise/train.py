@@ -15,13 +15,22 @@ from reprise.project import ROOT, relative
 from reprise.resumed import Resumed
 from reprise.run_folder import new_folder
 from reprise.run_lock import held
+from reprise.run_name import run_name
 from reprise.scoring import result_table, score_best
+from reprise.sweeping.job import Job
+
+MULTIRUN = {"-m", "--multirun"}  # Hydra's words for a sweep
 
 
 def main(argv: list[str]) -> None:
-    """Compose, refuse mistakes, and train."""
-    composed = compose_and_check(argv)
-    train(composed, open_data(composed.values))
+    """Compose, refuse mistakes, and train; `-m` trains several values of a key one by one."""
+    if MULTIRUN & set(argv):
+        from reprise.sweep import main as sweep
+
+        sweep([word for word in argv if word not in MULTIRUN])
+    else:
+        composed = compose_and_check(argv)
+        train(composed, open_data(composed.values))
 
 
 def train(
@@ -29,11 +38,13 @@ def train(
     data: Data,
     parent: Parent | None = None,
     resumed: Resumed | None = None,
+    job: Job | None = None,
 ) -> dict[str, float]:
     """Train and record a run; returns the best model's metrics, `valid/…` and `test/…`.
 
     What does not fit together is refused before there is a run. It starts with the model of
-    `parent`, or with a new one; `resumed` is the run to go on with, or None for a new run.
+    `parent`, or with a new one; `resumed` is the run to go on with, or None for a new run, and
+    `job` which of a sweep's jobs a new run is.
     """
     with command.native_notes_hidden():
         from reprise.training.device import set_up
@@ -51,7 +62,7 @@ def train(
         model = parent.model if parent else new_model(config, data.dataset)
         model = compiled(config, data.dataset, model, total_steps=trainer.epochs * steps)
         interrupts = stack.enter_context(Interrupts())
-        run = _open(stack, composed, resumed)
+        run = _open(stack, composed, parent, resumed, job)
         if resumed and resumed.state:
             resumed.record(run)
         else:
@@ -64,20 +75,31 @@ def train(
     return result
 
 
-def _open(stack: ExitStack, composed: Composed, resumed: Resumed | None) -> Any:
+def _open(
+    stack: ExitStack,
+    composed: Composed,
+    parent: Parent | None,
+    resumed: Resumed | None,
+    job: Job | None,
+) -> Any:
     """Open a new run, or the one to go on with, and hold its folder until `stack` is left."""
     from reprise.tracking.run import open_run
 
     settings = build(composed.values["tracking"])
     experiment = settings.experiment or composed.experiment
-    folder = resumed.folder if resumed else new_folder(ROOT / settings.runs, experiment)
+    folder = (
+        resumed.folder
+        if resumed
+        else new_folder(ROOT / settings.runs, experiment, job.run if job else None)
+    )
     stack.enter_context(held(folder))
     print(f"run {folder.name}", flush=True)
-    name = f"{composed.choices['model']} {folder.name}"
-    known = resumed.mlflow_id if resumed else None
-    return stack.enter_context(
-        open_run(folder, experiment, name, uri=settings.uri, redact=redact, mlflow_id=known)
-    )
+    name = job.title if job else run_name(composed, folder.name, parent)
+    opened = open_run(folder, experiment, name, uri=settings.uri, redact=redact)
+    run = stack.enter_context(opened)
+    if job:
+        job.record(run)
+    return run
 
 
 def _say(folder: Path, result: Mapping[str, float]) -> None:

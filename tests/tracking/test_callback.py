@@ -5,11 +5,8 @@ from reprise.tracking.callback import EpochMetrics
 
 
 class Notebook:
-    def __init__(self, written=-1):
-        self.rows, self.written = [], written
-
-    def last_step(self, metric):
-        return self.written
+    def __init__(self):
+        self.rows = []
 
     def metrics(self, values, step):
         self.rows.append((step, values))
@@ -29,12 +26,3 @@ def test_each_epoch_is_written_once_under_the_names_of_the_run():
     }  # fmt: skip
     assert book.rows[0][1]["learning_rate"] == 0.25
     assert [values["time/data_wait_s"] for _, values in book.rows] == [2.0, 3.0]
-
-
-def test_what_a_killed_attempt_has_written_is_not_written_again():
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    book, data = Notebook(written=2), np.ones((4, 1), "float32")
-    callback = EpochMetrics(book, lambda: 0.0)
-    model.fit(data, data, initial_epoch=1, epochs=4, verbose=0, callbacks=[callback])
-    assert [step for step, _ in book.rows] == [3, 4]

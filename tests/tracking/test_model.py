@@ -5,6 +5,7 @@ import keras
 import numpy as np
 from mlflow.models import Model
 
+from reprise.tracking.delivered import delivered
 from reprise.tracking.model import save_model
 from reprise.tracking.run import open_run
 
@@ -22,10 +23,10 @@ def test_the_model_loads_in_a_fresh_process_and_says_the_same(tmp_path):
     outputs = keras.layers.Dense(2)(keras.layers.Rescaling(1 / 255)(inputs))
     model = keras.Model(inputs, outputs)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    with open_run(tmp_path / "run", "e", "n", uri=uri, redact=str) as run:
+    with open_run(tmp_path / "runs/e/run", "e", "n", uri=uri, redact=str) as run:
         save_model(run, model)
-        address = f"runs:/{run.mlflow_id}/model"
-    signature = Model.load(str(tmp_path / "run" / "model")).signature
+    address = f"runs:/{delivered(run.folder).mlflow_id}/model"
+    signature = Model.load(str(run.folder / "model")).signature
     assert signature.inputs.inputs[0].type == np.dtype("uint8")
     assert signature.inputs.inputs[0].shape == (-1, 2, 3)
     assert signature.outputs.inputs[0].shape == (-1, 2, 2)

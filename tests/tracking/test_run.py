@@ -1,19 +1,36 @@
+import shutil
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
+from reprise.config.secrets import redact
+from reprise.tracking.journal import Journal, metric_history
 from reprise.tracking.run import open_run
 from reprise.tracking.store import tracking_uri
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    """A database that MLflow has made its tables in, which takes seconds."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def uri(tmp_path):
-    return f"sqlite:///{tmp_path}/mlflow.db"
+def uri(tmp_path, empty):
+    return f"sqlite:///{shutil.copy(empty, tmp_path / 'mlflow.db')}"
 
 
 def start(tmp_path, uri, redact=lambda text: text, name="a"):
-    return open_run(tmp_path / "runs" / name, "digits", f"unet {name}", uri=uri, redact=redact)
+    return open_run(
+        tmp_path / "runs/digits" / name, "digits", f"unet {name}", uri=uri, redact=redact
+    )
 
 
 def stored(uri):
@@ -91,3 +108,101 @@ def test_the_address_is_absolute(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://other:5000")
     assert tracking_uri(None) == "http://other:5000"
     assert tracking_uri("sqlite:////a/b.db") == "sqlite:////a/b.db"
+
+
+def test_a_number_is_recorded_once_for_each_step_even_by_a_later_attempt(tmp_path, uri):
+    with start(tmp_path, uri) as run:
+        run.metrics({"valid/iou": 0.5}, step=1)
+    with start(tmp_path, uri) as run:
+        assert run.history == {"valid/iou": {1: 0.5}}
+        run.metrics({"valid/iou": 0.75, "valid/loss": 2.0}, step=1)
+        run.metrics({"valid/iou": 1.0}, step=2)
+    client, (found,) = stored(uri)
+    for name, values in {"valid/iou": [(1, 0.5), (2, 1.0)], "valid/loss": [(1, 2.0)]}.items():
+        history = client.get_metric_history(found.info.run_id, name)
+        assert [(point.step, point.value) for point in history] == values
+
+
+def test_names_that_mlflow_does_not_take_are_mended(tmp_path, uri):
+    with start(tmp_path, uri) as run:
+        run.metrics({"valid/iou_c++": 0.5, "valid/iou_Straße (nass)": 0.25}, step=1)
+    found = stored(uri)[1][0].data.metrics
+    assert found == {"valid/iou_c__": 0.5, "valid/iou_Straße _nass_": 0.25}
+
+
+def test_a_thousand_classes_are_more_than_one_call(tmp_path, uri):
+    with start(tmp_path, uri) as run:
+        run.metrics({f"valid/iou_{i}": i / 1500 for i in range(1500)}, step=1)
+    assert len(stored(uri)[1][0].data.metrics) == 1500
+
+
+def test_a_child_stands_under_its_parent_wherever_its_folder_is(tmp_path, uri):
+    with start(tmp_path, uri):
+        other = tmp_path / "runs/other/b"
+        with open_run(other, "other", "unet b", uri=uri, redact=str) as run:
+            run.child_of("a")
+            run.child_of("of another machine")  # not here: it stands where it stood
+    client, (parent,) = stored(uri)
+    (child,) = client.search_runs([client.get_experiment_by_name("other").experiment_id])
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+
+
+def test_a_run_whose_store_is_not_there_ends_well_and_says_how_to_go_on(tmp_path, capsys):
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://me:hunter2@127.0.0.1:{taken.getsockname()[1]}"
+        with start(tmp_path, address, redact) as run:
+            run.metrics({"valid/iou": 0.5}, step=1)
+    said = capsys.readouterr().err
+    assert said.count("does not answer") == 1
+    assert said.count("make sync") == 2
+    assert "hunter2" not in said
+    assert metric_history(tmp_path / "runs/digits/a") == {"valid/iou": {1: 0.5}}
+    assert not (tmp_path / "runs/digits/a/delivered.json").exists()
+
+
+def test_the_next_run_delivers_what_the_one_before_could_not(tmp_path, uri):
+    folder = tmp_path / "runs/digits/a"
+    folder.mkdir(parents=True)
+    journal = Journal(folder, pytest.fail)
+    journal.add("start", experiment="digits", name="unet a", uri=uri)
+    journal.add("metrics", step=1, values={"valid/iou": 0.5})
+    journal.add("status", status="FINISHED")
+    with start(tmp_path, uri, name="b"):
+        pass
+    found = {run.data.tags["reprise.run"]: run for run in stored(uri)[1]}
+    assert set(found) == {"a", "b"}
+    assert found["a"].data.metrics == {"valid/iou": 0.5}
+    assert found["a"].info.status == "FINISHED"
+    assert found["a"].info.start_time < found["b"].info.start_time
+
+
+def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path, uri, capsys):
+    with start(tmp_path, uri) as run:
+        path = tmp_path / "runs/digits/a/journal.jsonl"
+        path.rename(tmp_path / "kept")
+        path.mkdir()  # what cannot be written, whoever asks
+        run.metrics({"valid/iou": 0.5}, step=1)
+        run.metrics({"valid/iou": 0.75}, step=2)
+        path.rmdir()
+        (tmp_path / "kept").rename(path)
+    assert capsys.readouterr().err.count("cannot be written") == 1
+    client, (found,) = stored(uri)
+    history = client.get_metric_history(found.info.run_id, "valid/iou")
+    assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.75)]
+
+
+def test_a_kill_while_the_database_is_made_leaves_none_and_the_next_makes_it(tmp_path):
+    code = f"from reprise.tracking.store import make_database as m; m('sqlite:///{tmp_path}/m.db')"
+    making = subprocess.Popen([sys.executable, "-c", code])
+    while not (tmp_path / ".partial-m.db").exists():
+        assert making.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)  # amid its tables
+    making.kill()
+    making.wait()
+    assert not (tmp_path / "m.db").exists()
+    two = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [one.wait() for one in two] == [0, 0]
+    assert [file.name for file in tmp_path.iterdir()] == ["m.db"]
+    assert len(MlflowClient(f"sqlite:///{tmp_path}/m.db").search_experiments()) == 1

@@ -11,8 +11,6 @@ from reprise.tracking.run import Run
 class EpochMetrics(keras.callbacks.Callback):
     """Write the metrics of every epoch; the epoch's number, from 1, is MLflow's step.
 
-    An epoch that a killed attempt at this run has written already is not written again.
-
     Args:
         run: Where to write.
         waited: Total seconds the training step has waited for data so far.
@@ -22,7 +20,6 @@ class EpochMetrics(keras.callbacks.Callback):
         super().__init__()
         self.run = run
         self.waited = waited
-        self._written = run.last_step("time/epoch_s")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the clocks."""
@@ -30,8 +27,6 @@ class EpochMetrics(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the epoch's numbers."""
-        if epoch + 1 <= self._written:
-            return
         values = {_name(key): float(value) for key, value in (logs or {}).items()}
         rate = self.model.optimizer.learning_rate
         values["learning_rate"] = float(keras.ops.convert_to_numpy(rate))

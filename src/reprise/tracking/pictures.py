@@ -1,19 +1,27 @@
 """Pictures of a run, because people look: what the model sees, and what it says of it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
+from PIL import Image
 
 from reprise.tracking.grid import write_grid
 from reprise.tracking.run import Run
 
 Draw = Callable[..., np.ndarray]
+WEBP_QUALITY = 80  # of 100, for the copy that the UI loads first
 
 
 class Predictions(keras.callbacks.Callback):
-    """Draw the same samples beside the model's output for them, every few epochs.
+    """Draw the same samples beside the model's output for them, before training and as it goes on.
+
+    MLflow's UI shows them as one picture with a slider over the epochs. It finds them by the names
+    that `MlflowClient.log_image` gives (release 3.17): key, step, time, and a suffix for the one it
+    loads first. The time is left at 0, so that a picture drawn again replaces itself.
 
     Args:
         run: Where to write.
@@ -27,11 +35,28 @@ class Predictions(keras.callbacks.Callback):
         super().__init__()
         self.run, self.x, self.y, self.draw, self.every = run, x, y, draw, every
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the picture of the untrained model, at which the slider stands at first."""
+        if epoch == 0 and not self._path(0).exists():  # a resumed run has it
+            self._write(0)
+            self.run.tags({MLFLOW_LOGGED_IMAGES: True})
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the picture, if it is this epoch's turn."""
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
-            name = f"pictures/predictions/epoch_{epoch + 1:04d}.png"
-            write_predictions(self.run, self.model, self.x, self.y, self.draw, name)
+            self._write(epoch + 1)
+
+    def _write(self, epoch: int) -> None:
+        path = self._path(epoch)
+        name = path.relative_to(self.run.folder).as_posix()
+        write_predictions(self.run, self.model, self.x, self.y, self.draw, name)
+        small = path.with_name(f"{path.stem}+compressed.webp")
+        Image.open(path).save(small, quality=WEBP_QUALITY)
+        self.run.artifact(small)
+
+    def _path(self, epoch: int) -> Path:
+        name = f"pictures~predictions+step+{epoch:04d}+timestamp+0+{self.run.id}.png"
+        return self.run.folder / "images" / name
 
 
 def write_predictions(

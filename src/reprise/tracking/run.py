@@ -1,76 +1,76 @@
-"""One run in MLflow: opened, written to, and closed with the status it earned."""
+"""The record of one run: opened, written to, and closed with the status it earned."""
 
-import time
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
-
 from reprise.errors import Stopped
-from reprise.tracking.store import experiment_id, quiet, tracking_uri
+from reprise.tracking.courier import Courier
+from reprise.tracking.delivered import undelivered
+from reprise.tracking.journal import Journal, entries, metric_history, params_of
+from reprise.tracking.limits import AT_ONCE, DIGEST_LENGTH, TEXT_LENGTH, allowed
+from reprise.tracking.store import quiet, tracking_uri
 
-PARAMS_PER_CALL = 100  # the server's limit
-PARAM_LENGTH = 6000  # longer values are refused or cut; the whole config is an artifact
+PATIENCE_S = 30.0  # at the end, for a store that takes nothing meanwhile
+PATIENCE_STOPPED_S = 5.0  # who stops a run gives it half a minute, and its state took some of that
 
 
 class Run:
-    """The record of one run: a folder of files, and the same in MLflow.
+    """The record of one run: its journal and files, and later the same in MLflow.
 
     Args:
-        client: Talks to the tracking store.
-        mlflow_id: MLflow's own id of the run.
         folder: The run's folder; its name is the run's identity.
+        journal: Where everything is written first.
+        courier: Told that there is something new.
         redact: Takes secrets out of a text; everything written passes through it.
     """
 
     def __init__(
-        self, client: MlflowClient, mlflow_id: str, folder: Path, redact: Callable[[str], str]
+        self, folder: Path, journal: Journal, courier: Courier, redact: Callable[[str], str]
     ) -> None:
-        self.client = client
-        self.mlflow_id = mlflow_id
         self.folder = folder
         self.redact = redact
+        self.history = metric_history(folder)  # {metric: {step: value}}, all that was written
+        self._params = set(params_of(folder))
+        self._journal, self._courier = journal, courier
 
     @property
     def id(self) -> str:
-        """What the user calls the run, and the name of its folder."""
+        """What the user calls the run: the name of its folder."""
         return self.folder.name
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Record settings; a value is kept once and never changes."""
-        made = [Param(k, self.redact(str(v))[:PARAM_LENGTH]) for k, v in values.items()]
-        for start in range(0, len(made), PARAMS_PER_CALL):
-            self.client.log_batch(self.mlflow_id, params=made[start : start + PARAMS_PER_CALL])
+        """Record settings, each once: what is there already stays."""
+        new = {name: value for name, value in values.items() if allowed(name) not in self._params}
+        self._params |= {allowed(name) for name in new}
+        self._add_texts("params", new)
 
     def tags(self, values: Mapping[str, Any]) -> None:
         """Record facts about the run; a later value replaces an earlier one."""
-        made = [RunTag(k, self.redact(str(v))[:PARAM_LENGTH]) for k, v in values.items()]
-        self.client.log_batch(self.mlflow_id, tags=made)
+        self._add_texts("tags", values)
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Record numbers of one step, all with the same time."""
-        now = int(time.time() * 1000)
-        made = [Metric(name, float(value), now, step) for name, value in values.items()]
-        self.client.log_batch(self.mlflow_id, metrics=made)
+        """Record numbers of one step, each once: what is there for this step already stays."""
+        new = {
+            allowed(name): float(value)
+            for name, value in values.items()
+            if step not in self.history.get(allowed(name), {})
+        }
+        for name, value in new.items():
+            self.history.setdefault(name, {})[step] = value
+        self._add_values("metrics", new, step=step)
 
     def child_of(self, parent: str) -> None:
-        """Stand under another run in the UI; `parent` is MLflow's id of it."""
-        self.tags({MLFLOW_PARENT_RUN_ID: parent})
-
-    def last_step(self, metric: str) -> int:
-        """The last step for which a metric was recorded, or -1."""
-        history = self.client.get_metric_history(self.mlflow_id, metric)
-        return max((point.step for point in history), default=-1)
+        """Stand under another run in the UI; `parent` is the name of its folder."""
+        self._add("parent", run=parent)
 
     def data(self, name: str, digest: str, source: str) -> None:
         """Record which data the run saw; MLflow keeps 36 characters of the digest."""
-        seen = Dataset(name, digest[:36], "local", self.redact(source))
-        self.client.log_inputs(self.mlflow_id, datasets=[DatasetInput(seen)])
+        digest, source = digest[:DIGEST_LENGTH], self.redact(source)
+        self._add("dataset", name=name, digest=digest, source=source)
 
     def text(self, name: str, content: str) -> None:
         """Write a text file into the run's folder and record it."""
@@ -81,52 +81,70 @@ class Run:
 
     def artifact(self, path: Path) -> None:
         """Record a file or a folder that stands in the run's folder, under the same name."""
-        where = path.relative_to(self.folder)
-        if path.is_dir():
-            self.client.log_artifacts(self.mlflow_id, str(path), where.as_posix())
-        else:
-            parent = where.parent.as_posix()
-            self.client.log_artifact(self.mlflow_id, str(path), None if parent == "." else parent)
+        self._add("artifact", path=path.relative_to(self.folder).as_posix())
+
+    def status(self, status: str) -> None:
+        """Record that it is RUNNING, or how it has ended: FINISHED, FAILED or KILLED."""
+        self._add("status", status=status)
+
+    def _add_texts(self, kind: str, values: Mapping[str, Any]) -> None:
+        texts = {allowed(k): self.redact(str(v))[:TEXT_LENGTH] for k, v in values.items()}
+        self._add_values(kind, texts)
+
+    def _add_values(self, kind: str, values: Mapping[str, Any], **content: Any) -> None:
+        items = list(values.items())
+        for start in range(0, len(items), AT_ONCE):
+            self._add(kind, **content, values=dict(items[start : start + AT_ONCE]))
+
+    def _add(self, kind: str, **content: Any) -> None:
+        self._journal.add(kind, **content)
+        self._courier.notify()
 
 
 @contextmanager
 def open_run(
-    folder: Path,
-    experiment: str,
-    name: str,
-    *,
-    uri: str | None,
-    redact: Callable[[str], str],
-    mlflow_id: str | None = None,
+    folder: Path, experiment: str, name: str, *, uri: str | None, redact: Callable[[str], str]
 ) -> Iterator[Run]:
     """Open a run; closed as FINISHED, KILLED where it was stopped, or FAILED with its traceback.
 
     Args:
-        folder: The run's folder, made if it is missing.
+        folder: `runs/<experiment>/<id>`, made if it is missing; one with a journal is gone on with.
         experiment: Name of the MLflow experiment, made if it is missing.
         name: Name of the run in the UI.
         uri: Address of the tracking store; None means MLFLOW_TRACKING_URI, or a local database.
         redact: Takes secrets out of a text.
-        mlflow_id: MLflow's id of the run to go on with; None makes a new one.
     """
     quiet()
     folder.mkdir(parents=True, exist_ok=True)
-    client = MlflowClient(tracking_uri(uri))
-    tags = {MLFLOW_RUN_NAME: name, "reprise.run": folder.name}
-    if mlflow_id is None:
-        made = client.create_run(experiment_id(client, experiment), tags=tags)
-        mlflow_id = made.info.run_id
-    else:
-        client.update_run(mlflow_id, status="RUNNING")
-    run = Run(client, mlflow_id, folder, redact)
+    journal, address = Journal(folder, _say_not_written), tracking_uri(uri)
+    shown = redact(address)
+    if next(entries(folder, "start"), None) is None:
+        journal.add("start", experiment=experiment, name=name, uri=shown)
+    courier = Courier(folder, address, shown, lambda what: _say(redact(what)))
+    run, patience_s = Run(folder, journal, courier, redact), PATIENCE_S
+    run.status("RUNNING")
     try:
         yield run
     except (KeyboardInterrupt, Stopped) as ended:
         vars(ended)["run"] = folder.name  # for who says how to go on
-        client.set_terminated(run.mlflow_id, "KILLED")
+        patience_s = PATIENCE_STOPPED_S
+        run.status("KILLED")
         raise
     except BaseException:
         run.text("traceback.txt", traceback.format_exc())
-        client.set_terminated(run.mlflow_id, "FAILED")
+        run.status("FAILED")
         raise
-    client.set_terminated(run.mlflow_id, "FINISHED")
+    else:
+        run.status("FINISHED")
+    finally:
+        courier.close(patience_s)
+        if undelivered(folder):
+            _say(f"not all of run {run.id} has come to {shown}; when it answers: make sync")
+
+
+def _say(what: str) -> None:
+    print(f"\nnote: {what}", file=sys.stderr, flush=True)
+
+
+def _say_not_written(error: OSError) -> None:
+    _say(f"the run's journal cannot be written; it is in memory, and tried again: {error}")

@@ -1,5 +1,6 @@
 """Where runs are kept: a local database by default, any MLflow server by address."""
 
+import fcntl
 import logging
 import os
 from pathlib import Path
@@ -8,6 +9,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from reprise.project import ROOT
+from reprise.tracking.view import results_view
 
 # the UI asks this tag whether to open on training runs or on its pages for language models
 KIND = {"mlflow.experimentKind": "custom_model_development"}
@@ -22,12 +24,37 @@ def tracking_uri(uri: str | None) -> str:
     return chosen
 
 
+def make_database(uri: str) -> None:
+    """Let a local database that is not there yet come into being in one step.
+
+    MLflow makes its tables one by one, for seconds; where it is killed meanwhile, or two processes
+    do so at once, it leaves a database that nothing opens any more.
+    """
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if path.exists():  # another process was quicker
+            return
+        partial = path.with_name(f".partial-{path.name}")
+        partial.unlink(missing_ok=True)
+        MlflowClient(f"sqlite:///{partial}").search_experiments()
+        partial.rename(path)
+    finally:
+        os.close(folder)
+
+
 def experiment_id(client: MlflowClient, name: str) -> str:
     """Id of the experiment of this name, which is made where it is missing."""
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return client.create_experiment(name, _artifact_location(client, name), tags=KIND)
+            return client.create_experiment(
+                name, _artifact_location(client, name), KIND | results_view()
+            )
         except MlflowException:  # another process was quicker
             found = client.get_experiment_by_name(name)
             if found is None:
@@ -44,6 +71,7 @@ def _artifact_location(client: MlflowClient, name: str) -> str | None:
 
 
 def quiet() -> None:
-    """Keep the libraries' notes about their own database out of the user's terminal."""
+    """Keep the libraries' notes about their own work out of the user's terminal."""
     for name in ("alembic", "mlflow.store.db", "mlflow.utils.autologging_utils"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # of each new attempt

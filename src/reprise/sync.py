@@ -1,0 +1,89 @@
+"""Bring MLflow what it has missed of any run: `python -m reprise.sync [uri=ADDRESS runs=FOLDER]`.
+
+Each run goes to the tracking store that it was recorded for, or all of them to the one at `uri`. A
+run that was killed, and so could not say that it has ended, is marked KILLED.
+"""
+
+from pathlib import Path
+
+from reprise import command
+from reprise.config.secrets import MASK, redact
+from reprise.errors import UserError
+from reprise.project import ROOT
+from reprise.run_lock import is_held
+from reprise.tracking.delivered import delivered, undelivered
+from reprise.tracking.journal import JOURNAL, Journal, entries
+from reprise.tracking.store import quiet, tracking_uri
+
+
+def main(argv: list[str]) -> None:
+    """Deliver what is outstanding, the oldest run first, and say what became of it.
+
+    Raises:
+        UserError: a store does not answer; the runs of others are delivered all the same.
+    """
+    asked = command.options(argv, uri="", runs="runs")
+    runs = ROOT / asked["runs"]
+    folders = {
+        path.parent for path in [*runs.glob(f"*/*/{JOURNAL}"), *runs.glob(f"debug/*/*/{JOURNAL}")]
+    }
+    failed: dict[str, str] = {}
+    for folder in sorted(folders, key=lambda folder: folder.name):
+        _mark_if_dead(folder)
+        uri = asked["uri"] or _recorded_for(folder)
+        if redact(uri) in failed or not _is_outstanding(folder, redact(uri)):
+            continue
+        try:
+            count = _deliver(folder, uri)
+            print(f"{folder.name}  {count} entries to {redact(uri)}", flush=True)
+        except Exception as error:  # of whatever library stands before the store
+            failed[redact(uri)] = redact(str(error).partition("\n")[0])
+    if failed:
+        raise _no_answer(failed)
+    print(f"{len(folders)} runs, nothing is outstanding")
+
+
+def _recorded_for(folder: Path) -> str:
+    """Address of the store that a run was recorded for; its password is in the environment."""
+    start = next(entries(folder, "start"), None)
+    here = tracking_uri(None)
+    return start["uri"] if start and start["uri"] != redact(here) else here
+
+
+def _is_outstanding(folder: Path, shown: str) -> bool:
+    known = delivered(folder)
+    return known is None or known.uri != shown or undelivered(folder) > 0
+
+
+def _mark_if_dead(folder: Path) -> None:
+    """Say of a run that nobody trains any more that it was killed."""
+    last = [entry["status"] for entry in entries(folder, "status")][-1:]
+    if last == ["RUNNING"] and not is_held(folder):
+        Journal(folder, _refuse).add("status", status="KILLED")
+
+
+def _refuse(error: OSError) -> None:
+    raise error
+
+
+def _deliver(folder: Path, uri: str) -> int:
+    from reprise.tracking.deliver import deliver
+
+    quiet()
+    return deliver(folder, uri, redact(uri), lambda what: print(redact(what)))
+
+
+def _no_answer(failed: dict[str, str]) -> UserError:
+    masked = any(MASK in uri for uri in failed)
+    return UserError(
+        "what is outstanding could not all be delivered",
+        expected="a tracking store that answers at " + ", ".join(failed),
+        received="; ".join(failed.values()),
+        remedy="give the address with its password as uri=… or MLFLOW_TRACKING_URI"
+        if masked
+        else "start the store, then again: make sync",
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)
