@@ -12,8 +12,12 @@ override exp := $(call typed,exp)
 override args := $(call typed,args)
 override run := $(call typed,run)
 override split := $(call typed,split)
+override sweep := $(call typed,sweep)
+override runs := $(call typed,runs)
+override sort := $(call typed,sort)
+override top := $(call typed,top)
 override port := $(or $(call typed,port),5000)
-export exp args run split port
+export exp args run split port sweep runs sort top
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
@@ -34,9 +38,13 @@ setup:  ## Make .venv with everything in it (every other verb does so when it mu
 train: need-exp $(ready)  ## Train and track one experiment: exp=NAME [args="key=value …"]
 	$(verb) $(with_exp)
 
+.PHONY: sweep
+sweep: need-exp $(ready)  ## Train for several values of a key, or search them: exp=NAME args="key=1,2 … [sweep=tpe]"
+	$(verb) $(with_exp)
+
 .PHONY: resume
-resume: need-run $(ready)  ## Go on with a run that was stopped or killed: run=ID|last [args="force=true"]
-	$(verb) $(with_run)
+resume: $(if $(sweep),,need-run) $(ready)  ## Go on with what was stopped or killed: run=ID|last [args="force=true"], sweep=ID|last
+	$(verb) $${sweep:+"sweep=$$sweep"} $${run:+"run=$$run"} "$${words[@]}"
 
 .PHONY: data
 data: $(ready)  ## Put the sample data in place, or check that it is [args="STAGE accept=true"]
@@ -58,6 +66,10 @@ config: need-exp $(ready)  ## Print the composed config of an experiment: exp=NA
 hash-batches: need-exp $(ready)  ## Print the fingerprint of the batches an experiment trains on: exp=NAME
 	$(verb) $(with_exp)
 
+.PHONY: profile
+profile: need-exp $(ready)  ## See where the time of training goes, stage by stage: exp=NAME
+	@$(words); exec $(python) -m reprise.profile_steps $(with_exp)
+
 .PHONY: evaluate
 evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [split=test]
 	$(verb) $(with_run)
@@ -69,6 +81,11 @@ runs: $(ready)  ## List the runs on this machine, and which of them can be resum
 .PHONY: sync
 sync: $(ready)  ## Bring MLflow what it has missed of any run [args="uri=ADDRESS"]
 	$(verb) "$${words[@]}"
+
+.PHONY: compare
+compare: $(ready)  ## Put runs side by side, table and curves: [exp=NAME|sweep=ID|runs=A,B] [sort=METRIC top=N]
+	$(verb) $${exp:+"experiment=$$exp"} $${sweep:+"sweep=$$sweep"} $${runs:+"runs=$$runs"} \
+		$${sort:+"sort=$$sort"} $${top:+"top=$$top"} "$${words[@]}"
 
 .PHONY: update
 update: need-run $(ready)  ## Let a run's model learn from new data: run=ID args="dataset.KEY=VALUE … [old=0.2]"
@@ -96,6 +113,10 @@ check: $(ready)  ## Look for mistakes in style and types without running anythin
 	@$(python) -m ruff format --check
 	@exec $(python) -m mypy
 
+.PHONY: bench
+bench: $(ready)  ## Measure the loader beside others [args="quick=true work=NAME,NAME …"]
+	@$(words); exec $(python) -m scripts.bench "$${words[@]}"
+
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock' $(args)
@@ -107,6 +128,7 @@ lock: $(ready)  ## Write the lock files anew after a change of pyproject.toml [a
 	$(lock) pyproject.toml --extra dev --output-file requirements.lock
 	$(call extra,gpu) | $(lock) - --constraint requirements.lock --output-file requirements-gpu.lock
 	$(call extra,mysql) | $(lock) - --constraint requirements.lock --output-file requirements-mysql.lock
+	$(call extra,bench) | $(lock) - --constraint requirements.lock --output-file requirements-bench.lock
 
 $(ready): pyproject.toml $(wildcard requirements*.lock) scripts/setup.sh
 	@exec scripts/setup.sh

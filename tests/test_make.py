@@ -12,17 +12,20 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 RECORDER = '#!/bin/bash\nprintf "<%s>" "$@"\necho\n'
-VERBS = ["help", "setup", "train", "resume", "data", "check-data", "preview", "config"]
+VERBS = ["help", "setup", "train", "sweep", "resume", "data", "check-data", "preview", "config"]
 VERBS += [
     "hash-batches",
+    "profile",
     "evaluate",
     "runs",
     "sync",
+    "compare",
     "update",
     "ui",
     "test",
     "test-slow",
     "check",
+    "bench",
     "lock",
 ]
 
@@ -71,16 +74,28 @@ def test_help_lists_every_verb(checkout):
         (["config", "exp=e"], "<-m><reprise.config><experiment=e>"),
         (["check-data", "exp=e", "args=a=1"], "<-m><reprise.check_data><experiment=e><a=1>"),
         (["hash-batches", "exp=e"], "<-m><reprise.hash_batches><experiment=e>"),
+        (["profile", "exp=e", "args=a=1"], "<-m><reprise.profile_steps><experiment=e><a=1>"),
         (["preview", "exp=e"], "<-m><reprise.preview><experiment=e>"),
         (["data"], "<-m><reprise.data>"),
         (["data", "args=tiny accept=true"], "<-m><reprise.data><tiny><accept=true>"),
         (["evaluate", "run=1-a"], "<-m><reprise.evaluate><run=1-a>"),
         (["evaluate", "run=1", "split=valid"], "<-m><reprise.evaluate><run=1><split=valid>"),
         (["resume", "run=last"], "<-m><reprise.resume><run=last>"),
+        (["resume", "sweep=1-a"], "<-m><reprise.resume><sweep=1-a>"),
+        (["sweep", "exp=e", "args=a=1,2"], "<-m><reprise.sweep><experiment=e><a=1,2>"),
         (["runs"], "<-m><reprise.runs>"),
+        (["compare"], "<-m><reprise.compare>"),
+        (
+            ["compare", "exp=e", "sort=test/iou", "top=3", "args=folder=x"],
+            "<-m><reprise.compare><experiment=e><sort=test/iou><top=3><folder=x>",
+        ),
+        (["compare", "sweep=1-a"], "<-m><reprise.compare><sweep=1-a>"),
+        (["compare", "runs=1-a,2-b"], "<-m><reprise.compare><runs=1-a,2-b>"),
         (["update", "run=1", "args=dataset.a=b"], "<-m><reprise.update><run=1><dataset.a=b>"),
         (["test", "args=-k 'a or b'"], "<-m><pytest><-n><auto><--dist><loadfile><-k><a or b>"),
         (["test-slow"], "<-m><pytest><-m><slow>"),
+        (["bench"], "<-m><scripts.bench>"),
+        (["bench", "args=quick=true"], "<-m><scripts.bench><quick=true>"),
     ],
 )
 def test_a_verb_runs_its_module(checkout, typed, run):
@@ -119,7 +134,7 @@ def test_a_quote_without_its_other_is_refused(checkout):
 
 
 def test_what_is_missing_is_asked_for(checkout):
-    for verb in ("train", "config", "preview", "check-data", "hash-batches"):
+    for verb in ("train", "config", "preview", "check-data", "hash-batches", "profile"):
         done = make(checkout, verb)
         assert done.returncode == 2
         assert done.stderr.startswith("Which experiment? Type exp=NAME, with one of:\n  exp=segm")
@@ -193,7 +208,8 @@ def test_a_signal_reaches_the_verb_itself(checkout):
 
 
 def test_the_lock_files_have_hashes_and_no_address():
-    names = ("requirements.lock", "requirements-gpu.lock", "requirements-mysql.lock")
+    extras = ("-gpu", "-mysql", "-bench")
+    names = ("requirements.lock", *(f"requirements{extra}.lock" for extra in extras))
     pinned = {}
     for name in names:
         text = (PROJECT / name).read_text()
@@ -202,7 +218,7 @@ def test_the_lock_files_have_hashes_and_no_address():
         assert all("--hash=sha256:" in block for _, block in blocks), name
         pinned[name] = {requirement for requirement, _ in blocks}
     assert len(pinned[names[0]]) > 100
-    assert [len(pinned[name]) > count for name, count in zip(names, (100, 30, 0), strict=True)]
+    assert [len(pinned[name]) > count for name, count in zip(names, (100, 30, 0, 0), strict=True)]
     assert any(requirement.startswith("mysqlclient==") for requirement in pinned[names[2]])
     shared = {r for r in pinned[names[1]] if not r.startswith("nvidia-")}
     assert len(shared) > 20

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -75,7 +76,6 @@ def test_killed_and_stopped_it_ends_as_if_nothing_had_been(folder, whole):
     wait_for_state(out, STEPS, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert recorded(out)[0] == "RUNNING"
     assert (
         "stopped, 1 of 4 epochs done; to go on: make resume run="
         in reprise("runs", f"runs={out}/runs").stdout
@@ -87,6 +87,7 @@ def test_killed_and_stopped_it_ends_as_if_nothing_had_been(folder, whole):
     (run,) = (out / "runs/digits").iterdir()
     assert process.communicate()[1].endswith(f"stopped; to go on: make resume run={run.name}\n")
     assert process.returncode == 75
+    assert reprise("sync", f"runs={out}/runs").returncode == 0
     assert recorded(out)[0] == "KILLED"
 
     done = reprise("resume", "run=last", f"runs={out}/runs")
@@ -141,3 +142,28 @@ def test_a_run_that_is_under_way_is_left_alone(folder):
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert recorded(out)[0] == "KILLED"
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_costs_no_state_and_the_run_goes_on_when_there_is_room(folder, whole):
+    """A limit on the size of files stands for it: small ones fit, states and models do not."""
+    out = folder / "full"
+    out.mkdir()
+    verb = [sys.executable, "-m", "reprise.train", *words(out), "trainer.epochs=2"]
+    assert subprocess.run(verb, cwd=ROOT, capture_output=True).returncode == 0
+    verb = [sys.executable, "-m", "reprise.resume", "run=last", f"runs={out}/runs"]
+    limit = 40_000  # bytes
+    done = subprocess.run(
+        [*verb, f"trainer.epochs={EPOCHS}"],
+        cwd=ROOT, capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert "the training state could not be written" in done.stderr
+    assert "the checkpoint could not be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "2 of 4 epochs done" in reprise("runs", f"runs={out}/runs").stdout
+    done = subprocess.run(verb, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert recorded(out)[0] == "FINISHED"
+    assert recorded(out)[1:] == whole

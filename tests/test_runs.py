@@ -33,6 +33,8 @@ def test_every_state_of_a_run_is_told(run):
         assert describe(run) == "running, 3 of 8 epochs done"
     (run / TRACEBACK).write_text("…")
     assert describe(run) == f"failed, 3 of 8 epochs done; {again}"
+    (run / "pruned.txt").write_text("pruned after epoch 3\n")
+    assert describe(run) == "pruned after epoch 3"
     (run / RESULT).write_text(json.dumps({"test/iou": 0.5}))
     assert describe(run) == "finished, test/iou 0.5000"
 
@@ -48,7 +50,7 @@ def test_how_a_resumed_run_ended_before_counts_no_more(run):
         (run / ended).write_text("{}")
     noted = SimpleNamespace(tags=lambda tags: None, text=lambda name, text: None)
     state = State(12, {}, {"epoch": 3})
-    Resumed(run, "0" * 32, state, {"trainer": {}}, ("trainer.epochs: 3 -> 8",)).record(noted)
+    Resumed(run, state, {"trainer": {}}, ("trainer.epochs: 3 -> 8",)).record(noted)
     assert describe(run).startswith("stopped, 3 of 8")
 
 

@@ -62,7 +62,7 @@ def test_the_run_holds_everything(first):
     expected = {
         "config.yaml", "splits.json", "requirements.lock", "checkpoints/best.keras",
         "checkpoints/last.keras", "model/MLmodel", "pictures/inputs.png",
-        "pictures/predictions/epoch_0002.png", "pictures/best_test.png",
+        "pictures/curves.png", "pictures/best_test.png",
     }  # fmt: skip
     assert expected <= set(files(client, run.info.run_id))
     assert "make evaluate" in done.stdout

@@ -1,5 +1,6 @@
 """How every verb starts and ends: a quiet start, an exit code that tells what happened."""
 
+import errno
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ QUIET = {
     "DVC_NO_ANALYTICS": "true",
 }
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+
 
 def run(verb: Callable[[list[str]], None]) -> None:
     """Call `verb` with the words of the command line, and exit.
@@ -33,13 +36,19 @@ def run(verb: Callable[[list[str]], None]) -> None:
         print(f"\nerror: {redact(str(mistake))}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stopped:
-        print(f"stopped; to go on: make resume run={stopped.run}", file=sys.stderr)
+        print(f"stopped; to go on: make resume {stopped.kind}={stopped.run}", file=sys.stderr)
         sys.exit(130 if stopped.signal == signal.SIGINT else 75)
     except KeyboardInterrupt:
         print("\nstopped by Ctrl-C", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains of it at its exit
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(f"\nerror: nothing can be written: {redact(str(error))}", file=sys.stderr)
+        print("make room, then go on with: make resume run=last", file=sys.stderr)
+        sys.exit(2)
 
 
 @contextmanager

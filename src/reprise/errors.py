@@ -32,10 +32,23 @@ class Stopped(Exception):
 
     Attributes:
         run: Id of the run, once it is known.
+        kind: What that id is of: `run` or `sweep`.
     """
 
     run = "last"
+    kind = "run"
 
     def __init__(self, signal: int) -> None:
         super().__init__(f"stopped by signal {signal}")
         self.signal = signal
+
+
+class Pruned(Stopped):
+    """A job of a search ended early, because others have done better by the same epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(signal=0)
+        self.epoch = epoch
+
+    def __str__(self) -> str:
+        return f"pruned after epoch {self.epoch}"

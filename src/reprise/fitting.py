@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def fit_run(
         as_tf_dataset(valid, stop=valid.steps_per_pass),
         trainer,
         steps_per_epoch=steps,
-        callbacks=_observers(run, trainer, data, train, steps),
+        callbacks=_observers(run, trainer, data, loaders, steps),
         keeping=keeping,
         cause=lambda: train.error or valid.error,
     )
@@ -54,23 +55,26 @@ def keeping_of(folder: Path, resumed: Resumed | None, asked: Callable[[], int | 
     from reprise.training.keeping import Keeping
 
     state, rate = (resumed.state, resumed.learning_rate) if resumed else (None, None)
-    return Keeping(folder / STATE, state, asked, _say_not_kept, rate)
+    return Keeping(folder / STATE, state, asked, partial(_say_not_kept, "training state"), rate)
 
 
-def _say_not_kept(error: OSError) -> None:
-    note = "the training state could not be written; training goes on, and older states stay"
+def _say_not_kept(what: str, error: OSError) -> None:
+    note = f"the {what} could not be written; training goes on, and the one before stays"
     print(f"\nnote: {note}: {error}", file=sys.stderr, flush=True)
 
 
-def _observers(run: Any, trainer: Any, data: Data, loader: Any, steps: int) -> list[Any]:
+def _observers(
+    run: Any, trainer: Any, data: Data, loaders: Mapping[str, Any], steps: int
+) -> list[Any]:
     """The callbacks that only watch: checkpoint, numbers, pictures, the terminal."""
+    from reprise.sweeping.pruning import pruning_of
     from reprise.tracking.callback import EpochMetrics
     from reprise.tracking.pictures import Predictions, write_inputs
     from reprise.training.checkpoint import Checkpoint
     from reprise.training.progress import Progress
 
     def waited() -> float:
-        return loader.waited_s
+        return sum(loader.waited_s for loader in loaders.values())
 
     draw = data.dataset.picture
     write_inputs(run, *data.first("train", trainer.num_pictures), draw, "pictures/inputs.png")
@@ -80,6 +84,7 @@ def _observers(run: Any, trainer: Any, data: Data, loader: Any, steps: int) -> l
             run.folder / STATE,
             trainer.keras_monitor,
             trainer.monitor_mode,
+            partial(_say_not_kept, "checkpoint"),
         ),
         EpochMetrics(run, waited),
         Progress(steps, waited, trainer.keras_monitor),
@@ -87,4 +92,4 @@ def _observers(run: Any, trainer: Any, data: Data, loader: Any, steps: int) -> l
     if trainer.pictures_every is not None:
         x, y = data.first("valid", trainer.num_pictures)
         observers.append(Predictions(run, x, y, draw, trainer.pictures_every))
-    return observers
+    return [*observers, *pruning_of(run)]  # last: what the epoch has reached is recorded by then

@@ -9,6 +9,7 @@ from reprise import command
 from reprise.project import ROOT
 from reprise.run_folder import CONFIG, IDENTITY, RESULT, STATE, TRACEBACK
 from reprise.run_lock import is_held
+from reprise.sweeping.job import PRUNED
 
 
 def main(argv: list[str]) -> None:
@@ -30,6 +31,8 @@ def describe(folder: Path) -> str:
         result = json.loads((folder / RESULT).read_text())
         name = f"test/{trainer['monitor'].partition('/')[2]}"
         return "finished" + (f", {name} {result[name]:.4f}" if name in result else "")
+    if (folder / PRUNED).exists():
+        return (folder / PRUNED).read_text().strip()
     ended = "failed" if (folder / TRACEBACK).exists() else "stopped"
     done = f"{_epochs(folder)} of {trainer['epochs']} epochs done"
     return f"{ended}, {done}; to go on: make resume run={folder.name}"

@@ -23,8 +23,8 @@ MULTIRUN = {"-m", "--multirun"}  # Hydra's words for a sweep
 
 
 def main(argv: list[str]) -> None:
-    """Compose, refuse mistakes, and train; `-m` trains several values of a key one by one."""
-    if MULTIRUN & set(argv):
+    """Compose, refuse mistakes, and train; `-m` or `sweep=…` trains several values of a key."""
+    if any(word in MULTIRUN or word.startswith("sweep=") for word in argv):
         from reprise.sweep import main as sweep
 
         sweep([word for word in argv if word not in MULTIRUN])

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from reprise.config.build import build
 from reprise.config.signatures import read_signature
 from reprise.datasets.base import Dataset
+from reprise.datasets.decodable import Decodable
 from reprise.loading.loader import Loader
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
@@ -110,6 +111,32 @@ def test_a_batch_is_its_samples(dataset):
     x, y = dataset.read_many(indices, [np.random.default_rng(5), None])
     assert same((x[0], y[0]), dataset.read(len(dataset) - 1, np.random.default_rng(5)))
     assert same((x[1], y[1]), dataset.read(0, None))
+
+
+DECODED = {"image_folder", "image_mask", "image_table", "mel_spectrogram", "sql_matrix"}
+
+
+def test_what_is_decoded_can_be_kept_and_gives_the_same_bytes(dataset, request, tmp_path):
+    """Over two passes with random transforms, and without; the cache is cold, then warm."""
+    name = request.node.callspec.params["dataset"]
+    assert isinstance(dataset, Decodable) == (name in DECODED)
+    if not isinstance(dataset, Decodable):
+        return
+    for array, spec in zip(dataset.decode(0), dataset.decoded, strict=True):
+        assert str(array.dtype) == spec.dtype
+        shape = zip(array.shape, spec.shape, strict=True)
+        assert all(axis in (None, length) for length, axis in shape)
+
+    def batches(split: str, cache: str | None) -> list[tuple[bytes, bytes]]:
+        indices, options = dataset.splits()[split], {"workers": 0, "cache": cache}
+        with Loader(dataset, indices, split=split, seed=5, batch_size=3, **options) as loader:
+            stop = 2 * loader.steps_per_pass
+            return [(x.tobytes(), y.tobytes()) for x, y in loader.batches(stop=stop)]
+
+    for split in ("train", "valid"):
+        expected = batches(split, None)
+        assert batches(split, str(tmp_path / "cache")) == expected
+        assert batches(split, str(tmp_path / "cache")) == expected
 
 
 @pytest.mark.parametrize("method", ["processes", "threads"])

@@ -11,6 +11,7 @@ from tiny import refused, short
 
 from reprise.datasets.sql_matrix import SqlMatrix
 from reprise.errors import UserError
+from reprise.loading.loader import Loader
 
 SPLIT = {"train": 0.5, "valid": 0.25, "test": 0.25}
 COLUMNS = {"key": "user_id", "row": "y", "column": "x"}
@@ -407,3 +408,82 @@ def test_a_mistake_is_refused_before_there_is_a_run(tmp_path, words, said):
     text = refused("experiment=denoise", *short(tmp_path), *given, *words, out=tmp_path)
     assert said.format(folder=tmp_path) in text
     assert "hunter2" not in text
+
+
+def many(folder, count=200, step=3):
+    """Ids 0, 3, 6, …; each with one cell, which holds the id."""
+    rows = [(user, user % 4, 1, user) for user in range(0, count * step, step)]
+    return write(folder / "many.db", rows)
+
+
+@pytest.mark.parametrize(
+    ("indices", "asked"),
+    [
+        (range(64), ["0 AND 189"]),
+        ([*range(40, 56), *range(8, 24)], ["24 AND 69", "120 AND 165"]),
+        (range(0, 64, 2), ["0 AND 186"]),
+        (range(0, 96, 3), []),
+        (range(7), []),
+        ([3, 90, 17, 140, 199, 60, 31, 8], []),
+    ],
+    ids=["neighbours", "two runs", "every second", "every third", "few", "scattered"],
+)
+def test_neighbours_are_asked_for_by_ranges(tmp_path, monkeypatch, indices, asked):
+    data = dataset(many(tmp_path))
+    said, rows = [], data._reader.database.rows
+    monkeypatch.setattr(
+        data._reader.database,
+        "rows",
+        lambda words, values: said.append(words) or rows(words, values),
+    )
+    x, _ = data.read_many(np.array(indices), [None] * len(indices))
+    assert x.sum((1, 2, 3)).tolist() == [3.0 * index for index in indices]
+    assert len(said) == 1
+    assert said[0].count("BETWEEN") == len(asked)
+    assert all(f"BETWEEN {ends}" in said[0] for ends in asked)
+    assert (" IN (" in said[0]) == (not asked)
+
+
+def test_rows_between_that_are_not_wanted_do_no_harm(tmp_path):
+    """The list leaves out every tenth id; of two of those the rows are wrong."""
+    url = many(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "many.db")) as connection, connection:
+        connection.execute("UPDATE cells SET value = NULL, x = 77 WHERE user_id = 30")
+        connection.execute("UPDATE cells SET value = 'much' WHERE user_id = 60")
+    wanted = [3 * at for at in range(100) if at % 10]
+    (tmp_path / "ids").write_text("\n".join(map(str, wanted)))
+    data = dataset(url, ids=str(tmp_path / "ids"))
+    for stop in (15, 90):
+        x, _ = data.read_many(np.arange(stop), [None] * stop)
+        assert x.sum((1, 2, 3)).tolist() == wanted[:stop]
+
+
+def test_a_list_of_few_of_a_table_s_ids_is_no_range(tmp_path):
+    wanted = range(0, 600, 30)
+    (tmp_path / "ids").write_text("\n".join(map(str, wanted)))
+    data = dataset(many(tmp_path), ids=str(tmp_path / "ids"))
+    said, rows = [], data._reader.database.rows
+    data._reader.database.rows = lambda words, values: said.append(words) or rows(words, values)
+    data.read_many(np.arange(20), [None] * 20)
+    assert "BETWEEN" not in said[0]
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"duplicates": "sum"}, {"nulls": "zero", "outside": "drop"}]
+)
+def test_a_wrong_row_in_a_range_is_named(tmp_path, changes):
+    url = many(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "many.db")) as connection, connection:
+        connection.execute("UPDATE cells SET value = 'much' WHERE user_id = 60")
+    with pytest.raises(UserError, match=r"user_id=60, y=1, x=0: a value is no number"):
+        dataset(url, **changes).read_many(np.arange(64), [None] * 64)
+
+
+def test_order_block_gives_the_rows_of_order_full(tmp_path):
+    data = dataset(many(tmp_path))
+    order = {"order": "block", "block_size": 16, "window": 32, "batch_size": 32, "workers": 0}
+    with Loader(data, np.arange(200), split="train", seed=1, **order) as loader:
+        batches = list(loader.batches(stop=7))
+    values = np.concatenate([x.sum((1, 2, 3)) for x, _ in batches])
+    assert sorted(values) == [3.0 * at for at in range(200)]
+    assert np.array_equal(batches[0][0], batches[0][1])

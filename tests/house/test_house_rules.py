@@ -10,6 +10,7 @@ SOURCE = ROOT / "src" / "reprise"
 FILES = sorted(SOURCE.rglob("*.py"))
 ROOMS = {
     "config", "datasets", "transforms", "loading", "models", "objectives", "training", "tracking",
+    "sweeping", "comparing",
 }  # fmt: skip
 ALLOWED = {"loading": {"datasets"}, "datasets": {"transforms"}}
 HEAVY = {"keras", "tensorflow", "mlflow"}

@@ -4,12 +4,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.streams.source import Source
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -140,8 +142,10 @@ class Deadly(Numbers):
 class Slow(Numbers):
     """Takes its time for every sample, and for ever for sample 7 if it is told so."""
 
-    def __init__(self, count: int = 23, pause_s: float = 0.001, stuck: bool = False) -> None:
-        super().__init__(count)
+    def __init__(
+        self, count: int = 23, pause_s: float = 0.001, stuck: bool = False, side: int = 5
+    ) -> None:
+        super().__init__(count, side)
         self.pause_s, self.stuck = pause_s, stuck
 
     def read(self, index: int, rng: np.random.Generator | None) -> Sample:
@@ -149,15 +153,79 @@ class Slow(Numbers):
         return super().read(index, rng)
 
 
+HEAVY = ("tensorflow", "keras", "mlflow")
+
+
+def census() -> np.ndarray:
+    """How many heavy libraries this process has imported, and threads that others may use."""
+    import cv2
+    from threadpoolctl import threadpool_info
+
+    heavy = sum(name in sys.modules for name in HEAVY)
+    threads = max([cv2.getNumThreads(), *(p["num_threads"] for p in threadpool_info())])
+    return np.array([float(heavy), float(threads)])
+
+
 class Census(Numbers):
     """Says what its process has imported and may use, instead of data."""
 
-    HEAVY = ("tensorflow", "keras", "mlflow")
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        return super().read(index, rng)[0], census()
+
+
+class Stated(Source):
+    """A stream of the same statements, in two shards."""
+
+    num_shards = 2
+
+    def __init__(self) -> None:
+        self.input_spec = self.target_spec = Spec((2,), "float64")
+
+    def samples(self, shard: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for _ in range(12):
+            yield census(), np.zeros(2)
+
+
+class Light(Dataset):
+    """Another dataset, which must not import anything heavy while it is read."""
+
+    def __init__(self, inner: Dataset) -> None:
+        self.inner = inner
+        self.input_spec, self.target_spec = inner.input_spec, inner.target_spec
+
+    def __len__(self) -> int:
+        return len(self.inner)
 
     def read(self, index: int, rng: np.random.Generator | None) -> Sample:
-        import cv2
-        from threadpoolctl import threadpool_info
+        sample = self.inner.read(index, rng)
+        assert census()[0] == 0
+        return sample
 
-        heavy = sum(name in sys.modules for name in self.HEAVY)
-        threads = max([cv2.getNumThreads(), *(p["num_threads"] for p in threadpool_info())])
-        return super().read(index, rng)[0], np.array([float(heavy), float(threads)])
+    def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
+        batch = self.inner.read_many(indices, rngs)
+        assert census()[0] == 0
+        return batch
+
+    def name(self, index: int) -> str:
+        return self.inner.name(index)
+
+    def splits(self) -> Mapping[str, np.ndarray]:
+        return self.inner.splits()
+
+    def picture(
+        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> np.ndarray:
+        return self.inner.picture(x, y, prediction)
+
+
+class LightSource(Source):
+    """The same for a stream."""
+
+    def __init__(self, inner: Source) -> None:
+        self.inner, self.num_shards = inner, inner.num_shards
+        self.input_spec, self.target_spec = inner.input_spec, inner.target_spec
+
+    def samples(self, shard: int) -> Iterator[tuple[Any, Any]]:
+        for sample in self.inner.samples(shard):
+            assert census()[0] == 0
+            yield sample

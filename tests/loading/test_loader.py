@@ -6,14 +6,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import psutil
 import pytest
-from loading.loader_samples import Bulk, Census, InMemory, Numbers, Ragged, Slow
+from loading.loader_samples import Bulk, Census, InMemory, Numbers, Ragged, Slow, Stated, census
+from threadpoolctl import threadpool_limits
 
 from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.stream import Stream
 from reprise.loading.loader import Loader
+from reprise.loading.workers.slots import Slots
 
 Load = Callable[..., Loader]
 STEPS = 20
@@ -151,9 +156,90 @@ def test_no_batch_changes_while_it_is_held(load: Load) -> None:
     assert step == 3999
 
 
+def test_the_tests_above_would_see_a_slot_given_back_too_early(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lend(slots: Slots, slot: int, rows: int) -> Sample:
+        slots.give_back(slot)
+        x, y = slots.arrays(slot, rows)
+        return x, y
+
+    monkeypatch.setattr(Slots, "lend", lend)
+    with pytest.raises(AssertionError):
+        test_no_batch_changes_while_it_is_held(load)
+
+
+def test_memory_is_what_the_specs_say_however_long_it_runs(load: Load) -> None:
+    def mapped(pid: int | str) -> list[int]:
+        lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+        ranges = [line.split()[0].split("-") for line in lines if "memfd:reprise-slots" in line]
+        return [int(high, 16) - int(low, 16) for low, high in ranges]
+
+    before = len(mapped("self"))
+    loader = load(Numbers(2000, side=100), workers=2, batch_size=5, max_queue_size=4)
+    kept: list[Sample] = []
+    for batch in loader.batches(0, 200):
+        kept = [*kept[-2:], batch]
+    slots = 4 + 2 + 3  # that may wait, in the making, with the consumer
+    batch_bytes = (
+        64 + 5 * 100 * 100 * 3 + 48 + 5 * 2 * 8 + 48
+    )  # indices, images, numbers: lines of 64
+    expected_bytes = 4096 + slots * -(-batch_bytes // 4096) * 4096
+    assert mapped("self")[before:] == [expected_bytes]
+    for name in loader.producers:
+        assert mapped(name.split()[1]) == [expected_bytes]
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_no_page_is_faulted_in_for_every_batch(processes: bool, load: Load) -> None:
+    """Freed and mapped anew, each batch of 3.4 MB would cost 864 faults, and each sample 108."""
+    keys = {"workers": 2, "use_multiprocessing": processes, "batch_size": 8}
+    loader = load(Numbers(2000, side=384), **keys)
+    batches = loader.batches()
+    for _ in range(150):
+        next(batches)[0].max()
+    workers = [name.split()[1] for name in loader.producers if processes]
+    stats = [Path(f"/proc/{pid}/stat") for pid in ("self", *workers)]
+
+    def faults() -> np.ndarray:
+        return np.array([int(stat.read_text().split()[9]) for stat in stats])
+
+    before = faults()
+    for _ in range(150):
+        next(batches)[0].max()
+    assert len(stats) == (3 if processes else 1)
+    assert ((faults() - before) / 150 < 20).all()
+
+
 def test_workers_are_light_and_hold_to_one_thread(start_method: str, load: Load) -> None:
     for _, y in load(Census(), workers=2).batches(0, 12):
         assert y.tolist() == [[0.0, 1.0]] * len(y)
+
+
+def let_loose() -> None:
+    """Give OpenCV and BLAS two threads again; BLAS's limit obeys the thread that set it first."""
+    cv2.setNumThreads(2)
+    setter = threading.Thread(target=threadpool_limits, args=(2,))
+    setter.start()
+    setter.join()
+    assert census()[1] == 2
+
+
+def test_threads_hold_to_one_thread_each(load: Load) -> None:
+    let_loose()
+    for _, y in load(Census(), workers=2, use_multiprocessing=False).batches(0, 12):
+        assert y[:, 1].tolist() == [1.0] * len(y)
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_those_who_read_a_stream_hold_to_one_thread_each(processes: bool) -> None:
+    let_loose()
+    stream = Stream(Stated(), {"train": 1.0, "valid": 0.0})
+    keys: dict[str, Any] = {"workers": 2, "use_multiprocessing": processes, "max_queue_size": 1}
+    with Loader(stream, stream.splits()["train"], split="valid", seed=0, **keys) as loader:
+        said = np.concatenate([x for x, _ in loader.batches(0, 9)])  # three passes
+    assert said[24:, 1].tolist() == [1.0] * 48  # a thread sees to it after its first answer
+    assert not (processes and said[:, 0].any())
 
 
 def test_nothing_is_left_behind(load: Load) -> None:

@@ -14,7 +14,7 @@ def model():
 
 
 def epochs(model, folder, values, mode="max"):
-    checkpoint = Checkpoint(folder, folder.with_name("kept"), "val_iou", mode)
+    checkpoint = Checkpoint(folder, folder.with_name("kept"), "val_iou", mode, pytest.fail)
     checkpoint.set_model(model)
     for epoch, value in enumerate(values):
         model.layers[0].bias.assign([float(epoch)])
@@ -46,15 +46,32 @@ def test_best_and_last_are_those_epochs(model, tmp_path, mode, values, best):
 
 def test_best_is_what_was_best_up_to_the_epoch_a_run_goes_on_from(model, tmp_path):
     folder = tmp_path / "checkpoints"
-    epochs(model, folder, [0.1, 0.3, 0.2, 0.9])
-    assert bias(folder / BEST) == 3
-    again = Checkpoint(folder, folder.with_name("kept"), "val_iou", "max")
+    epochs(model, folder, [0.0, 0.3, 0.2, 0.8, 0.9])
+    assert bias(folder / BEST) == 4
+    again = Checkpoint(folder, folder.with_name("kept"), "val_iou", "max", pytest.fail)
     again.set_model(model)
     again.best, again.best_epoch = 0.3, 2  # as of the end of the third epoch
     again.on_epoch_begin(3)
     assert bias(folder / BEST) == 1
     kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
-    assert kept == ["best-0002.keras", "best-0004.keras"]
+    assert kept == ["best-0002.keras", "best-0004.keras", "best-0005.keras"]
+    again.on_epoch_end(2, {"val_iou": 0.4})  # unlike in the attempt that was lost
+    kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
+    assert kept == ["best-0002.keras", "best-0003.keras"]
+
+
+def test_a_disk_that_takes_no_model_ends_no_training(model, tmp_path):
+    told = []
+    checkpoint = Checkpoint(tmp_path / "a", tmp_path / "kept", "val_iou", "max", told.append)
+    checkpoint.set_model(model)
+    checkpoint.on_epoch_end(0, {"val_iou": 0.1})
+    (tmp_path / "a").rename(tmp_path / "kept aside")
+    checkpoint.on_epoch_end(1, {"val_iou": 0.9})
+    (tmp_path / "kept aside").rename(tmp_path / "a")
+    assert len(told) == 1
+    assert (checkpoint.best, checkpoint.best_epoch) == (0.1, 1)
+    checkpoint.on_epoch_end(2, {"val_iou": 0.5})
+    assert checkpoint.best_epoch == 3
 
 
 def test_a_failed_write_leaves_the_old_file(model, tmp_path):

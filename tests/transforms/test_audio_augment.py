@@ -100,3 +100,12 @@ def test_a_mask_can_cover_everything_and_stand_anywhere():
 def test_a_range_that_runs_backwards_is_refused(key):
     with pytest.raises(UserError, match=rf"(?s)dataset.augment.{key} runs backwards.*\[1.0,2.0\]"):
         AudioAugment(**{key: [2.0, 1.0]})
+
+
+def test_what_changes_sounds_and_how_far_it_reaches():
+    assert not AudioAugment(frequency_masks=3, time_masks=1, time_mask_width=0.5).changes_sound
+    for key in ("time_shift", "stretch_range", "pitch_range", "gain_range", "snr_range"):
+        assert AudioAugment(**{key: EVERYTHING[key]}).changes_sound
+    assert AudioAugment(gain_range=[0, 1], stretch_range=[0.5, 0.9]).reach(1000, 8000) == 1000
+    assert AudioAugment(stretch_range=[0.5, 1.2]).reach(1000, 8000) == 1204
+    assert AudioAugment(time_shift=0.5).reach(1000, 8000) == 9004

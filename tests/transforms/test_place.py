@@ -134,3 +134,15 @@ def test_what_is_drawn_depends_on_rng_and_settings():
     assert (still.corner, still.matrix, still.brightness) == ((4, 7), None, 1.0)
     unchanged = draw_placement((12, 20), (4, 6), "resize", None, np.random.default_rng(0))
     assert unchanged == Placement((4, 6), "resize")
+
+
+@pytest.mark.parametrize("fit", ["resize", "crop"])
+def test_an_idle_augmentation_is_none(fit):
+    idle = Augment(fill_mode="constant", cval=7)
+    assert idle.is_idle
+    rngs = [np.random.default_rng(3) for _ in range(2)]
+    drawn = draw_placement((12, 20), (4, 6), fit, idle, rngs[0])
+    none = draw_placement((12, 20), (4, 6), fit, None, rngs[1])
+    assert (drawn.matrix, drawn.corner, drawn.cval) == (None, none.corner, 7)
+    for change in ({"rotation_range": 1}, {"vertical_flip": True}, {"brightness_range": [1, 2]}):
+        assert not Augment(**change).is_idle

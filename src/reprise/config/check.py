@@ -1,6 +1,6 @@
 """Every mistake in a configuration, found before anything heavy is imported, and all at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from reprise.config.choices import examine, primary_groups
 from reprise.config.compose import CONF, Composed, chosen
 from reprise.config.inspection import inspect
 from reprise.config.layers import merge
-from reprise.config.mistakes import as_error
+from reprise.config.mistakes import Mistake, as_error
 from reprise.config.overrides import Setting, parse
 from reprise.config.paths import Surroundings
 
@@ -39,6 +39,16 @@ def check(
     Raises:
         UserError: there are mistakes; the message lists every one of them.
     """
+    composed, mistakes = _look(overrides, conf, providable, multirun=multirun)
+    if mistakes:
+        raise as_error(mistakes, overrides)
+    return composed[0]
+
+
+def _look(
+    overrides: list[str], conf: Path, providable: Callable[[Path], bool], *, multirun: bool
+) -> tuple[list[Composed], list[Mistake]]:
+    """Every composition that a command line stands for, and the mistakes in them."""
     groups = set(primary_groups(conf))
     surroundings = Surroundings(conf.resolve().parent, providable)
     settings, mistakes = parse(overrides, conf, groups, multirun=multirun)
@@ -53,9 +63,24 @@ def check(
             values, wrong = inspect(merged, variant, conf, surroundings, set(stand_ins))
             mistakes += wrong
             composed.append(Composed(values, chosen(merged.choices), overrides))
-    if mistakes:
-        raise as_error(mistakes, overrides)
-    return composed[0]
+    return composed, mistakes
+
+
+def check_each(
+    jobs: Sequence[list[str]], conf: Path = CONF, providable: Callable[[Path], bool] = _never
+) -> list[Composed]:
+    """Compose and check several command lines.
+
+    Returns:
+        Their compositions, in that order.
+
+    Raises:
+        UserError: there are mistakes; the message lists every one of them, each once.
+    """
+    found = [_look(overrides, conf, providable, multirun=False) for overrides in jobs]
+    if mistakes := [mistake for _, wrong in found for mistake in wrong]:
+        raise as_error(mistakes, list(dict.fromkeys(word for words in jobs for word in words)))
+    return [composed[0] for composed, _ in found]
 
 
 def _as_meant(

@@ -81,6 +81,15 @@ def one_owner_of_the_rate(schedule: str, patience: int | None) -> Verdict:
     )
 
 
+def rate_can_be_lowered(schedule: str, recoveries: int) -> Verdict:
+    """Going back helps by a lower learning rate, which a schedule would set anew."""
+    if schedule == "constant" or not recoveries:
+        return None
+    return f"the {schedule} schedule sets the rate that recoveries would lower", (
+        "schedule constant, or recoveries 0"
+    )
+
+
 def one_of_xla_and_determinism(jit_compile: bool, deterministic: bool | None) -> Verdict:
     """TensorFlow runs no XLA while its operations are held to be deterministic."""
     if not (jit_compile and deterministic):
@@ -98,6 +107,7 @@ RULES = (
         ("optimizer.schedule", "optimizer.decay_steps", "optimizer.warmup_steps"), schedule_is_used
     ),
     Rule(("optimizer.schedule", "trainer.reduce_lr_patience"), one_owner_of_the_rate),
+    Rule(("optimizer.schedule", "trainer.recoveries"), rate_can_be_lowered),
 )
 
 

@@ -78,7 +78,7 @@ class Arrays(Dataset):
         self._classes = classes
         self._split = dict(split)
         self._split_seed = split_seed
-        self._augment = None if augment == Augment() else augment
+        self._augment = None if augment is None or augment.is_idle else augment
         self._targets: Targets | None = None
         self.input_spec = input_spec(self._x)
         self.target_spec = self._read_targets().spec

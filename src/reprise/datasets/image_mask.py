@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Interval, Len
 
-from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.base import Sample
+from reprise.datasets.decodable import Arrays, Decodable
 from reprise.datasets.images.headers import read_header
 from reprise.datasets.images.listing import list_images, require_lossless, require_pairs
 from reprise.datasets.images.mask_settings import make_coding
@@ -17,9 +18,10 @@ from reprise.spec import Spec
 from reprise.transforms.augment import Augment
 from reprise.transforms.overlay import Color, overlay, spread_colors, viewable
 from reprise.transforms.place import draw_placement
+from reprise.transforms.reduce import pixels_needed
 
 
-class ImageMask(Dataset):
+class ImageMask(Decodable):
     """Pictures and their masks from two folders, paired by stem.
 
     A sample is a picture, shape (*image_size, channels), uint8 or uint16 as the files have it,
@@ -77,18 +79,23 @@ class ImageMask(Dataset):
         self._size = (image_size[0], image_size[1])
         self._fit: Literal["resize", "crop"] = fit
         self._augment = augment
-        self._split = dict(split)
-        self._split_seed = split_seed
+        self._enough = pixels_needed(self._size, fit)
+        self._split, self._split_seed = dict(split), split_seed
         dtype = read_header(self._pair(0)[0], oriented=True).dtype
         self.input_spec = Spec((*self._size, channels), dtype)
         coding = self._coding
         self.target_spec = Spec((*self._size, 1), "uint8", coding.classes, coding.ignore)
+        self.decoded = Spec((None, None, channels), dtype), Spec((None, None), "uint8")
+        self.recipe = repr((self._enough, mask_mode, classes, ignore, colors))
 
     def __len__(self) -> int:
         return len(self._files)
 
-    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
-        image, ids = read_pair(self._pair(index), self._coding, *self._pixels())
+    def decode(self, index: int) -> Arrays:
+        return read_pair(self._pair(index), self._coding, *self._pixels(), self._enough)
+
+    def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
+        image, ids = arrays
         placement = draw_placement(ids.shape[:2], self._size, self._fit, self._augment, rng)
         return placement.image(image), placement.mask(ids, self._coding.ignore or 0)
 

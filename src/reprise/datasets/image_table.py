@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Interval, Len
 
-from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.base import Sample
+from reprise.datasets.decodable import Arrays, Decodable
 from reprise.datasets.images.pictures import file_keys, open_pictures
 from reprise.datasets.splitting.given import split_by_words
 from reprise.datasets.splitting.splits import make_splits
@@ -19,7 +20,7 @@ from reprise.transforms.caption import labelled
 from reprise.transforms.overlay import viewable
 
 
-class ImageTable(Dataset):
+class ImageTable(Decodable):
     """Pictures and labels from the rows of a table.
 
     A sample is a picture, shape (*image_size, channels), uint8 or uint16 as the files have it,
@@ -83,12 +84,16 @@ class ImageTable(Dataset):
             words = read.present(split, "dataset.split")
             self._given = split_by_words(words, read.place)
         self.input_spec, self.target_spec = self._pictures.spec, self._targets.spec
+        self.decoded, self.recipe = (self._pictures.decoded,), self._pictures.recipe
 
     def __len__(self) -> int:
         return len(self._files)
 
-    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
-        return self._pictures.read(index, rng), np.asarray(self._targets.values[index])
+    def decode(self, index: int) -> Arrays:
+        return (self._pictures.decode(index),)
+
+    def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
+        return self._pictures.finish(arrays[0], rng), np.asarray(self._targets.values[index])
 
     def name(self, index: int) -> str:
         return self._files[index]

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Interval
 
-from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.base import Sample
+from reprise.datasets.decodable import Arrays, Decodable
 from reprise.datasets.sound.annotations import read_annotations
 from reprise.datasets.sound.labels import samples_of
+from reprise.datasets.sound.spectrograms import Spectrograms
 from reprise.datasets.sound.windows import Windows
 from reprise.datasets.splitting.splits import make_splits
 from reprise.datasets.targets.arrays import Targets
@@ -17,37 +19,34 @@ from reprise.datasets.targets.moments import Moments
 from reprise.spec import Spec
 from reprise.transforms.audio_augment import AudioAugment, AudioChange
 from reprise.transforms.caption import heat_map, labelled
-from reprise.transforms.mel import LogMel, Mel, minmax
+from reprise.transforms.mel import LogMel, Mel
 
 _LEARNED_FROM = 256  # windows of the train split that give mean and deviation
 
 
-class MelSpectrogram(Dataset):
+class MelSpectrogram(Decodable):
     """Annotated stretches of long recordings, each in the middle of a window of one length.
 
     A sample is a spectrogram, shape (n_mels, frames, 1), float32, lowest band first, with a frame
     every `hop_length` samples: frames = 1 + window_s * sample_rate // hop_length. Its target is
-    the class of the annotation, int32; or for each class whether it is heard in the window, shape
-    (classes,), uint8. Only the window is read from a recording; channels are averaged.
+    the class of the annotation, int32; or 0 or 1 for each class, (classes,), uint8: whether it is
+    heard in the window. Only that is read from a recording; channels are averaged.
 
     Args:
         annotations: CSV or Parquet file with a row for each annotation.
         recordings: Folder of FLAC, WAV or other files.
         window_s: Length of a window, in seconds.
-        split: As in `make_splits`; a name in a file or list is a sample's, a recording's or a
-            group's, and stands for all samples of that.
+        split: As in `make_splits`; names in a file or list are those of samples, recordings or
+            groups, and stand for all samples of these.
         columns: Names of the table's columns; times are seconds from the recording's beginning.
         suffix: Put behind names of recordings in the table to make those of files.
         group_by: Column whose equal values stay on one side of a split; None for the recording.
-        target: 'class' is the annotation's own label, one for each stretch of time; 'labels' are
-            those of all annotations in the window.
-        overlap: For 'labels', the part of an annotation (or of the window, where that is shorter)
-            that must lie in the window.
+        target: 'class' is the annotation's own label; 'labels' are all that are in the window.
+        overlap: For 'labels', the part of an annotation, or of a shorter window, that is in it.
         classes: Labels in the order of their ids; None for the table's, sorted.
         sample_rate: In Hz; recordings of other rates are resampled.
         edges: As in `Windows`.
-        mel: Settings of the spectrogram.
-        normalize: 'minmax' stretches each spectrogram to 0..1; 'none' leaves decibels.
+        mel, normalize: Of the spectrogram, as in `Mel` and in `Spectrograms`.
         split_seed: Moves groups between splits by fraction. `seed` does not.
         augment: Random changes in training, or None.
 
@@ -81,21 +80,23 @@ class MelSpectrogram(Dataset):
         self._rows, self._targets = samples_of(table, target, classes)
         length = max(1, round(window_s * sample_rate))
         self._windows = Windows(table, Path(recordings), length, sample_rate, edges)
-        self._files = Path(annotations), Path(recordings)
-        self._split, self._split_seed, self._suffix = dict(split), split_seed, suffix
-        self._overlap, self._normalize, self._augment = overlap, normalize, augment
-        self._log_mel = LogMel(mel, sample_rate)
-        self.input_spec = Spec((*self._log_mel.shape(length), 1), "float32")
+        self._files, self._split = (Path(annotations), Path(recordings)), dict(split)
+        self._split_seed, self._suffix, self._overlap = split_seed, suffix, overlap
+        self._pictures = Spectrograms(self._windows, LogMel(mel, sample_rate), normalize, augment)
+        self.decoded, self.recipe = (self._pictures.decoded,), self._pictures.recipe
+        self.input_spec = Spec((*self._pictures.shape, 1), "float32")
         self.target_spec = self._targets.spec
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
-        change = self._augment.draw(rng) if self._augment and rng else AudioChange()
-        decibels = self._log_mel(self._windows.sound(self._rows[index], change))
-        picture = minmax(decibels) if self._normalize == "minmax" else decibels
-        return change.mask(picture)[..., None], self._target(index, change)
+    def decode(self, index: int) -> Arrays:
+        return (self._pictures.decode(self._rows[index]),)
+
+    def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
+        change = self._pictures.change(rng)
+        picture = self._pictures.finish(arrays[0], self._rows[index], change)
+        return picture[..., None], self._target(index, change)
 
     def name(self, index: int) -> str:
         return self._windows.annotations.name(self._rows[index])
@@ -121,10 +122,9 @@ class MelSpectrogram(Dataset):
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
         self.read(int(train[0]), None)  # bands that cannot be are refused before there is a run
         flags = np.stack([self._target(int(at), AudioChange()) for at in train])
-        self.target_spec, learned = Targets(flags, self._targets.spec).learned(
-            np.arange(len(flags))
-        )
-        if self._normalize == "none":
+        targets = Targets(flags, self._targets.spec)
+        self.target_spec, learned = targets.learned(np.arange(len(flags)))
+        if self._pictures.normalize == "none":
             moments = Moments(self.input_spec)
             for at in train[:: -(-len(train) // _LEARNED_FROM)]:
                 moments.add(self.read(int(at), None)[0])

@@ -1,6 +1,7 @@
 """Two datasets of one kind as one: the samples of the first, then those of the second."""
 
-from collections.abc import Hashable, Mapping, Sequence
+import copy
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,12 @@ class Mixed(Dataset):
         self._new, self._old = new, old
         self.input_spec, self.target_spec = new.input_spec, new.target_spec
         self.in_memory = new.in_memory and old.in_memory
+
+    def with_parts(self, change: Callable[[Dataset], Dataset]) -> "Mixed":
+        """The same of two changed datasets, the specs as they are here."""
+        mixed = copy.copy(self)
+        mixed._new, mixed._old = change(self._new), change(self._old)
+        return mixed
 
     def __len__(self) -> int:
         return len(self._new) + len(self._old)

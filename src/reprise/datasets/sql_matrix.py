@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Interval, Len
 
-from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.base import Sample
+from reprise.datasets.decodable import Arrays, DecodableRows
 from reprise.datasets.splitting.splits import make_splits
 from reprise.datasets.sql.cells import Cells
 from reprise.datasets.sql.connection import Database
@@ -19,7 +20,7 @@ from reprise.spec import Spec
 from reprise.transforms.matrices import side_by_side
 
 
-class SqlMatrix(Dataset):
+class SqlMatrix(DecodableRows):
     """One matrix for each id of a table of cells (id, row, column, value).
 
     A sample is the matrix, shape (*size, values), float32, in the table's own unit, and as its
@@ -92,16 +93,19 @@ class SqlMatrix(Dataset):
         self._bounds = Scaling.between(bounds, names.values) if bounds else None
         self.input_spec = Spec((height, width, len(self._inputs)), "float32")
         self.target_spec = Spec((height, width, len(self._targets)), "float32")
+        self.decoded = (Spec((height, width, len(names.values)), "float32"),)
+        self.recipe = repr((str(database), names, nulls, duplicates, outside))
 
     def __len__(self) -> int:
         return len(self._reader.ids)
 
-    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
-        x, y = self.read_many(np.array([index]), [rng])
-        return x[0], y[0]
+    def decode_many(self, indices: np.ndarray) -> Arrays:
+        return (self._reader.read(indices),)
 
-    def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
-        matrices = self._reader.read(indices)
+    def finish_many(
+        self, arrays: Arrays, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]
+    ) -> Sample:
+        (matrices,) = arrays
         x, y = matrices[..., self._inputs], matrices[..., self._targets]  # copies
         if self._noise:
             for at, index in enumerate(indices.tolist()):

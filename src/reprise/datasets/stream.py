@@ -92,10 +92,12 @@ class Stream:
             return {}
         of_x, of_y = (Moments(spec) if is_unscaled(spec) else Counts(spec) for spec in specs)
         number = 0
-        for item in with_word(train, "learning mean and deviation of the stream's train split"):
-            of_x.add(item.x)
-            of_y.add(item.y)
-            number += 1
+        blocks = train.blocks() or ((item.x[None], item.y[None]) for item in train)
+        doing = "learning mean and deviation of the stream's train split"
+        for inputs, targets in with_word(blocks, doing):
+            of_x.add(inputs)
+            of_y.add(targets)
+            number += len(inputs)
         train.counted(number)
         self.input_spec, self.target_spec = of_x.onto(specs[0]), of_y.onto(specs[1])
         x, y = self.input_spec, self.target_spec

@@ -7,12 +7,14 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Ge, Gt
 
 from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.cache.cached import cached
 from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.loading.indexed import Indexed
 from reprise.loading.order import Order
 from reprise.loading.streams.reading import Reading
 from reprise.loading.streams.streaming import Streaming
+from reprise.project import ROOT
 
 
 class Loader:
@@ -38,9 +40,10 @@ class Loader:
         window: Of 'block': samples that are mixed with one another.
         timeout_s: Longest wait for one batch, in seconds, before its samples count as stuck; None
             waits for ever. Without workers nobody can tell.
+        cache: Folder that keeps what is decoded, for later passes and runs; None keeps nothing.
 
     Raises:
-        UserError: the split is empty, or 'block' is asked of a stream.
+        UserError: the split is empty, 'block' is asked of a stream, or there is nothing to cache.
     """
 
     def __init__(
@@ -58,8 +61,9 @@ class Loader:
         block_size: Annotated[int, Ge(1)] = 64,
         window: Annotated[int, Ge(1)] = 256,
         timeout_s: Annotated[float, Gt(0)] | None = 120.0,
+        cache: str | None = None,
     ) -> None:
-        self.dataset = dataset
+        self.dataset = cached(dataset, ROOT / cache) if cache else dataset
         self.error: BaseException | None = None
         self.producers: set[str] = set()
         self.waited_s = 0.0
@@ -68,14 +72,16 @@ class Loader:
         who: dict[str, Any] = {"workers": workers, "use_multiprocessing": use_multiprocessing}
         who["timeout_s"] = timeout_s
         what: dict[str, Any] = {"split": split, "seed": seed, "batch_size": batch_size}
-        if isinstance(dataset, Stream):
+        if isinstance(self.dataset, Stream):
             _refuse_order(order)
             reading = Reading(indices, ahead=max_queue_size * batch_size, **who)
-            self._source: Indexed | Streaming = Streaming(dataset, indices, **what, reading=reading)
+            self._source: Indexed | Streaming = Streaming(
+                self.dataset, indices, **what, reading=reading
+            )
         else:
             jobs = Order(indices, **what, kind=order, block_size=block_size, window=window)
             rows = min(batch_size, len(indices))
-            self._source = Indexed(dataset, jobs, ahead=max_queue_size, rows=rows, **who)
+            self._source = Indexed(self.dataset, jobs, ahead=max_queue_size, rows=rows, **who)
 
     @property
     def steps_per_pass(self) -> int:

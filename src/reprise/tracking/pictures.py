@@ -55,7 +55,7 @@ class Predictions(keras.callbacks.Callback):
         self.run.artifact(small)
 
     def _path(self, epoch: int) -> Path:
-        name = f"pictures~predictions+step+{epoch:04d}+timestamp+0+{self.run.id}.png"
+        name = f"predictions+step+{epoch:04d}+timestamp+0+{self.run.id}.png"
         return self.run.folder / "images" / name
 
 

@@ -3,7 +3,7 @@
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Run:
 
     @property
     def id(self) -> str:
-        """What the user calls the run: the name of its folder."""
+        """What the user calls the run."""
         return self.folder.name
 
     def params(self, values: Mapping[str, Any]) -> None:
@@ -125,17 +125,17 @@ def open_run(
     run.status("RUNNING")
     try:
         yield run
+        run.status("FINISHED")
     except (KeyboardInterrupt, Stopped) as ended:
         vars(ended)["run"] = folder.name  # for who says how to go on
         patience_s = PATIENCE_STOPPED_S
         run.status("KILLED")
         raise
     except BaseException:
-        run.text("traceback.txt", traceback.format_exc())
+        with suppress(OSError):  # a full disk is what it may be about
+            run.text("traceback.txt", traceback.format_exc())
         run.status("FAILED")
         raise
-    else:
-        run.status("FINISHED")
     finally:
         courier.close(patience_s)
         if undelivered(folder):

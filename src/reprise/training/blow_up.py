@@ -7,6 +7,10 @@ import keras
 from reprise.errors import UserError
 
 
+class BlownUp(UserError):
+    """The loss has left the numbers; going back to an earlier state may help."""
+
+
 class BlowUp(keras.callbacks.Callback):
     """Refuses to go on once the loss is not finite, or above a limit.
 
@@ -27,17 +31,18 @@ class BlowUp(keras.callbacks.Callback):
         """Look at the loss of the epoch so far, which one bad step is enough to spoil.
 
         Raises:
-            UserError: it is not finite, or above the limit.
+            BlownUp: it is not finite, or above the limit.
         """
         loss = float((logs or {}).get("loss", 0.0))
         if math.isfinite(loss) and loss <= self._limit:
             return
         limit = "" if self._limit == math.inf else f" of at most {self._limit:g}"
-        raise UserError(
+        raise BlownUp(
             f"the loss is {loss:g} in epoch {self._epoch + 1}, step {batch + 1}",
             expected=f"a finite number{limit}",
             received=f"{loss:g}",
-            remedy="look at the inputs (make check-data), lower optimizer.learning_rate or set "
-            "optimizer.clipnorm=1; the last epoch's state is kept, and can be gone on from with\n"
+            remedy="look at the inputs (make check-data), lower optimizer.learning_rate, set "
+            "optimizer.clipnorm=1, or let it\ngo back and lower the rate by itself: "
+            "trainer.recoveries=3; the last epoch's state is kept, go on from it with\n"
             'make resume run=last args="optimizer.learning_rate=… force=true"',
         )

@@ -3,30 +3,40 @@
 import hashlib
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 
 BEST = "best.keras"
 LAST = "last.keras"
+KEPT = 3  # best ones: of the epoch itself, and of each of the two states before its own
 
 
 class Checkpoint(keras.callbacks.Callback):
     """Write the model after every epoch as `last.keras`, and as `best.keras` when it is the best.
 
-    The two newest best ones are also kept by the number of their epoch, for a run that goes on from
-    a state older than the newest of them.
+    The three newest best ones are also kept by the number of their epoch, for a run that goes on
+    from a state older than the newest of them. Where the disk takes none, training goes on.
 
     Args:
         folder: Where the two files go; made if it is missing.
         kept: Where the best ones of their epochs go; made if it is missing.
         monitor: Metric under its Keras name; an epoch without it is never the best.
         mode: 'min' or 'max', which of two values of it is better.
+        failed: Told why a model could not be written; the ones before stay.
     """
 
-    def __init__(self, folder: Path, kept: Path, monitor: str, mode: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kept: Path,
+        monitor: str,
+        mode: str,
+        failed: Callable[[OSError], None],
+    ) -> None:
         super().__init__()
-        self._folder, self._kept = folder, kept
+        self._folder, self._kept, self._failed = folder, kept, failed
         self._monitor = monitor
         self._sign = 1.0 if mode == "max" else -1.0
         self.best = -math.inf
@@ -43,17 +53,22 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Save, and link the file where it is the best."""
-        save_whole(self.model, self._folder / LAST)
+        try:
+            save_whole(self.model, self._folder / LAST)
+        except OSError as error:
+            self._failed(error)
+            return
         value = self._sign * float((logs or {}).get(self._monitor, math.nan))
         # the first epoch is the best so far even where its value is not a number
         if value > self.best or self.best_epoch is None:
-            before, self.best_epoch = self.best_epoch, epoch + 1
+            self.best_epoch = epoch + 1
             self.best = value if math.isfinite(value) else -math.inf
             for path in (self._of(self.best_epoch), self._folder / BEST):
                 _replace(path, lambda path: os.link(self._folder / LAST, path))
-            for path in self._kept.glob("best-*.keras"):
-                if path not in {self._of(self.best_epoch), self._of(before or 0)}:
-                    path.unlink()
+            there = sorted(self._kept.glob("best-*.keras"))
+            ours = [path for path in there if path <= self._of(self.best_epoch)]
+            for path in {*there} - {*ours[-KEPT:]}:  # later ones are of an attempt that was lost
+                path.unlink()
 
     def _of(self, epoch: int) -> Path:
         return self._kept / f"best-{epoch:04d}.keras"
@@ -67,7 +82,11 @@ def save_whole(model: keras.Model, path: Path) -> None:
 def _replace(path: Path, write) -> None:  # type: ignore[no-untyped-def]
     partial = path.with_name(f".partial-{path.name}")  # Keras wants the ending to be .keras
     partial.unlink(missing_ok=True)
-    write(partial)
+    try:
+        write(partial)
+    except OSError:
+        partial.unlink(missing_ok=True)  # it may be what has filled the disk
+        raise
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     partial.replace(path)

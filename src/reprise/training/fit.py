@@ -1,11 +1,13 @@
 """Keras's own fit, driven in steps."""
 
+import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
 
-from reprise.training.blow_up import BlowUp
+from reprise.training.blow_up import BlownUp, BlowUp
 from reprise.training.cause import Cause, data_errors_as_themselves
 from reprise.training.keeper import Keeper
 from reprise.training.keeping import Keeping
@@ -45,10 +47,37 @@ def fit(
     called = keras.callbacks.CallbackList(
         [*everyone, keeper], True, model=model, epochs=trainer.epochs, steps=steps_per_epoch
     )
-    with data_errors_as_themselves(cause):
-        keeper.restore()
-        if not keeper.is_over:
-            _go_on(model, train_from, valid_data, keeper, called)
+    try:
+        with data_errors_as_themselves(cause):
+            keeper.restore()
+            if not keeper.is_over:
+                again = partial(_go_on, model, train_from, valid_data, keeper, called)
+                _recovering(again, keeper, trainer)
+    finally:
+        keeper.writer.wait()
+
+
+def _recovering(again: Callable[[], None], keeper: Keeper, trainer: Trainer) -> None:
+    """Train; where the loss blows up, go back and train again as often as `trainer` allows."""
+    while True:
+        try:
+            again()
+            return
+        except BlownUp as error:
+            _go_back(error, keeper, trainer)
+
+
+def _go_back(error: BlownUp, keeper: Keeper, trainer: Trainer) -> None:
+    """Go back to the newest state and lower the learning rate, as often as `trainer` allows.
+
+    Raises:
+        BlownUp: that was often enough.
+    """
+    if keeper.recoveries >= trainer.recoveries or not keeper.go_back(trainer.recovery_factor):
+        raise error
+    rate = float(keras.ops.convert_to_numpy(keeper.model.optimizer.learning_rate))
+    where = f"back to step {keeper.step}, with a learning rate of {rate:g}"
+    print(f"note: {error.args[0]}; {where}", file=sys.stderr, flush=True)
 
 
 def _go_on(

@@ -10,13 +10,15 @@ from reprise.errors import Stopped
 from reprise.training.keeping import Keeping
 from reprise.training.snapshot import (
     assign,
+    changed_attributes,
     lists_in,
     plain_attributes,
     values_of,
     variables_of,
     weight_lists,
 )
-from reprise.training.state import State, write_state
+from reprise.training.state import State, read_state
+from reprise.training.state_writer import StateWriter
 
 
 class Keeper(keras.callbacks.Callback):
@@ -36,14 +38,20 @@ class Keeper(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._keeping, self._steps, self._others = keeping, steps_per_epoch, others
+        self.writer = StateWriter(keeping.folder, keeping.failed)
         self._fresh: list[dict[str, Any]] | None = None
-        self._resumed = resumed = keeping.resumed
+        self._stand_at(keeping.resumed)
+
+    def _stand_at(self, resumed: State | None) -> None:
+        """Take up what a state says of the training; None is its beginning."""
+        self._resumed = resumed
         self.step = resumed.step if resumed else 0
         facts = resumed.facts if resumed else {}
         self.epoch: int = facts.get("epoch", 0)  # the epoch under way, from 0
         self.done: int = facts.get("done", 0)  # its steps that are done
         self.logs: dict[str, float] = facts.get("logs", {})  # of its last step
         self.is_over: bool = facts.get("is_over", False)  # training ended before its last epoch
+        self.recoveries: int = facts.get("recoveries", 0)  # times that it has gone back
         self._kept: list[dict[str, Any]] | None = facts.get("callbacks")
         self._lists: Mapping[str, np.ndarray] = resumed.arrays if resumed else {}
 
@@ -53,6 +61,25 @@ class Keeper(keras.callbacks.Callback):
             assign(variables_of(self.model), "model", self._resumed.arrays)
             if self._keeping.learning_rate is not None:
                 self.model.optimizer.learning_rate = self._keeping.learning_rate
+
+    def go_back(self, rate_factor: float) -> bool:
+        """Stand where the newest whole state does, with a lower learning rate.
+
+        Returns:
+            False where there is no such state.
+        """
+        self.writer.wait()
+        state, _ = read_state(self._keeping.folder)
+        if state is None:
+            return False
+        recoveries = self.recoveries + 1
+        self._stand_at(state)
+        assign(variables_of(self.model), "model", state.arrays)
+        rate = self.model.optimizer.learning_rate
+        # the state knows only of the times it went back before
+        self.model.optimizer.learning_rate = rate * rate_factor ** (recoveries - self.recoveries)
+        self.recoveries = recoveries
+        return True
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Put back the counters that the other callbacks have just reset, or keep step 0."""
@@ -92,13 +119,7 @@ class Keeper(keras.callbacks.Callback):
 
     def keep(self) -> None:
         """Write the state as it is now; where that fails, training goes on."""
-        now = [plain_attributes(callback) for callback in self._others]
-        fresh = self._fresh or [{}] * len(now)
-        # What never changes is a setting, for the configuration of a resumed run to say.
-        self._kept = [
-            {name: value for name, value in own.items() if first.get(name, own) != value}
-            for own, first in zip(now, fresh, strict=True)
-        ]
+        self._kept = changed_attributes(self._others, self._fresh)
         self._lists = {}
         for at, callback in enumerate(self._others):
             self._lists |= weight_lists(callback, f"callback{at}")
@@ -111,11 +132,9 @@ class Keeper(keras.callbacks.Callback):
             "logs": self.logs,
             "callbacks": self._kept,
             "is_over": bool(self.model.stop_training),
+            "recoveries": self.recoveries,
         }
-        try:
-            write_state(self._keeping.folder, State(self.step, arrays, facts))
-        except OSError as error:
-            self._keeping.failed(error)
+        self.writer.begin(State(self.step, arrays, facts))
 
     @property
     def _is_amid(self) -> bool:

@@ -23,9 +23,9 @@ def variables_of(model: keras.Model) -> list[keras.Variable]:
 
 
 def values_of(variables: Sequence[keras.Variable], name: str) -> Arrays:
-    """The variables' values, as `<name>.0000`, `<name>.0001`, …."""
+    """Copies of the variables' values, as `<name>.0000`, `<name>.0001`, …."""
     return {
-        f"{name}.{at:04d}": np.asarray(keras.ops.convert_to_numpy(variable))
+        f"{name}.{at:04d}": np.array(keras.ops.convert_to_numpy(variable))
         for at, variable in enumerate(variables)
     }
 
@@ -67,6 +67,20 @@ def plain_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
         if not name.startswith("_") and isinstance(value, int | float | str | None):
             found[name] = value
     return found
+
+
+def changed_attributes(
+    callbacks: Sequence[keras.callbacks.Callback], fresh: Sequence[Mapping[str, Any]] | None
+) -> list[dict[str, Any]]:
+    """Of each callback's plain attributes, those that are not what they were when it was `fresh`.
+
+    What never changes is a setting, for the configuration of a resumed run to say.
+    """
+    first = fresh or [{}] * len(callbacks)
+    return [
+        {n: value for n, value in plain_attributes(one).items() if then.get(n, then) != value}
+        for one, then in zip(callbacks, first, strict=True)
+    ]
 
 
 def weight_lists(callback: keras.callbacks.Callback, name: str) -> Arrays:

@@ -25,6 +25,8 @@ class Trainer:
         reduce_lr_factor: What the learning rate is multiplied with then.
         reduce_lr_min: The learning rate is not lowered below this.
         loss_limit: A training loss above it ends the run; one that is not finite always does.
+        recoveries: Times that it goes back to the last state instead, and lowers the learning rate.
+        recovery_factor: What the learning rate is multiplied with then.
         pictures_every: Draw predictions beside truth every so many epochs; None means never.
         num_pictures: Samples drawn.
         overfit: Train and validate on the same first so many training samples: a model that cannot
@@ -45,6 +47,8 @@ class Trainer:
     reduce_lr_factor: Annotated[float, Interval(gt=0, lt=1)] = 0.5
     reduce_lr_min: Annotated[float, Ge(0)] = 0.0
     loss_limit: Annotated[float, Gt(0)] | None = None
+    recoveries: Annotated[int, Ge(0)] = 0
+    recovery_factor: Annotated[float, Interval(gt=0, lt=1)] = 0.5
     pictures_every: Annotated[int, Ge(1)] | None = 5
     num_pictures: Annotated[int, Ge(1)] = 8
     overfit: Annotated[int, Ge(1)] | None = None

@@ -1,5 +1,6 @@
 """Random changes to a window of a recording: to its place, its sound, and its spectrogram."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -55,6 +56,19 @@ class AudioAugment:
                     str(value),
                     f"write dataset.augment.{key}=[{value[1]},{value[0]}]",
                 )
+
+    @property
+    def changes_sound(self) -> bool:
+        """Whether more is changed than the spectrogram."""
+        ranges = self.stretch_range, self.gain_range, self.snr_range
+        return bool(self.time_shift or self.pitch_range or any(ranges))
+
+    def reach(self, length: int, sample_rate: int) -> int:
+        """Samples that hold a window of `length` samples, wherever it is moved or stretched."""
+        longest = round(length * max([1.0, *(self.stretch_range or ())]))
+        if longest == length and not self.time_shift:
+            return length
+        return longest + 2 * math.ceil(self.time_shift * sample_rate) + 4  # for rounding
 
     def draw(self, rng: np.random.Generator) -> "AudioChange":
         """Draw the changes of one sample.

@@ -5,7 +5,7 @@ change places, a centre off the middle of oblong images), the documentation is f
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -93,6 +93,11 @@ class Augment:
             ),
         )
         return matrix, brightness
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it changes nothing, whatever is drawn."""
+        return replace(self, fill_mode="nearest", cval=0.0) == Augment()
 
     def _zoom_ends(self) -> tuple[float, float]:
         if isinstance(self.zoom_range, list):

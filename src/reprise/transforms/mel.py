@@ -10,7 +10,9 @@ from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
+import scipy.fft  # here, where worker processes have it from their server
 from annotated_types import Ge, Gt
+from scipy.sparse import csr_array
 
 from reprise.errors import UserError
 
@@ -100,8 +102,6 @@ class LogMel:
 
     def _strength(self, frames: np.ndarray) -> np.ndarray:
         """Magnitudes to the power asked for, shape (frames, 1 + n_fft // 2), float32."""
-        import scipy.fft
-
         bins = scipy.fft.rfft(frames * self._window).astype(np.complex64)
         square = bins.real**2 + bins.imag**2
         return square if self.mel.power == 2 else square ** np.float32(self.mel.power / 2)
@@ -129,7 +129,6 @@ def _make_filters(mel: Mel, sample_rate: int) -> Any:
     import warnings
 
     from librosa.filters import mel as make
-    from scipy.sparse import csr_array
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of empty filters, which are refused here

@@ -124,7 +124,7 @@ def draw_placement(
     elif rng is not None:
         corner = (int(rng.integers(spare[0] + 1)), int(rng.integers(spare[1] + 1)))
     cval = augment.cval if augment else 0.0
-    if rng is None or augment is None:
+    if rng is None or augment is None or augment.is_idle:
         return Placement(size, fit, corner, cval=cval)
     matrix, brightness = augment.draw(rng, size)
     return Placement(size, fit, corner, matrix, brightness, augment.fill_mode, cval)

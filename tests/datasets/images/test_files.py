@@ -1,5 +1,6 @@
 """Pixels of images and of masks, exactly as the files have them."""
 
+import math
 import struct
 import zlib
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reprise.datasets.images.files import read_image, read_mask
+from reprise.datasets.images.files import read_image, read_mask, read_reduced
 from reprise.errors import UserError
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
@@ -157,3 +158,42 @@ def test_a_jpeg_is_no_mask_even_by_another_name(tmp_path):
     for colors in (False, True):
         with pytest.raises(UserError, match=r"(?s)a.png cannot be read.*a JPEG"):
             read_mask(tmp_path / "a.png", colors=colors)
+
+
+@pytest.mark.parametrize(
+    ("enough", "factor"),
+    [
+        (math.inf, 1),
+        (160 * 90, 1),
+        (80 * 45 + 1, 1),
+        (80 * 45, 2),
+        (40 * 22, 4),
+        (20 * 11, 8),
+        (1, 8),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_large_jpeg_is_decoded_no_larger_than_serves(tmp_path, enough, factor, channels):
+    smooth = cv2.resize(RGB, (160, 90), interpolation=cv2.INTER_CUBIC)
+    path = tmp_path / "a.jpg"
+    Image.fromarray(smooth).save(path, quality=95)
+    pixels, by = read_reduced(path, channels, enough)
+    assert by == factor
+    assert pixels.shape == (-(-90 // factor), -(-160 // factor), channels)
+    whole = read_image(path, channels).reshape(90, 160, channels)[:88, :]
+    averaged = whole.reshape(88 // factor, factor, 160 // factor, factor, channels).mean((1, 3))
+    assert np.abs(averaged - pixels[: 88 // factor]).mean() < 2
+
+
+def test_a_reduced_jpeg_is_turned_as_its_exif_says(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.zeros((64, 96, 3), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
+    assert read_reduced(tmp_path / "a.jpg", 3, 64 * 96 / 4)[0].shape == (48, 32, 3)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_other_kinds_are_read_whole(tmp_path, suffix):
+    Image.fromarray(RGB).save(tmp_path / f"a.{suffix}")
+    pixels, by = read_reduced(tmp_path / f"a.{suffix}", 3, 1)
+    assert (pixels.shape, by) == (RGB.shape, 1)

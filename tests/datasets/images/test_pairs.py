@@ -1,5 +1,7 @@
 """Image and mask files looked over without training on them."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -63,7 +65,7 @@ def test_another_depth_than_the_first_image_is_a_problem(pairs):
     assert len(lines) == 1
     assert lines[0].startswith(f"{deep} has another depth than the first image: expected uint8")
     with pytest.raises(UserError, match=r"(?s)3.jpg has another depth.*received +uint16 pixels"):
-        read_pair(pairs[3], CODING, 3, "uint8")
+        read_pair(pairs[3], CODING, 3, "uint8", math.inf)
 
 
 def test_a_mask_is_compared_with_the_image_as_it_is_shown(pairs):
@@ -74,13 +76,13 @@ def test_a_mask_is_compared_with_the_image_as_it_is_shown(pairs):
     assert len(check_pairs(pairs, CODING, 3, "uint8", thorough=False)) == 1
     cv2.imwrite(str(mask), np.zeros((30, 20), np.uint8))
     assert check_pairs(pairs, CODING, 3, "uint8", thorough=False) == []
-    assert read_pair(pairs[0], CODING, 3, "uint8")[0].shape == (30, 20, 3)
+    assert read_pair(pairs[0], CODING, 3, "uint8", math.inf)[0].shape == (30, 20, 3)
 
 
 def test_a_pair_that_does_not_fit_cannot_be_read(pairs):
     cv2.imwrite(str(pairs[0][1]), np.zeros((30, 20), np.uint8))
     with pytest.raises(UserError, match=r"(?s)0.png has another size.*20 rows.*30 rows and 20"):
-        read_pair(pairs[0], CODING, 3, "uint8")
+        read_pair(pairs[0], CODING, 3, "uint8", math.inf)
 
 
 def test_of_many_masks_some_are_decoded_and_all_if_asked(pairs):
@@ -90,3 +92,26 @@ def test_of_many_masks_some_are_decoded_and_all_if_asked(pairs):
     assert len(check_pairs([pairs[1], *many[:-1]], CODING, 3, "uint8", thorough=False)) == 1
     assert check_pairs(many, CODING, 3, "uint8", thorough=False) == []
     assert len(check_pairs(many, CODING, 3, "uint8", thorough=True)) == 1
+
+
+def test_image_and_mask_are_reduced_alike(pairs):
+    """A JPEG of five times the sides: halved twice while it is decoded."""
+    image, mask = pairs[0]
+    values = np.zeros((100, 151), np.uint8)
+    values[:, 76:] = 255
+    Image.fromarray(np.dstack([values] * 3)).save(image, quality=95)
+    Image.fromarray(values).save(mask)
+    small, ids = read_pair(pairs[0], CODING, 3, "uint8", 20 * 30)
+    assert (small.shape, ids.shape) == ((25, 38, 3), (25, 38))
+    assert np.array_equal(ids[:, :18], np.zeros((25, 18)))
+    assert ids[:, 20:].all()
+    whole, all_ids = read_pair(pairs[0], CODING, 3, "uint8", math.inf)
+    assert (whole.shape, all_ids.shape) == ((100, 151, 3), (100, 151))
+
+
+def test_a_mask_of_another_size_is_refused_with_the_files_own_sizes(pairs):
+    image, mask = pairs[0]
+    Image.fromarray(np.zeros((100, 150, 3), np.uint8)).save(image)
+    Image.fromarray(np.zeros((200, 300), np.uint8)).save(mask)
+    with pytest.raises(UserError, match=r"(?s)100 rows and 150 columns.*200 rows and 300 columns"):
+        read_pair(pairs[0], CODING, 3, "uint8", 20 * 30)

@@ -18,18 +18,22 @@ def paths(tmp_path):
     return [tmp_path / f"{at}.png" for at in range(3)]
 
 
+def read(pictures, index, rng=None):
+    return pictures.finish(pictures.decode(index), rng)
+
+
 def test_at_its_own_size_a_picture_comes_as_it_is_stored(paths):
     pictures = open_pictures(paths, [6, 8], 3, "resize", None)
     assert pictures.spec == Spec((6, 8, 3), "uint8")
-    assert np.array_equal(pictures.read(0, None), cv2.imread(str(paths[0]))[..., ::-1])
-    assert pictures.read(2, None).shape == (6, 8, 3)
-    assert open_pictures(paths, [6, 8], 1, "crop", None).read(1, None).shape == (6, 8, 1)
+    assert np.array_equal(read(pictures, 0), cv2.imread(str(paths[0]))[..., ::-1])
+    assert read(pictures, 2).shape == (6, 8, 3)
+    assert read(open_pictures(paths, [6, 8], 1, "crop", None), 1).shape == (6, 8, 1)
 
 
 def test_changes_are_drawn_in_training_alone(paths):
     pictures = open_pictures(paths, [6, 8], 3, "resize", Augment(horizontal_flip=True))
-    plain = pictures.read(0, None)
-    seen = {pictures.read(0, np.random.default_rng(at)).tobytes() for at in range(20)}
+    plain = read(pictures, 0)
+    seen = {read(pictures, 0, np.random.default_rng(at)).tobytes() for at in range(20)}
     assert seen == {plain.tobytes(), plain[:, ::-1].tobytes()}
 
 
@@ -45,7 +49,7 @@ def test_other_depths_and_broken_files_are_named(paths):
     assert pictures.check(np.array([0]), thorough=True) == []
     for index in (1, 2, 3):
         with pytest.raises(UserError, match=r"png"):
-            pictures.read(index, None)
+            read(pictures, index)
 
 
 def test_a_damaged_middle_is_found_when_every_pixel_is_looked_at(paths):

@@ -35,6 +35,11 @@ def places(windows, rows, **change):
     return [windows.place(row, AudioChange(**change)) for row in rows]
 
 
+def sound(windows, row, change=None, reach=None):
+    around = windows.around(row, reach or windows.length)
+    return windows.sound(around, row, change or AudioChange())
+
+
 def test_the_annotation_is_in_the_middle_and_the_ends_clamp(windows):
     assert places(windows(), [0, 1, 2]) == [(28000, 16000), (0, 16000), (64000, 16000)]
 
@@ -44,11 +49,11 @@ def test_padding_leaves_the_annotation_in_the_middle(windows):
     assert places(padded, [0, 1, 2, 3]) == [
         (28000, 16000), (-7200, 16000), (71600, 16000), (-6400, 16000),
     ]  # fmt: skip
-    sound = padded.sound(3, AudioChange())
-    assert sound.shape == (16000,)
-    assert np.array_equal(sound[6400:10400] * 32768, noise(0.5, seed=1)[:, 0])
-    assert not sound[:6400].any()
-    assert not sound[10400:].any()
+    heard = sound(padded, 3)
+    assert heard.shape == (16000,)
+    assert np.array_equal(heard[6400:10400] * 32768, noise(0.5, seed=1)[:, 0])
+    assert not heard[:6400].any()
+    assert not heard[10400:].any()
 
 
 def test_a_window_has_its_length_wherever_the_middle_falls(windows):
@@ -56,7 +61,7 @@ def test_a_window_has_its_length_wherever_the_middle_falls(windows):
     rows = "".join(f"long.flac,a,{3 + at / 997:.6f},{4 + at / 1013:.6f}\n" for at in range(200))
     many = windows(table="file,label,from,to\n" + rows, seconds=1.0001, rate=RATE)
     assert many.length == 8001
-    assert {len(many.sound(row, AudioChange())) for row in range(200)} == {8001}
+    assert {len(sound(many, row)) for row in range(200)} == {8001}
 
 
 def test_a_shift_moves_the_window_and_still_clamps(windows):
@@ -67,13 +72,13 @@ def test_a_shift_moves_the_window_and_still_clamps(windows):
 def test_tempo_reads_more_or_less_about_the_same_middle(windows):
     assert places(windows(), [0], tempo=1.25) == [(26000, 20000)]
     assert places(windows(), [0], tempo=0.5) == [(32000, 8000)]
-    assert windows().sound(0, AudioChange(tempo=1.25)).shape == (16000,)
+    assert sound(windows(), 0, AudioChange(tempo=1.25), 20000).shape == (16000,)
     assert places(windows(seconds=9.0), [0], tempo=1.25) == [(0, 90000)], "longer than all there is"
 
 
 def test_a_window_of_another_rate_is_the_same_time(windows):
     assert places(windows(rate=16000), [0, 2]) == [(56000, 32000), (128000, 32000)]
-    assert windows(rate=16000).sound(0, AudioChange()).shape == (32000,)
+    assert sound(windows(rate=16000), 0).shape == (32000,)
 
 
 HEARD = """file,label,from,to
@@ -102,7 +107,7 @@ def problems(windows, thorough=False):
 def test_a_short_recording_is_refused_or_padded(windows):
     message = r"short.flac is shorter than the window \(.*t.csv, line 5\)"
     with pytest.raises(UserError, match=rf"(?s){message}.*window_s=2 s.*0.5 s.*dataset.edges=pad"):
-        windows().sound(3, AudioChange())
+        sound(windows(), 3)
     found = problems(windows())
     assert len(found) == 1
     assert "short.flac is shorter than the window" in found[0]

@@ -2,10 +2,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reprise.datasets.streams import table_source
+from reprise.datasets.streams.part import Part
 from reprise.datasets.streams.table_source import TableSource
 from reprise.errors import UserError
 
 CLASSES = ["no", "yes"]
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(table_source, "_ROWS", 1000)
 
 
 def write(folder, count=2500, name="a.csv", change=("", "")):
@@ -109,3 +116,28 @@ def test_another_kind_of_file_is_refused(tmp_path):
     (tmp_path / "a.xlsx").write_bytes(b"PK")
     with pytest.raises(UserError, match=r"a\.xlsx cannot be read"):
         TableSource(str(tmp_path / "a.xlsx"), "label", classes=CLASSES)
+
+
+def test_blocks_are_the_samples(tmp_path):
+    source = TableSource(write(tmp_path), "label", classes=CLASSES)
+    blocks = list(source.blocks(0))
+    assert [len(x) for x, _ in blocks] == [1000, 1000, 500]
+    one_by_one = list(source.samples(0))
+    assert np.array_equal(np.concatenate([x for x, _ in blocks]), [x for x, _ in one_by_one])
+    assert np.array_equal(np.concatenate([y for _, y in blocks]), [y for _, y in one_by_one])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.2, 0.45), (0.9, 1.0)])
+def test_a_split_has_the_same_samples_in_blocks(tmp_path, low, high):
+    source = TableSource(write(tmp_path, count=9001), "label", classes=CLASSES)
+    part = Part("train", source, low, high, seed=4)
+    items, blocks = list(part), list(part.blocks())
+    assert len(blocks) == 10
+    assert np.array_equal(np.concatenate([x for x, _ in blocks]), [item.x for item in items])
+    assert np.array_equal(np.concatenate([y for _, y in blocks]), [item.y for item in items])
+    assert part.count() == len(items)
+
+
+def test_several_files_have_no_blocks_as_a_whole(tmp_path):
+    files = [write(tmp_path, n, f"{n}.csv") for n in (3, 5)]
+    assert Part("train", TableSource(files, "label", classes=CLASSES)).blocks() is None

@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import random
+import signal
 import threading
 import time
 from typing import Any
@@ -9,7 +11,16 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from datasets.stream_sources import Broken, Endless, Growing, Numbers, Ragged, Shrinking, Unsendable
+from datasets.stream_sources import (
+    Broken,
+    Deadly,
+    Endless,
+    Growing,
+    Numbers,
+    Ragged,
+    Shrinking,
+    Unsendable,
+)
 from loading.test_loader import digest
 
 from reprise.datasets.stream import Stream
@@ -30,6 +41,10 @@ def load(source: Source, split: str = "train", **keys: Any) -> Loader:
 
 def numbers(batches: Any) -> list[list[int]]:
     return [x[:, 0].tolist() for x, _ in batches]
+
+
+def pids(loader: Loader) -> list[int]:
+    return [reader._process.pid for reader in loader._source._reading._readers]  # type: ignore
 
 
 def flat(batches: list[list[int]]) -> list[int]:
@@ -153,10 +168,37 @@ def test_an_error_is_itself_and_says_where(workers, processes):
     assert "in Broken, shard 1, after 7 samples" in " ".join(caught.value.__notes__)
 
 
-def test_a_dead_worker_is_named_with_its_last_sample():
-    said = pytest.raises(UserError, match=r"(?s)process \d+.*ended by itself.*workers=0")
-    with load(Broken("die", 30), "valid", workers=1, batch_size=2) as loader, said:
-        list(loader.batches())
+def test_killed_workers_are_replaced_and_read_on_from_where_they_were():
+    source = Numbers(150, 0, 230, 90)
+    with load(source) as loader:
+        undisturbed = digest(loader.batches(0, 300))
+    made, rng = [], random.Random(0)
+    with load(source, workers=2, max_queue_size=2) as loader:
+        for step, batch in enumerate(loader.batches(0, 300)):
+            made.append(batch)
+            if step % 25 == 0:
+                os.kill(rng.choice(pids(loader)), signal.SIGKILL)
+        assert len(set(" ".join(loader.producers).replace(",", "").split())) >= 1 + 2 + 6
+    assert digest(made) == undisturbed
+
+
+@pytest.mark.parametrize("lengths", [(30,), (40, 30)])
+def test_a_place_that_kills_three_workers_is_survived(lengths, tmp_path):
+    with load(Numbers(*lengths)) as loader:
+        undisturbed = digest(loader.batches(0, 30))
+    with load(Deadly(tmp_path, 3, *lengths), workers=2) as loader:
+        assert digest(loader.batches(0, 30)) == undisturbed
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_place_that_always_kills_is_named(tmp_path):
+    match = r"(?s)process \d+.*as 3 before it.*4 worker.*after sample 5 of Deadly.*workers=0"
+    keys = {"workers": 1, "batch_size": 2, "max_queue_size": 2}
+    with load(Deadly(tmp_path, 99, 30), "valid", **keys) as loader:
+        with pytest.raises(UserError, match=match) as caught:
+            list(loader.batches())
+        assert loader.error is caught.value
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize("processes", [True, False])

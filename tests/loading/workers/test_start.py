@@ -1,15 +1,18 @@
 import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
+from fractions import Fraction
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
 from loading.loader_samples import Numbers
 from loading.test_loader import Load
 
-from reprise.loading.workers.start import start_context
+from reprise.loading.workers.start import pack_for_start, start_context
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,25 @@ def test_signals_and_main_module_are_as_before(load: Load) -> None:
     assert sys.modules["__main__"] is main
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
     assert signal.SIGINT not in mask
+
+
+def test_the_fork_server_imports_what_the_dataset_holds_but_not_the_main_module() -> None:
+    dataset = Numbers()
+    dataset.inner = Fraction(1, 3), Main()  # type: ignore[attr-defined]
+    assert pickle.loads(pack_for_start(dataset)).inner[0] == Fraction(1, 3)
+    early = forkserver._forkserver._preload_modules  # type: ignore[attr-defined]
+    assert {Numbers.__module__, "reprise.spec", "fractions"} <= set(early)
+    assert "reprise.loading.workers.worker" in early
+    assert "__main__" not in early
+
+
+class Main:
+    """Pretends to be defined by the program itself."""
+
+    __module__ = "__main__"
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return list, ()
 
 
 SCRIPT = """

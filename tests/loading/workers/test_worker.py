@@ -14,9 +14,9 @@ import pytest
 METHODS = pytest.mark.parametrize("method", ["forkserver", "spawn"])
 
 
-def start(mode: str, method: str) -> subprocess.Popen[str]:
+def start(mode: str, method: str, *before: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "loading.loader_script", mode, method],
+        [*before, sys.executable, "-W", "error", "-m", "loading.loader_script", mode, method],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -50,7 +50,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 @METHODS
-@pytest.mark.parametrize("mode", ["serve", "stuck"])
+@pytest.mark.parametrize("mode", ["serve", "stuck", "stream"])
 def test_workers_leave_when_the_parent_is_killed(mode: str, method: str) -> None:
     program = start(mode, method)
     processes = family(program)
@@ -70,6 +70,19 @@ def test_nothing_is_left_when_the_whole_group_is_killed(method: str) -> None:
     # What they share has no name that could stay behind.
     assert sum("/memfd:reprise-slots (deleted)" in maps for maps in memory) == 2
     assert not any("/dev/shm/" in maps for maps in memory)
+
+
+@pytest.mark.slow
+def test_a_container_with_64_mb_of_shared_memory_is_enough() -> None:
+    """Its slots take 160 MB. Where the system forbids to mount, it proves no more than others."""
+    mount = "mount -t tmpfs -o size=64m tmpfs /dev/shm && "
+    small = ["unshare", "-rm", "sh", "-c"]
+    is_allowed = subprocess.run([*small, f"{mount}df -k /dev/shm"], capture_output=True, text=True)
+    if is_allowed.returncode == 0:
+        assert "65536" in is_allowed.stdout
+    before = [*small, f'{mount}exec "$@"', "sh"] if is_allowed.returncode == 0 else []
+    out, err = start("large", "forkserver", *before).communicate()
+    assert (err, len(re.findall(r"process \d+", out))) == ("", 2)
 
 
 @METHODS

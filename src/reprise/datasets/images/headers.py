@@ -1,18 +1,23 @@
 """What an image file says of itself before a pixel is decoded: its size, its depth, its end."""
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from reprise.datasets.images.encoded import (
+    JPEG_END,
+    JPEG_START,
+    PNG_END,
+    PNG_START,
+    is_whole_jpeg,
+    is_whole_png,
+)
 from reprise.errors import UserError
 
 FORMATS = ("PNG", "JPEG", "TIFF")
-PNG_START, JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 TIFF_STARTS = (b"II*\0", b"MM\0*")
-_PNG_END, _JPEG_END = b"\0\0\0\0IEND\xaeB`\x82", b"\xff\xd9"
 _ORIENTATION, _BITS = 274, 258  # numbers of EXIF and TIFF tags
 _STARTS_AND_LENGTHS = ((273, 279), (324, 325))  # TIFF tags: of strips, of tiles
 
@@ -52,9 +57,9 @@ def read_whole(path: Path) -> bytes:
         raise unreadable(path, "an image", "an empty file (0 bytes)")
     is_whole = True
     if data.startswith(PNG_START):
-        is_whole = _is_whole_png(data)
+        is_whole = is_whole_png(data)
     elif data.startswith(JPEG_START):
-        is_whole = _is_whole_jpeg(data)
+        is_whole = is_whole_jpeg(data)
     if not is_whole:
         received = f"{len(data)} bytes that end before the image does, or are damaged"
         raise unreadable(path, "a whole image", received)
@@ -83,7 +88,7 @@ def read_header(path: Path, *, oriented: bool) -> Header:
                 file.seek(24)
                 bits = file.read(1)[0] if image.format == "PNG" else 8
                 file.seek(-12, 2)
-                is_whole = file.read().endswith((_PNG_END, _JPEG_END))
+                is_whole = file.read().endswith((PNG_END, JPEG_END))
                 # Bytes may stand behind the end (phones put films there): then look at all.
                 is_whole = is_whole or bool(read_whole(path))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
@@ -109,26 +114,3 @@ def _tiff_end(image: TiffImageFile) -> int:
         for start, length in zip(tags.get(starts, ()), tags.get(lengths, ()), strict=False)
     ]
     return max(ends, default=0)
-
-
-def _is_whole_png(data: bytes) -> bool:
-    """Walk the chunks and compare their checksums: Pillow, quick, skips those of the pixels."""
-    at = len(PNG_START)
-    while at + 12 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        body, end = data[at + 4 : at + 8 + length], at + 12 + length
-        if zlib.crc32(body) != int.from_bytes(data[end - 4 : end], "big"):
-            return False
-        if body == b"IEND":
-            return True
-        at = end
-    return False
-
-
-def _is_whole_jpeg(data: bytes) -> bool:
-    """Look for the end marker behind the head, where a thumbnail may have an end of its own."""
-    at = 2
-    while data[at : at + 1] == b"\xff" and (marker := data[at + 1 : at + 2]) != b"\xda":
-        is_filling = marker == b"\xff"
-        at += 1 if is_filling else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return data.rfind(_JPEG_END, at) > 0

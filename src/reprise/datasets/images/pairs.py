@@ -1,30 +1,33 @@
 """An image file and its mask file, read together or looked over without training on them."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from reprise.datasets.images.checks import find_problems, require_dtype
-from reprise.datasets.images.files import read_image
+from reprise.datasets.images.files import read_reduced
 from reprise.datasets.images.headers import read_header
 from reprise.datasets.images.mask_coding import MaskCoding
 from reprise.errors import UserError
+from reprise.transforms.reduce import reduced, reduced_mask
 
 Pair = tuple[Path, Path]
 _DECODED_MASKS = 256  # enough to meet a wrong coding, few enough to be quick
 
 
 def read_pair(
-    pair: Pair, coding: MaskCoding, channels: int, dtype: str
+    pair: Pair, coding: MaskCoding, channels: int, dtype: str, enough: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read an image and its mask as the files have them.
+    """Read an image and its mask, both reduced alike where the files have more than is needed.
 
     Args:
         pair: The image file and the mask file.
         coding: How the mask is read.
-        channels: 1 or 3, see `read_image`.
+        channels: 1 or 3, see `read_reduced`.
         dtype: 'uint8' or 'uint16', what the image has to have.
+        enough: Pixels that they are not reduced below; see `transforms.reduce.reduced`.
 
     Returns:
         Image, shape (height, width, channels), and class ids, shape (height, width), uint8.
@@ -32,11 +35,13 @@ def read_pair(
     Raises:
         UserError: a file cannot be read, or the two do not fit; the file is named.
     """
-    image = read_image(pair[0], channels)
+    image, factor = read_reduced(pair[0], channels, enough)
     require_dtype(pair[0], str(image.dtype), dtype)
     ids = coding.read(pair[1])
-    _require_size(pair, image.shape[:2], ids.shape)
-    return image, ids
+    if image.shape[:2] != tuple(-(-side // factor) for side in ids.shape):
+        _compare_headers(pair, dtype)  # says so, in the files' own sizes
+    image = reduced(image, enough)
+    return image, reduced_mask(ids, image.shape)
 
 
 def check_pairs(
@@ -47,7 +52,7 @@ def check_pairs(
     Args:
         pairs: Image and mask files.
         coding: How the masks are read.
-        channels: 1 or 3, see `read_image`.
+        channels: 1 or 3, see `read_reduced`.
         dtype: 'uint8' or 'uint16', what every image has to have.
         thorough: Decode every image and every mask.
 
@@ -58,7 +63,7 @@ def check_pairs(
 
     def look(at: int) -> None:
         if thorough:
-            read_pair(pairs[at], coding, channels, dtype)
+            read_pair(pairs[at], coding, channels, dtype, math.inf)
             return
         _compare_headers(pairs[at], dtype)
         if at % stride == 0:
@@ -70,14 +75,11 @@ def check_pairs(
 def _compare_headers(pair: Pair, dtype: str) -> None:
     image, mask = read_header(pair[0], oriented=True), read_header(pair[1], oriented=False)
     require_dtype(pair[0], image.dtype, dtype)
-    _require_size(pair, (image.height, image.width), (mask.height, mask.width))
-
-
-def _require_size(pair: Pair, image: tuple[int, ...], mask: tuple[int, ...]) -> None:
-    if image != mask:
+    size, own = (image.height, image.width), (mask.height, mask.width)
+    if size != own:
         raise UserError(
             f"{pair[1]} has another size than its image {pair[0]}",
-            f"{image[0]} rows and {image[1]} columns, after the image's EXIF orientation",
-            f"{mask[0]} rows and {mask[1]} columns",
+            f"{size[0]} rows and {size[1]} columns, after the image's EXIF orientation",
+            f"{own[0]} rows and {own[1]} columns",
             "draw the mask at the size of the image",
         )

@@ -1,5 +1,6 @@
 """A list of image files as model inputs: read, brought to one size, changed at random."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ import numpy as np
 from annotated_types import Ge, Len
 
 from reprise.datasets.images.checks import find_problems, require_dtype
-from reprise.datasets.images.files import read_image
+from reprise.datasets.images.files import read_reduced
 from reprise.datasets.images.headers import read_header
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
 from reprise.transforms.place import Fit, draw_placement
+from reprise.transforms.reduce import pixels_needed, reduced
 
 Size = Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)]  # height and width, in pixels
 Channels = Literal[1, 3]
@@ -37,13 +39,26 @@ class Pictures:
     fit: Fit
     augment: Augment | None
 
-    def read(self, index: int, rng: np.random.Generator | None) -> np.ndarray:
-        """Read one picture, shape and dtype as `spec` has them.
+    @property
+    def decoded(self) -> Spec:
+        """What `decode` gives."""
+        return Spec((None, None, self.spec.shape[2]), self.spec.dtype)
+
+    @property
+    def recipe(self) -> str:
+        """What `decode` depends on beside the files."""
+        return repr(self._enough)
+
+    def decode(self, index: int) -> np.ndarray:
+        """Read one picture, reduced where its file has far more pixels than are needed.
 
         Raises:
             UserError: the file cannot be read, or has another depth; it is named.
         """
-        pixels = self._pixels(self.paths[index])
+        return reduced(self._pixels(self.paths[index], self._enough), self._enough)
+
+    def finish(self, pixels: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+        """Bring a decoded picture to shape and dtype of `spec`, changed at random."""
         size = (self.spec.shape[0], self.spec.shape[1])
         return draw_placement(pixels.shape[:2], size, self.fit, self.augment, rng).image(pixels)
 
@@ -53,14 +68,18 @@ class Pictures:
         def look(at: int) -> None:
             path = self.paths[int(indices[at])]
             if thorough:
-                self._pixels(path)
+                self._pixels(path, math.inf)
             else:
                 require_dtype(path, read_header(path, oriented=True).dtype, self.spec.dtype)
 
         return find_problems(look, len(indices))
 
-    def _pixels(self, path: Path) -> np.ndarray:
-        pixels = read_image(path, self.spec.shape[2])
+    @property
+    def _enough(self) -> float:
+        return pixels_needed((self.spec.shape[0], self.spec.shape[1]), self.fit)
+
+    def _pixels(self, path: Path, enough: float) -> np.ndarray:
+        pixels, _ = read_reduced(path, self.spec.shape[2], enough)
         require_dtype(path, str(pixels.dtype), self.spec.dtype)
         return pixels
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 
 from reprise.errors import UserError
 
@@ -96,8 +97,6 @@ def length_at(header: Header, rate: int) -> int:
 def _resampled(path: Path, header: Header, first: int, stop: int, rate: int) -> np.ndarray:
     if header.rate == rate:
         return _read(path, first, stop)
-    import soxr
-
     # Both rates have a sample at the same instant every `step` samples of the file: start there.
     step = header.rate // gcd(header.rate, rate)
     margin = _MARGIN * max(1, header.rate // rate + 1)

@@ -49,19 +49,18 @@ class Windows:
         Raises:
             UserError: the recording cannot be read, or is shorter than a window of 'clamp'.
         """
-        annotations, length = self.annotations, round(self.length * change.tempo)
-        middle = (annotations.start[row] + annotations.stop[row]) / 2 + change.shift
-        start = round(middle * self.rate) - length // 2
-        if self.edges == "clamp":
-            header = read_header(self._path(row))
-            self._require_fit(row, header)
-            start = max(0, min(start, length_at(header, self.rate) - length))
-        return start, length
+        length = round(self.length * change.tempo)
+        return self._start(row, change.shift, length), length
 
-    def sound(self, row: int, change: AudioChange) -> np.ndarray:
-        """The sound of a window, changed; shape (length,), float32."""
-        wave = read_slice(self._path(row), *self.place(row, change), self.rate)
-        return change.sound(wave, self.length, self.rate)
+    def around(self, row: int, length: int) -> np.ndarray:
+        """The sound about a window's middle, shape (length,), float32: changes are cut from it."""
+        return read_slice(self._path(row), self._start(row, 0.0, length), length, self.rate)
+
+    def sound(self, around: np.ndarray, row: int, change: AudioChange) -> np.ndarray:
+        """A window of what `around` gave, changed: shape (length,), float32."""
+        start, length = self.place(row, change)
+        start -= self._start(row, 0.0, len(around))
+        return change.sound(around[start : start + length], self.length, self.rate)
 
     def heard(self, row: int, change: AudioChange, share: float) -> np.ndarray:
         """The rows of which so much lies in the window of one: int64.
@@ -105,9 +104,19 @@ class Windows:
             if self.edges == "clamp":
                 self._require_fit(row, header)
             if thorough:
-                self.sound(row, AudioChange())
+                self.around(row, self.length)
 
         return problems + find_problems(look_closer, len(good))
+
+    def _start(self, row: int, shift: float, length: int) -> int:
+        """Where a window of this length begins, or where 'clamp' moves it."""
+        middle = (self.annotations.start[row] + self.annotations.stop[row]) / 2 + shift
+        start = round(middle * self.rate) - length // 2
+        if self.edges == "clamp":
+            header = read_header(self._path(row))
+            self._require_fit(row, header)
+            start = max(0, min(start, length_at(header, self.rate) - length))
+        return start
 
     @cached_property
     def _rows_of(self) -> list[np.ndarray]:

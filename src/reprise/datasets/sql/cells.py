@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -24,12 +25,15 @@ class Cells:
     size: tuple[int, int]
     duplicates: Literal["error", "last", "sum"]
 
-    def fill(self, rows: Sequence[tuple[Any, ...]], ids: np.ndarray) -> np.ndarray:
+    def fill(
+        self, rows: Sequence[tuple[Any, ...]], ids: np.ndarray, *, others: bool = False
+    ) -> np.ndarray:
         """Put every row's values in their cell.
 
         Args:
             rows: Key, row, column and values, in any order; of 'last', in theirs.
             ids: Whose rows they are, ascending, each once.
+            others: There may be rows of other ids among them; they are left out.
 
         Returns:
             Shape (len(ids), *size, values), float32; 0 where a cell has no row.
@@ -40,7 +44,9 @@ class Cells:
         found = self._columns(rows, ids)
         owner = np.searchsorted(ids, found["f0"]).clip(max=len(ids) - 1)
         if (strange := ids[owner] != found["f0"]).any():
-            self._refuse_key(found["f0"][strange][0])
+            if not others:
+                self._refuse_key(found["f0"][strange][0])
+            found, owner, rows = found[~strange], owner[~strange], list(compress(rows, ~strange))
         down, right = found["f1"], found["f2"]
         height, width = self.size
         fits = (down >= 0) & (down < height) & (right >= 0) & (right < width)

@@ -68,7 +68,9 @@ class Database:
     @property
     def dialect(self) -> Dialect:
         """How this database writes statements."""
-        return self._engine().dialect
+        if self._own.dialect is None:
+            self._own.dialect = self._engine().dialect
+        return self._own.dialect
 
     @contextmanager
     def visit(self) -> Iterator[sa.Connection]:
@@ -88,8 +90,7 @@ class Database:
         Raises:
             UserError: the database refuses, or the connection was lost and stays so.
         """
-        own, dialect = self._own, self._own.dialect or self.dialect
-        own.dialect = dialect
+        own, dialect = self._own, self.dialect
         deadline, pause = time.monotonic() + self._retry_s, _FIRST_PAUSE_S
         while True:
             try:

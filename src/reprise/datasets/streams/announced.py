@@ -31,6 +31,29 @@ def as_announced(value: Any, spec: Spec, name: str) -> np.ndarray:
     return array
 
 
+def require_announced(block: np.ndarray, spec: Spec, name: str, first: int, part: str) -> None:
+    """Refuse many samples of which one does not fit.
+
+    Args:
+        block: With a leading axis.
+        spec: What was announced of one of them.
+        name: What the user calls them, before a number.
+        first: Number of the first.
+        part: 'x' or 'y'.
+
+    Raises:
+        UserError: one does not fit; it is named.
+    """
+    fits = block.dtype == spec.dtype and block.shape[1:] == spec.shape
+    if fits and block.dtype.kind == "f":
+        fits = bool(np.isfinite(block).all())
+    elif fits and spec.kind == "class":
+        fits = bool(((block >= 0) & (block < len(spec.classes))).all())
+    if not fits:
+        for at, one in enumerate(block):
+            as_announced(one, spec, f"{name} {first + at}: {part}")
+
+
 def _converted(value: Any, dtype: str) -> np.ndarray | None:
     try:
         plain = np.asarray(value)

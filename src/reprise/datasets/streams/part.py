@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from reprise.datasets.streams.announced import as_announced
+from reprise.datasets.base import Sample
+from reprise.datasets.streams.announced import as_announced, require_announced
 from reprise.datasets.streams.kept import Kept
+from reprise.datasets.streams.lots import draw_lots
 from reprise.datasets.streams.patience import with_word
 from reprise.datasets.streams.source import Source
 from reprise.errors import UserError
-
-_EVEN = 20  # neighbours whose lots are spread evenly from 0 to 1
-_BLOCKS = 200  # of such neighbours, drawn at a time
 
 
 class Item(NamedTuple):
@@ -36,11 +35,6 @@ class Item(NamedTuple):
 @dataclass(eq=False)
 class Part:
     """The samples of a source whose lot falls to one split.
-
-    A sample's lot is a number from 0 to 1, a pure function of seed, shard and position: nothing
-    needs to be stored, and a source that grows at its end leaves its samples where they are. Of
-    every 20 neighbours each twentieth of that range has one, so that a small source, and one that
-    is sorted, is split as evenly as a large one.
 
     Args:
         split: 'train', 'valid' or 'test'.
@@ -67,7 +61,8 @@ class Part:
         """
         done = 0
         try:
-            for (x, y), lot in zip(self.source.samples(shard), self._lots(shard), strict=False):
+            lots = chain.from_iterable(some.tolist() for some in draw_lots(self.seed, shard))
+            for (x, y), lot in zip(self.source.samples(shard), lots, strict=False):
                 if self.low <= lot < self.high:
                     yield self._item(shard, done, x, y)
                 done += 1
@@ -75,6 +70,11 @@ class Part:
             if not isinstance(error, UserError):  # which says itself where
                 error.add_note(f"in {self.source.shard_name(shard)}, after {done} samples")
             raise
+
+    def blocks(self) -> Iterator[Sample] | None:
+        """The split's samples, many at a time; None for a source that cannot, or has shards."""
+        blocks = self.source.blocks(0) if self.source.num_shards == 1 else None
+        return None if blocks is None else self._own(blocks)
 
     def __iter__(self) -> Iterator[Item]:
         """Read all of the split's samples, shard after shard."""
@@ -86,7 +86,9 @@ class Part:
         Raises:
             UserError: none at all, or not as many as before.
         """
-        number = sum(1 for _ in with_word(self, f"counting the split '{self.split}' of the stream"))
+        blocks = self.blocks()
+        sizes = (len(x) for x, _ in blocks) if blocks else (1 for _ in self)
+        number = sum(with_word(sizes, f"counting the split '{self.split}' of the stream"))
         self.counted(number)
         return number
 
@@ -126,11 +128,17 @@ class Part:
             )
         self.num_samples = num_samples
 
-    def _lots(self, shard: int) -> Iterator[float]:
-        for block in count():
-            rng = np.random.default_rng([self.seed, shard, block, 1])
-            strata = rng.permuted(np.tile(np.arange(_EVEN), (_BLOCKS, 1)), axis=1)
-            yield from ((strata + rng.random(strata.shape)) / _EVEN).ravel().tolist()
+    def _own(self, blocks: Iterator[Sample]) -> Iterator[Sample]:
+        lots, waiting, done = draw_lots(self.seed, 0), np.empty(0), 0
+        for x, y in blocks:
+            while len(waiting) < len(x):
+                waiting = np.concatenate([waiting, next(lots)])
+            own = (self.low <= waiting[: len(x)]) & (waiting[: len(x)] < self.high)
+            place = f"{self.source.shard_name(0)}, sample", done
+            require_announced(x, self.source.input_spec, *place, "x")
+            require_announced(y, self.source.target_spec, *place, "y")
+            waiting, done = waiting[len(x) :], done + len(x)
+            yield x[own], y[own]
 
     def _item(self, shard: int, position: int, x: Any, y: Any) -> Item:
         source, name = self.source, f"{self.source.shard_name(shard)}, sample {position}"

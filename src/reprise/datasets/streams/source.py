@@ -41,6 +41,10 @@ class Source(ABC):
             UserError: a sample cannot be read; the message names it.
         """
 
+    def blocks(self, shard: int) -> Iterator[tuple[np.ndarray, np.ndarray]] | None:
+        """The same samples, many at a time: arrays with a leading axis. None where it cannot."""
+        return None
+
     def shard_name(self, shard: int) -> str:
         """What the user calls this shard, for messages: its file."""
         return type(self).__qualname__ + (f", shard {shard}" if self.num_shards > 1 else "")

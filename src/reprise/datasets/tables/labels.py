@@ -1,9 +1,11 @@
 """From the columns of a table to the target of each row."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
+from reprise.datasets.tables.quick import quick_names
 from reprise.datasets.tables.reading import Table
 from reprise.datasets.targets.arrays import Targets
 from reprise.datasets.targets.labels import (
@@ -53,11 +55,20 @@ def table_targets(
         return value_targets(values, table.place)
     if target == "labels" and not isinstance(label, str):
         return _from_columns(table, columns, classes)
-    texts = table.texts(columns[0], KEY)
     if target == "class":
-        return class_targets(texts, classes, table.place)
+        return _one_class(table, columns[0], classes)
+    texts = table.texts(columns[0], KEY)
     sets = [{name.strip() for name in text.split(separator)} - {""} for text in texts]
     return label_targets(sets, classes, table.place)
+
+
+def _one_class(table: Table, column: str, classes: Sequence[str] | None) -> Targets:
+    if quick := quick_names(table.frame.get(column)):
+        places, names = quick
+        with suppress(UserError):  # which would name a wrong row
+            targets = class_targets(names, classes, table.place)
+            return Targets(targets.values[places], targets.spec)
+    return class_targets(table.texts(column, KEY), classes, table.place)
 
 
 def _from_columns(table: Table, columns: list[str], classes: Sequence[str] | None) -> Targets:

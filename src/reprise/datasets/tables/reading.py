@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reprise.datasets.tables.quick import numbers_or_nan, quick_numbers
 from reprise.errors import UserError
 
 if TYPE_CHECKING:
@@ -95,10 +96,10 @@ class Table:
 
     def numbers(self, column: str, key: str) -> np.ndarray:
         """The cells of a column, float64, shape (rows,); what is not finite is refused."""
-        import pandas as pd
-
+        if (quick := quick_numbers(self.frame.get(column))) is not None:
+            return quick
         texts = self.texts(column, key)
-        values = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(float)
+        values = numbers_or_nan(texts)
         wrong = np.flatnonzero(~np.isfinite(values))
         if len(wrong):
             at = int(wrong[0])

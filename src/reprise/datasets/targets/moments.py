@@ -55,11 +55,11 @@ class Counts:
         self._counts = np.zeros(len(spec.classes), np.int64)
 
     def add(self, array: np.ndarray) -> None:
-        """Take in the target of one sample."""
+        """Take in the target of one sample, or several with a leading axis."""
         if self._kind == "class":
-            self._counts[int(array)] += 1
+            self._counts += np.bincount(np.ravel(array), minlength=len(self._counts))
         elif self._kind == "labels":
-            self._counts += array != 0
+            self._counts += (array != 0).reshape(-1, len(self._counts)).sum(axis=0)
 
     def onto(self, spec: Spec) -> Spec:
         """The spec with these counts."""

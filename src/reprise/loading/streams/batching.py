@@ -9,7 +9,7 @@ from reprise.datasets.base import Sample
 from reprise.datasets.streams.part import Item
 from reprise.spec import Spec
 
-_DRAWN = 1024  # random numbers at a time
+DRAWN = 1024  # random numbers at a time
 
 
 def shuffled(items: Iterable[Item], size: int, rng: np.random.Generator) -> Iterator[Item]:
@@ -25,7 +25,7 @@ def shuffled(items: Iterable[Item], size: int, rng: np.random.Generator) -> Iter
     places: list[int] = []
     for item in source:
         if not places:
-            places = rng.integers(size, size=_DRAWN).tolist()
+            places = rng.integers(size, size=DRAWN).tolist()
         at = places.pop()
         yield buffer[at]
         buffer[at] = item

@@ -22,7 +22,7 @@ from reprise.loading.streams.parcel import unwrap, wrap
 from reprise.loading.streams.turns import in_turns, read_lane
 from reprise.loading.workers import faults
 from reprise.loading.workers.failure import pack, unpack
-from reprise.loading.workers.start import begin, import_early, start_context
+from reprise.loading.workers.start import begin, pack_for_start, start_context
 from reprise.loading.workers.worker import hold_to_one_thread, settle
 
 Items = list[Item | None]
@@ -35,11 +35,13 @@ class Ask(NamedTuple):
         reading: Number of the reading, never used twice.
         most: Samples and ends of lanes to answer with; fewer where that is all.
         lanes: Shards of each lane, to begin a reading; None to go on with it.
+        skip: Samples and ends of lanes to leave out at that beginning: a dead worker gave them.
     """
 
     reading: int
     most: int
     lanes: list[list[int]] | None = None
+    skip: int = 0
 
 
 def serve(hear: Callable[[], Ask | None], say: Callable[[Any], None], part: Part) -> None:
@@ -48,10 +50,13 @@ def serve(hear: Callable[[], Ask | None], say: Callable[[Any], None], part: Part
     while ask := hear():
         if ask.lanes is not None:
             items = in_turns([read_lane(part, shards) for shards in ask.lanes])
+            items = islice(items, ask.skip, None)
         got: Items = []
         failure: BaseException | None = None
         try:
             got.extend(islice(items, ask.most))
+            if ask.lanes is not None:  # now that the libraries it uses are imported
+                hold_to_one_thread()
         except BaseException as error:
             failure = error
         say((ask.reading, got, failure))
@@ -65,9 +70,8 @@ class ThreadReader:
         asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
         answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.ask, self._answers = asks.put, answers
-        self._thread = threading.Thread(
-            target=serve, args=(asks.get, answers.put, part), daemon=True
-        )
+        told = asks.get, answers.put, part
+        self._thread = threading.Thread(target=serve, args=told, daemon=True)
         self._thread.start()
         self._dismiss = weakref.finalize(self, asks.put, None)  # also if it is dropped unclosed
 
@@ -91,10 +95,9 @@ class ProcessReader:
 
     def __init__(self, part: Part, number: int) -> None:
         try:
-            pickled = pickle.dumps(part)
+            pickled = pack_for_start(part)
         except Exception as error:
             raise faults.not_picklable(part.source, error) from error
-        import_early(part.source)
         self._connection, theirs = start_context().Pipe()
         self._process = start_context().Process(target=_work, args=(theirs, pickled), daemon=True)
         begin(self._process, pickled)
@@ -143,5 +146,4 @@ def _work(connection: Connection, pickled: bytes) -> None:
         except BaseException as error:
             say((connection.recv().reading, [], error))
             return
-        hold_to_one_thread()
         serve(connection.recv, say, part)

@@ -1,18 +1,23 @@
 """The endless stream of batches of one split of a stream."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain, count, islice
 
 import numpy as np
 
 from reprise.datasets.base import Sample
 from reprise.datasets.stream import Stream
-from reprise.datasets.streams.part import Item, Part
+from reprise.datasets.streams.part import Part
 from reprise.loading.order import SPLITS
 from reprise.loading.streams.batching import collate, shuffled
+from reprise.loading.streams.blocks import rebatched, shuffled_blocks
 from reprise.loading.streams.reading import Reading
 from reprise.loading.streams.turns import lanes_of
+
+Batch = tuple[int, Callable[[], Sample]]  # number of samples, and what makes one array of them
+_NONE: Batch = 0, lambda: (np.empty(0), np.empty(0))
 
 
 class Streaming:
@@ -64,34 +69,49 @@ class Streaming:
             said = f"a stream cannot jump to step {start}: {skipped} batches are read and dropped"
             print(f"note: {said}, which takes time", file=sys.stderr, flush=True)
         step = first * steps
-        for batch in chain.from_iterable(map(self._batches, count(first))):
+        for _, make in chain.from_iterable(map(self._batches, count(first))):
             if step == stop:
                 return
             if step >= start:
-                yield self._reading.producer, collate(batch, self._specs, self._padding)
+                yield self._reading.producer, make()
             step += 1
 
     def close(self) -> None:
         """End the workers."""
         self._reading.close()
 
-    def _batches(self, turn: int) -> Iterator[list[Item]]:
-        """The samples of one pass, in batches."""
-        order = np.arange(self._part.source.num_shards)
-        if self._split == "train":
-            rng = np.random.default_rng([self._seed, SPLITS[self._split], turn, 0, 2])
-            items = self._reading.read(lanes_of(rng.permutation(order)))
-            items = shuffled(items, self._stream.shuffle_buffer, rng)
-        else:
-            items = self._reading.read(lanes_of(order))
-        batch, samples = list(islice(items, self._batch_size)), 0
+    def _batches(self, turn: int) -> Iterator[Batch]:
+        """One pass."""
+        batches, samples = self._pass(turn), 0
+        batch = next(batches, _NONE)
         while True:
-            samples += len(batch)
-            following = list(islice(items, self._batch_size))
+            samples += batch[0]
+            following = next(batches, _NONE)
             # Looked at now, since nobody may ask for more than what should be the last batch.
-            if not following or samples >= (self._part.num_samples or samples + 1):
-                self._part.counted(samples + len(following))
+            if not following[0] or samples >= (self._part.num_samples or samples + 1):
+                self._part.counted(samples + following[0])
             yield batch
-            if not following:
+            if not following[0]:
                 return
             batch = following
+
+    def _pass(self, turn: int) -> Iterator[Batch]:
+        order, size = np.arange(self._part.source.num_shards), self._stream.shuffle_buffer
+        rng = None
+        if self._split == "train":
+            rng = np.random.default_rng([self._seed, SPLITS[self._split], turn, 0, 2])
+            order = rng.permutation(order)
+        blocks = self._reading.read_blocks()
+        if blocks is not None:
+            blocks = shuffled_blocks(blocks, size, rng) if rng else blocks
+            for x, y in rebatched(blocks, self._batch_size):
+                yield len(x), partial(_pair, x, y)
+            return
+        items = self._reading.read(lanes_of(order))
+        items = shuffled(items, size, rng) if rng else items
+        while batch := list(islice(items, self._batch_size)):
+            yield len(batch), partial(collate, batch, self._specs, self._padding)
+
+
+def _pair(x: np.ndarray, y: np.ndarray) -> Sample:
+    return x, y

@@ -1,6 +1,5 @@
 """All worker processes together: shares out tasks, hears results, replaces the dead and stuck."""
 
-import pickle
 import time
 from collections import deque
 from multiprocessing import connection
@@ -11,11 +10,11 @@ from reprise.loading.workers import faults
 from reprise.loading.workers.failure import unpack
 from reprise.loading.workers.seat import Seat, Task
 from reprise.loading.workers.slots import Slots
-from reprise.loading.workers.start import import_early
+from reprise.loading.workers.start import pack_for_start
 
 _DEPTH = 2  # tasks per worker: one under way, and one waiting so that it never idles
 _FATAL = 4  # deaths in a row over one sample: the first may be chance, three more are not
-_STILLBORN = 10  # deaths in a row before any worker was ready
+_STILLBORN = 20  # deaths in a row before any worker was ready; kills from outside can be quick
 
 
 class Crew:
@@ -37,10 +36,9 @@ class Crew:
     ) -> None:
         self._dataset, self._slots, self._timeout_s = dataset, slots, timeout_s
         try:
-            self._pickled = pickle.dumps(dataset)
+            self._pickled = pack_for_start(dataset)
         except Exception as error:
             raise faults.not_picklable(dataset, error) from error
-        import_early(dataset)
         self._stillborn = 0
         self._good: int | None = None  # a sample that could be read
         self._seats = [Seat(number, slots, self._pickled) for number in range(workers)]

@@ -48,12 +48,12 @@ def not_picklable(dataset: object, error: Exception) -> UserError:
     )
 
 
-def reader_died(name: str, place: str) -> UserError:
-    """A worker that reads a stream has ended."""
+def reader_died(name: str, place: str, deaths: int) -> UserError:
+    """Workers that read a stream end at one place of it, one after the other."""
     return UserError(
-        f"the {name}, which reads the stream, has ended by itself",
+        f"the {name}, which reads the stream, has ended by itself, as {deaths - 1} before it",
         "a source that can be read",
-        f"its end {place}",
+        f"{deaths} worker processes that ended {place}",
         f"{_ALONE} (a crash in a decoder, or more memory than there is)",
     )
 

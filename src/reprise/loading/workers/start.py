@@ -1,7 +1,9 @@
 """How worker processes come into the world: from a clean process, quickly, and undisturbed."""
 
 import contextlib
+import io
 import multiprocessing
+import pickle
 import signal
 import sys
 import time
@@ -10,6 +12,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from types import ModuleType
+from typing import Any
 
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)  # until a fork server that was just killed counts as dead
 
@@ -21,10 +24,34 @@ def start_context() -> ForkServerContext | SpawnContext:
     return multiprocessing.get_context("forkserver")
 
 
-def import_early(dataset: object) -> None:
-    """Have the fork server, unless it runs already, import once what every worker would import."""
-    names = ["reprise.loading.workers.worker", type(dataset).__module__]
-    start_context().set_forkserver_preload([name for name in names if name != "__main__"])
+def pack_for_start(dataset: object) -> bytes:
+    """The dataset as bytes, for processes to begin with.
+
+    What every one of them must import for it, the fork server, unless it runs already, imports
+    once. That is more than the dataset's own module: what it holds may come from anywhere.
+
+    Raises:
+        Exception: it cannot be pickled.
+    """
+    bytes_ = io.BytesIO()
+    pickler = _Pickler(bytes_)
+    pickler.dump(dataset)
+    names = {"reprise.loading.workers.worker", type(dataset).__module__, *pickler.modules}
+    start_context().set_forkserver_preload(sorted(names - {"__main__"}))
+    return bytes_.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    """Notes from which modules the objects come that it meets."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.modules: set[str] = set()
+
+    def reducer_override(self, met: Any) -> Any:
+        module = getattr(met, "__module__", None)
+        self.modules |= {module} if isinstance(module, str) else set()
+        return NotImplemented  # it is pickled as ever
 
 
 def begin(process: BaseProcess, pickled: bytes) -> None:

@@ -12,6 +12,7 @@ from reprise.datasets.base import Dataset, Sample
 from reprise.loading.assemble import WHOLE_BATCH, assemble
 from reprise.loading.order import Job
 from reprise.loading.workers import faults
+from reprise.loading.workers.worker import hold_to_one_thread, keep_buffers
 
 _SLICE_S = 0.5
 
@@ -49,7 +50,9 @@ _Inbox = queue.SimpleQueue[_Task | None]
 class Threads:
     """Threads, started at the first batch and kept until `close`.
 
-    They are daemons: one that is stuck in a read does not keep the program from ending.
+    They are daemons: one that is stuck in a read does not keep the program from ending. OpenCV and
+    BLAS are held to one thread in the whole program, since they cannot be so for some threads, and
+    all of it keeps freed memory, which TensorFlow's generators otherwise have it give back.
 
     Args:
         dataset: What to read, from several threads at a time.
@@ -89,6 +92,8 @@ class Threads:
             thread.join(max(0, deadline - time.monotonic()))
 
     def _start(self) -> None:
+        if not self._threads:
+            keep_buffers()
         for number in range(len(self._threads), self._workers):
             thread = threading.Thread(
                 target=_work, args=(self._dataset, self._inbox, number), daemon=True
@@ -112,11 +117,17 @@ class Threads:
 
 
 def _work(dataset: Dataset, inbox: _Inbox, number: int) -> None:
+    hold_to_one_thread()
+    is_first = True
     while task := inbox.get():
         if not task.set_running_or_notify_cancel():
             continue
         try:
-            task.set_result((f"thread {number}", assemble(dataset, task.job, mark=task.mark)))
+            batch = assemble(dataset, task.job, mark=task.mark)
+            if is_first:  # and what the first read has imported
+                hold_to_one_thread()
+                is_first = False
+            task.set_result((f"thread {number}", batch))
         except BaseException as error:
             task.set_exception(error)
 

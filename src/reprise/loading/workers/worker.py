@@ -82,7 +82,7 @@ def settle() -> None:
     """Make this process a worker: deaf to Ctrl-C, gone with its parent, frugal with cores."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    _keep_buffers()
+    keep_buffers()
     os.environ.update(dict.fromkeys(_THREAD_COUNTS, "1"))  # for what is imported from here on
 
 
@@ -126,13 +126,17 @@ def _leave_with_parent() -> None:
 
 
 def hold_to_one_thread() -> None:
-    """One thread for OpenCV, BLAS and OpenMP: the workers together already use every core."""
+    """One thread for OpenCV, BLAS and OpenMP: the workers together already use every core.
+
+    OpenMP's number is that of the calling thread, the others are those of the process; of
+    libraries that are not imported yet none is known.
+    """
     threadpool_limits(1)
     if cv2 := sys.modules.get("cv2"):
         cv2.setNumThreads(1)
 
 
-def _keep_buffers() -> None:
+def keep_buffers() -> None:
     """Let glibc keep freed memory: to fault it in again costs a third of an image's time."""
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)

@@ -1,0 +1,20 @@
+"""Print the names of what an experiment measures: `python -m reprise.measured experiment=NAME`."""
+
+from reprise import command
+from reprise.config.build import build
+from reprise.experiment import compose_and_check, open_data
+
+
+def main(argv: list[str]) -> None:
+    """Build the objective, which takes TensorFlow, and print the names under which it is scored."""
+    composed = compose_and_check(argv)
+    data = open_data(composed.values)
+    data.learn()
+    with command.native_notes_hidden():
+        _, metrics = build(composed.values["objective"], data.dataset.target_spec)
+    for name in ("loss", *(metric.name for metric in metrics)):
+        print(f"valid/{name}")
+
+
+if __name__ == "__main__":
+    command.run(main)

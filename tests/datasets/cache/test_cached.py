@@ -1,0 +1,168 @@
+"""A dataset that keeps what it decodes gives the same samples, and decodes once."""
+
+import pickle
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tiny
+from datasets import test_csv_rows, test_image_mask
+
+from reprise.datasets.cache import store
+from reprise.datasets.cache.cached import Cached, CachedRows, cached
+from reprise.datasets.csv_rows import CsvRows
+from reprise.datasets.image_mask import ImageMask
+from reprise.datasets.mixed import Mixed
+from reprise.errors import UserError
+from reprise.loading.loader import Loader
+from reprise.transforms.augment import Augment
+
+SPLIT = {"train": 0.5, "valid": 0.5, "test": None}
+
+
+@pytest.fixture
+def dataset(tmp_path) -> ImageMask:
+    augment = Augment(rotation_range=20, horizontal_flip=True)
+    values = test_image_mask.tiny(tmp_path)
+    return ImageMask(**{**values, "split": SPLIT, "augment": augment})
+
+
+def samples(dataset, indices=range(11)):
+    found = [dataset.read(at, np.random.default_rng([3, at])) for at in indices]
+    return [(x.tobytes(), y.tobytes()) for x, y in found]
+
+
+def batches(dataset, **options):
+    with Loader(dataset, np.arange(11), split="train", seed=2, batch_size=4, **options) as loader:
+        return [(x.tobytes(), y.tobytes()) for x, y in loader.batches(stop=7)]
+
+
+def test_files_are_read_once(dataset, tmp_path):
+    kept = cached(dataset, tmp_path / "cache")
+    expected = samples(dataset)
+    assert samples(kept) == expected
+    for file in (tmp_path / "images").iterdir():
+        file.unlink()
+    assert samples(kept) == expected == samples(pickle.loads(pickle.dumps(kept)))
+    with pytest.raises(UserError, match="cannot be read"):
+        dataset.read(0, None)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("processes", [True, False])
+def test_batches_are_the_same_in_the_first_pass_and_later(dataset, tmp_path, workers, processes):
+    options = {"workers": workers, "use_multiprocessing": processes}
+    expected = batches(dataset)
+    for _ in range(2):
+        assert batches(dataset, cache=str(tmp_path / "cache"), **options) == expected
+    (folder,) = (tmp_path / "cache").glob("imagemask-*")
+    assert store.Store(folder, 11, dataset.decoded).num_records() == 11
+
+
+def test_it_says_its_size_once_and_git_does_not_see_it(dataset, tmp_path, capsys):
+    for _ in range(2):
+        cached(dataset, tmp_path / "cache")
+    said = capsys.readouterr().err
+    assert said.count("note: loader.cache: the first pass writes about 0 MB to") == 1
+    assert "MB are free" in said
+    assert (tmp_path / "cache" / ".gitignore").read_text() == "*\n"
+
+
+def test_other_data_of_the_same_name_is_decoded_anew(dataset, tmp_path):
+    samples(cached(dataset, tmp_path / "cache"))
+    for file in (tmp_path / "images").iterdir():
+        pixels = cv2.imread(str(file))
+        cv2.imwrite(str(file), 255 - pixels)
+    expected = samples(dataset)
+    assert samples(cached(dataset, tmp_path / "cache")) == expected
+    assert len(list((tmp_path / "cache").glob("imagemask-*"))) == 2
+
+
+def test_a_full_disk_is_said_once_and_costs_nothing_but_time(
+    dataset, tmp_path, monkeypatch, capsys
+):
+    kept = cached(dataset, tmp_path / "cache")
+    expected = samples(dataset)
+    assert samples(kept, range(4)) == expected[:4]
+    monkeypatch.setattr(store, "_LEFT_FREE", 1 << 60)
+    assert samples(kept) == samples(pickle.loads(pickle.dumps(kept))) == expected
+    assert kept._store.num_records() == 4
+    assert capsys.readouterr().err.count("no more can be kept") == 1
+
+
+def test_a_folder_that_cannot_be_made_is_said_and_done_without(dataset, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert cached(dataset, tmp_path / "file") is dataset
+    assert "going on without" in capsys.readouterr().err
+
+
+def test_a_bad_sample_is_still_named(dataset, tmp_path):
+    file = tmp_path / "images" / "disc4.png"
+    index = [dataset.name(at) for at in range(11)].index("images/disc4.png")
+    kept = cached(dataset, tmp_path / "cache")
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(UserError, match=r"disc4\.png"):
+        kept.read(index, None)
+    assert not kept._store.has(index)
+
+
+def test_it_is_the_dataset_otherwise(dataset, tmp_path):
+    kept = cached(dataset, tmp_path / "cache")
+    assert type(kept) is Cached
+    assert (len(kept), kept.name(3), kept.sources) == (11, dataset.name(3), dataset.sources)
+    assert (kept.input_spec, kept.target_spec) == (dataset.input_spec, dataset.target_spec)
+    assert np.array_equal(kept.splits()["train"], dataset.splits()["train"])
+    x, y = dataset.read(0, None)
+    assert np.array_equal(kept.picture(x, y), dataset.picture(x, y))
+
+
+def test_old_and_new_data_are_kept_each_by_itself(dataset, tmp_path):
+    mixed = Mixed(dataset, pickle.loads(pickle.dumps(dataset)))
+    indices = np.array([13, 2, 2])
+    kept = cached(mixed, tmp_path / "cache")
+    for _ in range(2):
+        one, other = mixed.read_many(indices, [None] * 3), kept.read_many(indices, [None] * 3)
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert kept.name(13) == mixed.name(13)
+    assert len(list((tmp_path / "cache").glob("imagemask-*"))) == 1
+
+
+def test_rows_that_are_all_kept_need_no_workers(tmp_path):
+    from datasets.test_contract import FILES
+    from datasets.test_sql_matrix import tiny as table
+    from omegaconf import OmegaConf
+
+    from reprise.config.build import build
+
+    file = next(file for file in FILES if file.stem == "sql_matrix")
+    dataset = build(OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(file), table(tmp_path))))
+    everything, rngs = np.arange(len(dataset)), [None] * len(dataset)
+    expected = dataset.read_many(everything, rngs)
+    kept = cached(dataset, tmp_path / "cache")
+    assert (type(kept), kept.in_memory) == (CachedRows, False)
+    twice = np.array([1, 0, 1])
+    for one, other in ((kept, twice), (kept, everything), (kept, everything)):
+        found = one.read_many(other, [None] * len(other))
+        assert all(np.array_equal(a, b[other]) for a, b in zip(found, expected, strict=True))
+    for path in dataset.sources:
+        assert Path(path).exists()
+    again = cached(dataset, tmp_path / "cache")
+    assert again.in_memory
+    assert np.array_equal(again.read(2, None)[0], expected[0][2])
+
+
+def test_data_in_memory_is_refused(tmp_path):
+    values = test_csv_rows.tiny(tmp_path)
+    dataset = CsvRows(**{"split": SPLIT, **values})
+    with pytest.raises(UserError, match=r"(?s)nothing to keep.*CsvRows: its data is in memory"):
+        cached(dataset, tmp_path / "cache")
+
+
+def test_it_is_refused_on_the_command_line(tmp_path):
+    words = tiny.array_words(tiny.write_arrays(tmp_path / "a.npz"), tmp_path)
+    done = tiny.reprise("hash_batches", *words, f"loader.cache={tmp_path}/cache")
+    assert done.returncode == 2
+    assert "loader.cache has nothing to keep" in done.stderr
+    assert "Arrays: its data is in memory" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,56 @@
+"""What a database is asked, word for word."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from reprise.datasets.sql.query import Query
+from reprise.datasets.sql.table import Table
+
+TABLE = Table("s.cells", "user", "y", "x", ("a", "b"), None)
+
+
+def asked(dialect=mysql, table=TABLE, zero_nulls=False, drop=False):
+    query = Query(table, (3, 4), zero_nulls=zero_nulls, drop=drop)
+    return pickle.loads(pickle.dumps(query)), dialect.dialect()
+
+
+def plain(text):
+    return " ".join(text.replace("`", "").replace('"', "").split())
+
+
+@pytest.mark.parametrize("dialect", [mysql, sqlite, postgresql])
+def test_whole_numbers_stand_in_the_statement(dialect):
+    query, how = asked(dialect)
+    for ids in ([1, 5, -3], [2**62]):
+        text, parameters = query.of_ids(np.array(ids), how)
+        words = ",".join(map(str, ids))
+        assert plain(text).endswith(f"FROM s.cells WHERE (s.cells.user IN ({words}))")
+        assert parameters == ()
+
+
+def test_ranges_stand_in_it_too():
+    query, how = asked(drop=True)
+    text, parameters = query.of_ranges(np.array([1, 20]), np.array([9, 31]), how)
+    assert "(s.cells.user BETWEEN 1 AND 9 OR s.cells.user BETWEEN 20 AND 31) AND" in plain(text)
+    assert plain(text).endswith("s.cells.y < 3 AND s.cells.x >= 0 AND s.cells.x < 4")
+    assert parameters == ()
+
+
+@pytest.mark.parametrize("dialect", [mysql, sqlite, postgresql])
+def test_texts_are_parameters(dialect):
+    query, how = asked(dialect)
+    text, parameters = query.of_ids(np.array(["a", "it's"]), how)
+    assert "it's" not in text
+    values = parameters.values() if isinstance(parameters, dict) else parameters
+    assert list(values) == ["a", "it's"]
+
+
+def test_nulls_order_and_values():
+    table = Table("cells", "user", "y", "x", ("a",), "at")
+    query, how = asked(sqlite, table, zero_nulls=True)
+    text = plain(query.of_ids(np.array([1]), how)[0])
+    assert "coalesce(cells.a, 0)" in text
+    assert text.endswith("ORDER BY cells.at IS NOT NULL, cells.at, coalesce(cells.a, 0)")

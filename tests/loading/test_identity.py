@@ -1,0 +1,124 @@
+"""Every dataset of conf/dataset gives the same bytes whoever makes them and wherever one starts.
+
+What each batch must hold is taken from the loader without workers; that this one keeps its own
+promise (which samples, which randomness) is written out in test_loader and test_streaming.
+"""
+
+import itertools
+import multiprocessing
+import pickle
+from collections.abc import Callable
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loading.loader_samples import Light, LightSource
+from omegaconf import OmegaConf
+
+from reprise.config.build import build
+from reprise.datasets.stream import Stream
+from reprise.loading.loader import Loader
+
+FILES = sorted((Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
+NAMES = [file.stem for file in FILES]
+METHODS = ["forkserver", "spawn"]
+ENGINES = [(0, "caller")]
+ENGINES += list(itertools.product((1, 2, 4), ("threads", *METHODS)))
+PASSES = 2
+
+
+def tiny_dataset(name: str, folder: Path) -> Any:
+    """The dataset of conf/dataset/NAME.yaml on the data that `tiny` of its own test makes."""
+    tiny: dict[str, Any] = import_module(f"datasets.test_{name}").tiny(folder)
+    file = next(file for file in FILES if file.stem == name)
+    return build(OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(file), tiny)))
+
+
+@pytest.fixture
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Loader]:
+    """Makes loaders of a fresh copy of a tiny dataset."""
+    dataset = tiny_dataset(request.param, tmp_path)
+    pickled = pickle.dumps((dataset, dataset.splits()))
+
+    def make(split: str, workers: int, engine: str) -> Loader:
+        multiprocessing.set_start_method(engine if engine in METHODS else None, force=True)
+        copy, splits = pickle.loads(pickled)
+        processes = engine in METHODS
+        keys: dict[str, Any] = {"workers": workers, "use_multiprocessing": processes}
+        return Loader(copy, splits[split], split=split, seed=5, batch_size=3, **keys)
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def start_method_as_before() -> Any:
+    before = multiprocessing.get_start_method(allow_none=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)
+
+
+def hashes(loader: Loader, start: int, stop: int) -> list[str]:
+    """One for each batch from `start` up to `stop`."""
+    return [
+        sha256(b"".join(f"{a.shape}{a.dtype}".encode() + a.tobytes() for a in batch)).hexdigest()
+        for batch in loader.batches(start, stop)
+    ]
+
+
+def promised(fresh: Callable[..., Loader], split: str) -> list[str]:
+    with fresh(split, 0, "caller") as loader:
+        steps = loader.steps_per_pass
+        whole = hashes(loader, 0, PASSES * steps)
+    assert (len(set(whole)) > steps) == (split == "train")  # shuffled and changed anew, or never
+    return whole
+
+
+def test_the_matrix_is_whole():
+    assert len(NAMES) >= 8
+    assert {"image_mask", "mel_spectrogram", "sql_matrix", "arrays", "stream"} <= set(NAMES)
+    assert len(ENGINES) == len(set(ENGINES)) == 10
+
+
+@pytest.mark.parametrize("fresh", NAMES, indirect=True)
+def test_same_bytes_from_any_start(fresh):
+    """The fast part: processes, of whom test_contract has more, only once."""
+    whole = promised(fresh, "train")
+    for start, (workers, engine) in itertools.product(
+        range(len(whole)), ((0, "caller"), (2, "threads"))
+    ):
+        with fresh("train", workers, engine) as loader:
+            assert hashes(loader, start, len(whole)) == whole[start:], (start, engine)
+    with fresh("train", 2, "forkserver") as loader:
+        assert hashes(loader, 1, len(whole)) == whole[1:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("split", ["train", "valid"])
+@pytest.mark.parametrize("fresh", NAMES, indirect=True)
+def test_same_bytes_whoever_makes_them_from_any_start(fresh, split):
+    whole = promised(fresh, split)
+    tried = 0
+    for start, (workers, engine) in itertools.product(range(len(whole)), ENGINES):
+        with fresh(split, workers, engine) as loader:
+            assert hashes(loader, start, len(whole)) == whole[start:], (start, workers, engine)
+            made_by = " ".join(loader.producers)
+        kind = {"caller": "this process", "threads": "thread"}.get(engine, "process")
+        assert kind in made_by
+        tried += 1
+    assert tried == 10 * len(whole)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_worker_imports_anything_heavy(name: str, tmp_path: Path) -> None:
+    dataset = tiny_dataset(name, tmp_path)
+    splits = dataset.splits()
+    if isinstance(dataset, Stream):
+        part = splits["train"]
+        part.source = LightSource(part.source)
+    else:
+        dataset = Light(dataset)
+    with Loader(dataset, splits["train"], split="train", seed=5, batch_size=3, workers=2) as loader:
+        assert len(list(loader.batches(0, 6))) == 6
+        assert {made_by.split()[0] for made_by in loader.producers} == {"process"}
