@@ -14,7 +14,14 @@ def mariadb():
 
 
 # Minutes each, because they train through the command line.
-LONG = ("test_train", "test_experiments", "test_resume", "test_update", "test_bad_input", "test_sweep")
+LONG = (
+    "test_train",
+    "test_experiments",
+    "test_resume",
+    "test_update",
+    "test_bad_input",
+    "test_sweep",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

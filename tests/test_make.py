@@ -186,7 +186,8 @@ def test_ui_shows_the_store_on_this_machine_only(checkout):
         ),
     ):
         port = rest[1:5]
-        page = f"open http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning\n"
+        page = f"open http://127.0.0.1:{port}/#/experiments and choose 'Model training' at the top "
+        page += "left, once\n"
         assert make(checkout, "ui", *typed, **environment).stdout == f"{page}{local}{rest}\n"
     done = make(checkout, "ui", MLFLOW_TRACKING_URI="http://there:5000")
     assert done.stdout == "The runs are on the server: open http://there:5000\n"

@@ -19,7 +19,7 @@ EPOCHS, STEPS = 4, 12
 def words(out: Path) -> list[str]:
     """Overrides for a run on the folder's arrays, recorded in `out`."""
     length = [f"trainer.epochs={EPOCHS}", f"trainer.steps_per_epoch={STEPS}"]
-    return [*array_words(out.parent / "digits.npz", out), *length]
+    return [*array_words(out.parent / "digits.npz", out), *length, "trainer.log_every_steps=1"]
 
 
 def begin(verb: str, *more: str) -> subprocess.Popen:

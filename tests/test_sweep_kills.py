@@ -153,7 +153,8 @@ def test_a_search_killed_and_gone_on_with_by_two_has_its_twenty_trials(tmp_path)
         "trainer.epochs=4", "trainer.steps_per_epoch=8",
     )  # fmt: skip
     process = begin(*typed)
-    wait_until(process, lambda: len([e for e in entries(out) if e["state"] == "done"]) >= 2)
+    wait_until(process, lambda: [e["state"] for e in entries(out)].count("begun") >= 3)
+    wait_until(process, lambda: len(list(out.glob("runs/*/*-003/state/step-*"))) > 0)
     kill(process, out, jobs=True)
     process = begin(*typed)
     wait_until(process, lambda: [e["state"] for e in entries(out)].count("begun") >= 4)

@@ -1,5 +1,7 @@
 """`make sync`: what a store has missed of any run comes to it, once."""
 
+from pathlib import Path
+
 import pytest
 from mlflow import MlflowClient
 from tiny import reprise
@@ -56,7 +58,7 @@ def test_what_is_missing_is_delivered_once(runs, tmp_path):
         history = client.get_metric_history(run.info.run_id, "valid/loss")
         assert [(point.step, point.value) for point in history] == [(1, 1.0), (2, 0.5)]
         path = client.download_artifacts(run.info.run_id, "notes/result.txt", str(tmp_path))
-        assert open(path).read() == name
+        assert Path(path).read_text() == name
 
 
 def test_all_runs_can_go_to_another_store(runs, tmp_path):

@@ -7,10 +7,15 @@ from reprise.datasets.base import Dataset
 from reprise.datasets.stream import Stream
 from scripts.bench import data
 
-SHARES = {"train": 0.8, "valid": 0.2, "test": None}
+SHARES: dict[Any, Any] = {"train": 0.8, "valid": 0.2, "test": None}
 WINDOW_S = 10.0
-COLUMNS = {"recording": "recording", "label": "label", "t_min": "t_min", "t_max": "t_max"}
-CELLS = {"key": "user_id", "row": "x", "column": "y"}
+COLUMNS: dict[Any, str] = {
+    "recording": "recording",
+    "label": "label",
+    "t_min": "t_min",
+    "t_max": "t_max",
+}
+CELLS: dict[Any, str] = {"key": "user_id", "row": "x", "column": "y"}
 
 
 def image_mask(source: str) -> Dataset:
@@ -25,8 +30,13 @@ def image_mask(source: str) -> Dataset:
         zoom_range=0.1,
         horizontal_flip=True,
     )
-    folders = {kind: f"{source}/{kind}" for kind in ("images", "masks")}
-    return ImageMask(**folders, image_size=[384, 384], split=SHARES, augment=augment)
+    return ImageMask(
+        f"{source}/images",
+        f"{source}/masks",
+        image_size=[384, 384],
+        split=SHARES,
+        augment=augment,
+    )
 
 
 def float_images(source: str) -> Dataset:

@@ -68,7 +68,7 @@ def _observers(
 ) -> list[Any]:
     """The callbacks that only watch: checkpoint, numbers, pictures, the terminal."""
     from reprise.sweeping.pruning import pruning_of
-    from reprise.tracking.callback import EpochMetrics
+    from reprise.tracking.callback import EpochMetrics, StepMetrics
     from reprise.tracking.pictures import Predictions, write_inputs
     from reprise.training.checkpoint import Checkpoint
     from reprise.training.progress import Progress
@@ -89,6 +89,8 @@ def _observers(
         EpochMetrics(run, waited),
         Progress(steps, waited, trainer.keras_monitor),
     ]
+    if trainer.log_every_steps is not None:
+        observers.append(StepMetrics(run, trainer.log_every_steps))
     if trainer.pictures_every is not None:
         x, y = data.first("valid", trainer.num_pictures)
         observers.append(Predictions(run, x, y, draw, trainer.pictures_every))

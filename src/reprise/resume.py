@@ -25,7 +25,7 @@ OPTIONS = ("run", "force", "runs")
 # What no batch and no weight depends on, and what lengthens a run: these need no force.
 FREE = {
     "loader.workers", "loader.use_multiprocessing", "loader.max_queue_size", "loader.timeout_s",
-    "trainer.epochs", "trainer.pictures_every", "trainer.num_pictures",
+    "trainer.epochs", "trainer.pictures_every", "trainer.num_pictures", "trainer.log_every_steps",
     "tracking.uri", "tracking.upload_checkpoints",
 }  # fmt: skip
 

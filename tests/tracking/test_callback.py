@@ -1,14 +1,14 @@
 import keras
 import numpy as np
 
-from reprise.tracking.callback import EpochMetrics
+from reprise.tracking.callback import EpochMetrics, StepMetrics
 
 
 class Notebook:
     def __init__(self):
         self.rows = []
 
-    def metrics(self, values, step):
+    def metrics(self, values, step, *, flush=True):
         self.rows.append((step, values))
 
 
@@ -26,3 +26,13 @@ def test_each_epoch_is_written_once_under_the_names_of_the_run():
     }  # fmt: skip
     assert book.rows[0][1]["learning_rate"] == 0.25
     assert [values["time/data_wait_s"] for _, values in book.rows] == [2.0, 3.0]
+
+
+def test_steps_are_counted_through_the_epochs():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    book, data = Notebook(), np.ones((6, 1), "float32")
+    model.fit(data, data, batch_size=2, epochs=2, verbose=0, callbacks=[StepMetrics(book, 2)])
+    assert [(step, set(values)) for step, values in book.rows] == [
+        (2, {"step/loss"}), (4, {"step/loss"}), (6, {"step/loss"}),
+    ]  # fmt: skip

@@ -64,7 +64,7 @@ def test_it_goes_back_and_lowers_the_rate_as_often_as_allowed(tmp_path, capsys):
         )
         return model
 
-    model = trained(tmp_path / "back", 10.0, recoveries=3, recovery_factor=0.1)
+    model = trained(tmp_path / "back", 10.0, recoveries=3, reduce_lr_factor=0.1)
     said = capsys.readouterr().err
     assert said.count("back to step 0, with a learning rate of") == 2
     assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
@@ -75,4 +75,4 @@ def test_it_goes_back_and_lowers_the_rate_as_often_as_allowed(tmp_path, capsys):
         model.get_weights()[0], trained(tmp_path / "begun", rate).get_weights()[0]
     )
     with pytest.raises(UserError, match=r"(?s)the loss is.*trainer\.recoveries"):
-        trained(tmp_path / "often", 10.0, recoveries=1, recovery_factor=0.1)
+        trained(tmp_path / "often", 10.0, recoveries=1, reduce_lr_factor=0.1)

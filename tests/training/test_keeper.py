@@ -205,3 +205,16 @@ def test_a_state_that_cannot_be_written_ends_nothing(tmp_path):
     )  # fmt: skip
     assert int(model.optimizer.iterations) == 2 * STEPS
     assert len(failures) == 3
+
+
+def test_a_callback_may_come_or_go_between_two_attempts(tmp_path, undisturbed):
+    train(tmp_path, Trainer(epochs=2))
+    state, _ = read_state(tmp_path)
+    assert "Log0" in state.facts["callbacks"]
+    model = make_model()
+    fit(
+        model, batches, Pass(workers=0), Trainer(epochs=EPOCHS),
+        steps_per_epoch=STEPS, callbacks=[StopAfter(), keras.callbacks.Callback(), Log(), Log()],
+        keeping=Keeping(tmp_path, state, lambda: None, print),
+    )  # fmt: skip
+    assert weights_sha256(model) == weights_sha256(undisturbed[1])

@@ -45,7 +45,7 @@ def make_loader(
 def fill(work: Work, dataset: Any, cache: str) -> None:
     """Read every sample once, as a first epoch and its validation do."""
     for split, part in dataset.splits().items():
-        settings = {"batch_size": work.batch_size, "cache": cache}
+        settings: dict[str, Any] = {"batch_size": work.batch_size, "cache": cache}
         with Loader(dataset, part, split=split, seed=0, **settings) as loader:
             for _ in loader.batches(0, loader.steps_per_pass):
                 continue

@@ -1,4 +1,4 @@
-"""Each epoch's numbers, written once under the names the run shows them by."""
+"""A training's numbers, written once under the names the run shows them by."""
 
 import time
 from collections.abc import Callable
@@ -33,6 +33,33 @@ class EpochMetrics(keras.callbacks.Callback):
         values["time/epoch_s"] = time.monotonic() - self._began
         values["time/data_wait_s"] = self.waited() - self._waited_before
         self.run.metrics(values, step=epoch + 1)
+
+
+class StepMetrics(keras.callbacks.Callback):
+    """Write the training metrics within an epoch as `step/…`, by the number of the step, from 1.
+
+    They are what Keras gives: means over the epoch so far.
+
+    Args:
+        run: Where to write.
+        every: Steps between two of them.
+    """
+
+    def __init__(self, run: Run, every: int) -> None:
+        super().__init__()
+        self._run, self._every = run, every
+        self._step = 0
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Count on from where the run is."""
+        self._step = int(self.model.optimizer.iterations)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Write, if it is this step's turn; not flushed to the disk, which would take longer."""
+        self._step += 1
+        if self._step % self._every == 0:
+            values = {f"step/{name}": float(value) for name, value in (logs or {}).items()}
+            self._run.metrics(values, self._step, flush=False)
 
 
 def _name(key: str) -> str:

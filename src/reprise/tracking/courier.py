@@ -9,6 +9,7 @@ from reprise.tracking.deliver import deliver
 from reprise.tracking.delivered import delivered, outstanding
 from reprise.tracking.journal import entries
 
+PAUSE_S = 1.0  # between deliveries: many entries go in one call, and leave the processor alone
 RETRY_S = (1.0, 2.0, 5.0, 15.0, 30.0)  # between attempts at a store that does not answer
 # MLflow's own are 7 times and 120 s: it would hold on for minutes to what is tried anew anyway
 CALLS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
@@ -63,7 +64,7 @@ class Courier:
                 return
             if failures:
                 self._closing.wait(RETRY_S[min(failures, len(RETRY_S)) - 1])
-            else:
+            elif not self._closing.wait(PAUSE_S):
                 self._news.wait()
 
     def _deliver_all(self, is_last: bool) -> None:

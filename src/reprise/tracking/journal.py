@@ -37,20 +37,23 @@ class Journal:
         if self.path.exists():
             os.truncate(self.path, self._size)
 
-    def add(self, kind: str, **content: Any) -> None:
-        """Add an entry; it is on the disk when this returns, unless `failed` was told."""
+    def add(self, kind: str, *, flush: bool = True, **content: Any) -> None:
+        """Add an entry, which no kill takes away; with `flush` no power cut does either.
+
+        Where it cannot be written, `failed` is told.
+        """
         entry = {"kind": kind, "at": time.time_ns() // 1_000_000, **content}
         with self._lock:
             self._waiting += json.dumps(entry).encode() + b"\n"
             try:
-                self._write()
+                self._write(flush)
                 self._is_failing = False
             except OSError as error:
                 if not self._is_failing:
                     self._failed(error)
                 self._is_failing = True
 
-    def _write(self) -> None:
+    def _write(self, flush: bool) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
             os.truncate(descriptor, self._size)  # what a full disk took of the last attempt
@@ -58,7 +61,8 @@ class Journal:
             left = memoryview(self._waiting)
             while left:
                 left = left[os.write(descriptor, left) :]
-            os.fsync(descriptor)
+            if flush:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         self._size += len(self._waiting)

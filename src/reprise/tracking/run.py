@@ -52,7 +52,7 @@ class Run:
         """Record facts about the run; a later value replaces an earlier one."""
         self._add_texts("tags", values)
 
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
+    def metrics(self, values: Mapping[str, float], step: int, *, flush: bool = True) -> None:
         """Record numbers of one step, each once: what is there for this step already stays."""
         new = {
             allowed(name): float(value)
@@ -61,7 +61,7 @@ class Run:
         }
         for name, value in new.items():
             self.history.setdefault(name, {})[step] = value
-        self._add_values("metrics", new, step=step)
+        self._add_values("metrics", new, step=step, flush=flush)
 
     def child_of(self, parent: str) -> None:
         """Stand under another run in the UI; `parent` is the name of its folder."""

@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from reprise.project import ROOT
 from reprise.tracking.view import results_view
 
-# the UI asks this tag whether to open on training runs or on its pages for language models
+# What the experiment is for. Which pages the UI opens on, it remembers itself since release 3.17.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 

@@ -73,7 +73,7 @@ def _go_back(error: BlownUp, keeper: Keeper, trainer: Trainer) -> None:
     Raises:
         BlownUp: that was often enough.
     """
-    if keeper.recoveries >= trainer.recoveries or not keeper.go_back(trainer.recovery_factor):
+    if keeper.recoveries >= trainer.recoveries or not keeper.go_back(trainer.reduce_lr_factor):
         raise error
     rate = float(keras.ops.convert_to_numpy(keeper.model.optimizer.learning_rate))
     where = f"back to step {keeper.step}, with a learning rate of {rate:g}"

@@ -10,6 +10,7 @@ from reprise.errors import Stopped
 from reprise.training.keeping import Keeping
 from reprise.training.snapshot import (
     assign,
+    by_name,
     changed_attributes,
     lists_in,
     plain_attributes,
@@ -37,9 +38,9 @@ class Keeper(keras.callbacks.Callback):
         others: Sequence[keras.callbacks.Callback],
     ) -> None:
         super().__init__()
-        self._keeping, self._steps, self._others = keeping, steps_per_epoch, others
+        self._keeping, self._steps, self._others = keeping, steps_per_epoch, by_name(others)
         self.writer = StateWriter(keeping.folder, keeping.failed)
-        self._fresh: list[dict[str, Any]] | None = None
+        self._fresh: dict[str, dict[str, Any]] | None = None
         self._stand_at(keeping.resumed)
 
     def _stand_at(self, resumed: State | None) -> None:
@@ -52,7 +53,7 @@ class Keeper(keras.callbacks.Callback):
         self.logs: dict[str, float] = facts.get("logs", {})  # of its last step
         self.is_over: bool = facts.get("is_over", False)  # training ended before its last epoch
         self.recoveries: int = facts.get("recoveries", 0)  # times that it has gone back
-        self._kept: list[dict[str, Any]] | None = facts.get("callbacks")
+        self._kept: dict[str, dict[str, Any]] | None = facts.get("callbacks")
         self._lists: Mapping[str, np.ndarray] = resumed.arrays if resumed else {}
 
     def restore(self) -> None:
@@ -63,11 +64,7 @@ class Keeper(keras.callbacks.Callback):
                 self.model.optimizer.learning_rate = self._keeping.learning_rate
 
     def go_back(self, rate_factor: float) -> bool:
-        """Stand where the newest whole state does, with a lower learning rate.
-
-        Returns:
-            False where there is no such state.
-        """
+        """Stand where the newest whole state does, with a lower rate; False: there is none."""
         self.writer.wait()
         state, _ = read_state(self._keeping.folder)
         if state is None:
@@ -84,13 +81,13 @@ class Keeper(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Put back the counters that the other callbacks have just reset, or keep step 0."""
         if self._fresh is None:
-            self._fresh = [plain_attributes(callback) for callback in self._others]
+            self._fresh = {name: plain_attributes(one) for name, one in self._others.items()}
         if self._kept is None:
             self.keep()
             return
-        for at, (callback, kept) in enumerate(zip(self._others, self._kept, strict=True)):
-            vars(callback).update(kept)
-            vars(callback).update(lists_in(self._lists, f"callback{at}"))
+        for name, callback in self._others.items():
+            vars(callback).update(self._kept.get(name, {}))
+            vars(callback).update(lists_in(self._lists, name))
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Put back what the metrics had counted of an epoch that was left in its middle."""
@@ -121,8 +118,8 @@ class Keeper(keras.callbacks.Callback):
         """Write the state as it is now; where that fails, training goes on."""
         self._kept = changed_attributes(self._others, self._fresh)
         self._lists = {}
-        for at, callback in enumerate(self._others):
-            self._lists |= weight_lists(callback, f"callback{at}")
+        for name, callback in self._others.items():
+            self._lists |= weight_lists(callback, name)
         arrays = {**values_of(variables_of(self.model), "model"), **self._lists}
         if self._is_amid:
             arrays |= values_of(self.model.metrics_variables, "metrics")

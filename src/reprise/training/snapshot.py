@@ -69,18 +69,32 @@ def plain_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
     return found
 
 
+def by_name(
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> dict[str, keras.callbacks.Callback]:
+    """Callbacks by their class and a number, for a state that outlives a change of them."""
+    named: dict[str, keras.callbacks.Callback] = {}
+    for callback in callbacks:
+        kind = type(callback).__name__
+        count = sum(type(one) is type(callback) for one in named.values())
+        named[f"{kind}{count}"] = callback
+    return named
+
+
 def changed_attributes(
-    callbacks: Sequence[keras.callbacks.Callback], fresh: Sequence[Mapping[str, Any]] | None
-) -> list[dict[str, Any]]:
+    callbacks: Mapping[str, keras.callbacks.Callback],
+    fresh: Mapping[str, Mapping[str, Any]] | None,
+) -> dict[str, dict[str, Any]]:
     """Of each callback's plain attributes, those that are not what they were when it was `fresh`.
 
     What never changes is a setting, for the configuration of a resumed run to say.
     """
-    first = fresh or [{}] * len(callbacks)
-    return [
-        {n: value for n, value in plain_attributes(one).items() if then.get(n, then) != value}
-        for one, then in zip(callbacks, first, strict=True)
-    ]
+    found = {}
+    for name, callback in callbacks.items():
+        first = (fresh or {}).get(name, {})
+        now = plain_attributes(callback)
+        found[name] = {n: now[n] for n in now if n not in first or first[n] != now[n]}
+    return found
 
 
 def weight_lists(callback: keras.callbacks.Callback, name: str) -> Arrays:

@@ -22,11 +22,11 @@ class Trainer:
         min_delta: Smallest change of `monitor` that counts as better, for both patiences.
         early_stopping_patience: Stop after this many epochs without a better `monitor`.
         reduce_lr_patience: Lower the learning rate after this many epochs without a better one.
-        reduce_lr_factor: What the learning rate is multiplied with then.
+        reduce_lr_factor: What the learning rate is multiplied with where it is lowered.
         reduce_lr_min: The learning rate is not lowered below this.
         loss_limit: A training loss above it ends the run; one that is not finite always does.
         recoveries: Times that it goes back to the last state instead, and lowers the learning rate.
-        recovery_factor: What the learning rate is multiplied with then.
+        log_every_steps: Record the metrics of the epoch so far, too; None: those of epochs alone.
         pictures_every: Draw predictions beside truth every so many epochs; None means never.
         num_pictures: Samples drawn.
         overfit: Train and validate on the same first so many training samples: a model that cannot
@@ -48,7 +48,7 @@ class Trainer:
     reduce_lr_min: Annotated[float, Ge(0)] = 0.0
     loss_limit: Annotated[float, Gt(0)] | None = None
     recoveries: Annotated[int, Ge(0)] = 0
-    recovery_factor: Annotated[float, Interval(gt=0, lt=1)] = 0.5
+    log_every_steps: Annotated[int, Ge(1)] | None = None
     pictures_every: Annotated[int, Ge(1)] | None = 5
     num_pictures: Annotated[int, Ge(1)] = 8
     overfit: Annotated[int, Ge(1)] | None = None

@@ -1,16 +1,16 @@
 """Sound as a log-mel spectrogram, equal to librosa's within 1e-4 dB, in less time.
 
-What is saved: filters are made once, without the zeros that most of them are, and frames go
-through the transform in blocks that stay in the processor's cache. What is not: like librosa's,
-the transform is in float64; in float32, quiet bands beside loud ones come out otherwise.
+Filters are made once, without the zeros that most of them are, and frames go through OpenCV's
+transform in blocks that stay in the processor's cache; like librosa's it is in float64, since in
+float32 quiet bands beside loud ones come out otherwise.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
+import cv2
 import numpy as np
-import scipy.fft  # here, where worker processes have it from their server
 from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
@@ -47,8 +47,7 @@ class Mel:
 class LogMel:
     """The way from sound of one sample rate to decibels.
 
-    Its filters are made when they are first used or when it is pickled, whichever comes first, so
-    that no worker process has to import librosa.
+    Its filters are made at first use or when it is pickled, so that no worker imports librosa.
 
     Args:
         mel: The settings.
@@ -79,31 +78,36 @@ class LogMel:
         return self.mel.n_mels, 1 + (samples - is_odd) // self.mel.hop_length
 
     def __call__(self, wave: np.ndarray) -> np.ndarray:
-        """Transform one channel of sound.
-
-        Args:
-            wave: Shape (samples,), float32, 1 being full scale.
+        """Transform one channel of sound: shape (samples,), float32, 1 being full scale.
 
         Returns:
             Decibels, 0 being a power of 1, `shape(len(wave))`, float32, lowest band first; silence
             is -100.
         """
         mel = self.mel
-        padded = np.pad(wave, mel.n_fft // 2)
+        padded = np.pad(wave.astype(np.float64), mel.n_fft // 2)
         frames = np.lib.stride_tricks.sliding_window_view(padded, mel.n_fft)[:: mel.hop_length]
         bands = np.empty((mel.n_mels, len(frames)), np.float32)
+        buffer = np.empty((_BLOCK, mel.n_fft))
         for start in range(0, len(frames), _BLOCK):
             block = slice(start, start + _BLOCK)
-            bands[:, block] = self._filters @ self._strength(frames[block]).T
+            bands[:, block] = self._filters @ self._strength(frames[block], buffer).T
         decibels = 10 * np.log10(np.maximum(bands, np.float32(_FLOOR)))
         if mel.top_db is not None:
             np.maximum(decibels, decibels.max() - np.float32(mel.top_db), out=decibels)
         return decibels
 
-    def _strength(self, frames: np.ndarray) -> np.ndarray:
+    def _strength(self, frames: np.ndarray, buffer: np.ndarray) -> np.ndarray:
         """Magnitudes to the power asked for, shape (frames, 1 + n_fft // 2), float32."""
-        bins = scipy.fft.rfft(frames * self._window).astype(np.complex64)
-        square = bins.real**2 + bins.imag**2
+        windowed = np.multiply(frames, self._window, out=buffer[: len(frames)])
+        # In each row: real 0, real 1, imaginary 1, real 2, …; of an even n_fft last a real part.
+        bins = cv2.dft(windowed, flags=cv2.DFT_ROWS)
+        np.square(bins, out=bins)
+        pairs = (self.mel.n_fft - 1) // 2
+        square = np.empty((len(bins), 1 + self.mel.n_fft // 2), np.float32)
+        square[:, 0], square[:, -1] = bins[:, 0], bins[:, -1]
+        real, imaginary = bins[:, 1 : 2 * pairs : 2], bins[:, 2 : 2 * pairs + 1 : 2]
+        np.add(real, imaginary, out=square[:, 1 : 1 + pairs], casting="same_kind")
         return square if self.mel.power == 2 else square ** np.float32(self.mel.power / 2)
 
     @cached_property
