@@ -83,7 +83,8 @@ def test_nothing_heavy_is_imported(runs):
         (["experiment=digits", "sort=newest"], "experiment digits", [C, B, A]),
     ],
 )
-def test_which_runs_are_shown_and_in_which_order(runs, words, title, ids, capsys):
+def test_which_runs_are_shown_and_in_which_order(runs, words, title, ids, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     out = compared(runs, *words, capsys=capsys)
     assert out.splitlines()[0] == title
     assert [line.split()[0] for line in out.splitlines() if line.startswith("20261121")] == ids

@@ -5,6 +5,7 @@ from reprise.config.rules import RULES, contradictions
 GOOD = {
     "trainer": {
         "epochs": 5, "monitor": "valid/iou", "monitor_mode": "max", "reduce_lr_patience": None,
+        "recoveries": 0,
     },
     "model": {"encoder_freeze": 3},
     "dataset": {"split": {"train": 0.7, "valid": 0.3, "test": None}},
@@ -40,7 +41,7 @@ def found(values, mistaken=(), is_debug=False):
 
 
 def test_every_rule_is_applied_to_a_whole_configuration_and_content():
-    assert len(RULES) == 7
+    assert len(RULES) == 8
     assert found(GOOD) == []
 
 
@@ -65,6 +66,14 @@ def test_a_schedule_and_a_patience_would_both_set_the_rate():
     ((keys, wrong, _),) = found(values)
     assert keys == ("optimizer.schedule", "trainer.reduce_lr_patience")
     assert "both the cosine schedule and reduce_lr_patience" in wrong
+
+
+def test_a_rate_that_a_schedule_sets_is_not_lowered_by_going_back():
+    values = changed(optimizer__schedule="cosine", trainer__recoveries=3)
+    ((keys, wrong, right),) = found(values)
+    assert keys == ("optimizer.schedule", "trainer.recoveries")
+    assert "would lower" in wrong
+    assert "recoveries 0" in right
 
 
 @pytest.mark.parametrize("freeze", [True, False, None, 4])
