@@ -72,6 +72,7 @@ def _artifact_location(client: MlflowClient, name: str) -> str | None:
 
 def quiet() -> None:
     """Keep the libraries' notes about their own work out of the user's terminal."""
-    for name in ("alembic", "mlflow.store.db", "mlflow.utils.autologging_utils"):
+    for name in ("alembic", "mlflow.utils.autologging_utils"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db").setLevel(logging.CRITICAL)  # it raises what it logs
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # of each new attempt
