@@ -149,20 +149,25 @@ def test_a_disk_that_is_full_costs_no_state_and_the_run_goes_on_when_there_is_ro
     """A limit on the size of files stands for it: small ones fit, states and models do not."""
     out = folder / "full"
     out.mkdir()
-    verb = [sys.executable, "-m", "reprise.train", *words(out), "trainer.epochs=2"]
-    assert subprocess.run(verb, cwd=ROOT, capture_output=True).returncode == 0
+    process = begin("train", *words(out))
+    wait_for_state(out, 2 * STEPS, process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert process.returncode == 75
+    before = reprise("runs", f"runs={out}/runs").stdout
+    assert " of 4 epochs done" in before
     verb = [sys.executable, "-m", "reprise.resume", "run=last", f"runs={out}/runs"]
     limit = 40_000  # bytes
     done = subprocess.run(
-        [*verb, f"trainer.epochs={EPOCHS}"],
-        cwd=ROOT, capture_output=True, text=True,
+        verb, cwd=ROOT, capture_output=True, text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )  # fmt: skip
     assert done.returncode == 2, done.stderr[-2000:]
     assert "the training state could not be written" in done.stderr
     assert "the checkpoint could not be written" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "2 of 4 epochs done" in reprise("runs", f"runs={out}/runs").stdout
+    after = reprise("runs", f"runs={out}/runs").stdout
+    assert after == before.replace("stopped", "failed")
     done = subprocess.run(verb, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert recorded(out)[0] == "FINISHED"
