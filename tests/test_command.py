@@ -24,6 +24,8 @@ command.run(verb)
         ("pass", 0, ""),
         ("raise UserError('x', 'a', 'b', 'c')", 2, "error: x\n  expected  a\n  received  b"),
         ("raise UserError('mysql://me:pw@host/db', 'a', 'b', 'c')", 2, "mysql://me:***@host/db"),
+        ("raise OSError(28, 'No space left', 'a.bin')", 2, "a.bin\n  expected  room on the disk"),
+        ("raise OSError(2, 'No such file', 'a.bin')", 1, "Traceback"),
         ("raise KeyboardInterrupt", 130, "Ctrl-C"),
         ("raise ValueError('ours')", 1, "Traceback"),
     ],

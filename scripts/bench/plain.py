@@ -10,20 +10,13 @@ from reprise.datasets.mel_spectrogram import MelSpectrogram
 from reprise.spec import Spec
 
 
-class AsFloat(Dataset):
-    """Pictures of another dataset in 0 to 1, float32, as most pipelines hand them on."""
+class _Wrapped(Dataset):
+    """Samples of another dataset, read in another way."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        self.input_spec = Spec(dataset.input_spec.shape, "float32")
-        self.target_spec = dataset.target_spec
+    _dataset: Dataset
 
     def __len__(self) -> int:
         return len(self._dataset)
-
-    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
-        x, y = self._dataset.read(index, rng)
-        return np.multiply(x, np.float32(1 / 255), dtype=np.float32), y
 
     def name(self, index: int) -> str:
         return self._dataset.name(index)
@@ -37,7 +30,20 @@ class AsFloat(Dataset):
         raise NotImplementedError("a benchmark draws nothing")
 
 
-class PlainMel(Dataset):
+class AsFloat(_Wrapped):
+    """Pictures of another dataset in 0 to 1, float32, as most pipelines hand them on."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self.input_spec = Spec(dataset.input_spec.shape, "float32")
+        self.target_spec = dataset.target_spec
+
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        x, y = self._dataset.read(index, rng)
+        return np.multiply(x, np.float32(1 / 255), dtype=np.float32), y
+
+
+class PlainMel(_Wrapped):
     """The samples of a MelSpectrogram as a careful user writes them: a slice read, then librosa.
 
     Args:
@@ -51,9 +57,6 @@ class PlainMel(Dataset):
         self.input_spec, self.target_spec = dataset.input_spec, dataset.target_spec
         self._dataset, self._recordings = dataset, recordings
         self._rate, self._length = rate, round(window_s * rate)
-
-    def __len__(self) -> int:
-        return len(self._dataset)
 
     def read(self, index: int, rng: np.random.Generator | None) -> Sample:
         import librosa
@@ -72,17 +75,6 @@ class PlainMel(Dataset):
         decibels -= decibels.min()
         decibels /= decibels.max()
         return decibels[..., None], np.asarray(self._dataset.label(index), np.int32)
-
-    def name(self, index: int) -> str:
-        return self._dataset.name(index)
-
-    def splits(self) -> Mapping[str, np.ndarray]:
-        return self._dataset.splits()
-
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        raise NotImplementedError("a benchmark draws nothing")
 
 
 def place(name: str, rate: int, length: int) -> tuple[str, int]:

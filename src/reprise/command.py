@@ -46,8 +46,13 @@ def run(verb: Callable[[list[str]], None]) -> None:
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        print(f"\nerror: nothing can be written: {redact(str(error))}", file=sys.stderr)
-        print("make room, then go on with: make resume run=last", file=sys.stderr)
+        no_room = UserError(
+            f"cannot write {error.filename or 'a file'}",
+            expected="room on the disk, and the right to write",
+            received=str(error),
+            remedy="make room; a run that was under way is in make runs, and goes on from there",
+        )
+        print(f"\nerror: {redact(str(no_room))}", file=sys.stderr)
         sys.exit(2)
 
 
