@@ -15,6 +15,7 @@ SETTINGS = {
     "defaults": (Mel(), 22050),
     "bands of a call": (Mel(n_mels=64, n_fft=512, hop_length=128, fmin=50, fmax=3000), 8000),
     "amplitude, no floor": (Mel(n_mels=40, n_fft=1024, power=1.0, top_db=None), 16000),
+    "no floor, and so in float64": (Mel(n_mels=64, top_db=None), 22050),
     "odd n_fft": (Mel(n_mels=20, n_fft=401, hop_length=160, top_db=60.0), 16000),
     "a power of its own": (Mel(n_mels=40, n_fft=2048, power=1.3, top_db=None), 48000),
 }
@@ -35,14 +36,18 @@ def sounds(count, rate):
         "noise": 0.1 * rng.standard_normal(count),
         "a pure tone, beside which float32 errs by decibels": np.sin(2 * np.pi * 1000 * at / rate),
         "a click": (at == count // 2).astype(float),
+        "a loud tone, then a faint one": np.where(
+            at < count // 2, np.sin(at / 9), 1e-4 * np.sin(at / 3)
+        ),
         "almost nothing": 1e-4 * rng.standard_normal(count),
         "silence": np.zeros(count),
     }
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_values_are_librosas_within_a_ten_thousandth_of_a_decibel(name):
+def test_values_are_librosas_within_a_thousandth_of_a_decibel(name):
     mel, rate = SETTINGS[name]
+    within = 1e-4 if mel.top_db is None else 1e-3  # float64, as librosa; float32
     transform = LogMel(mel, rate)
     for count in (rate, rate + 1, 70 * mel.hop_length):
         for kind, sound in sounds(count, rate).items():
@@ -50,7 +55,7 @@ def test_values_are_librosas_within_a_ten_thousandth_of_a_decibel(name):
             mine, theirs = transform(wave), by_librosa(wave, rate, mel)
             assert mine.shape == theirs.shape == transform.shape(count), kind
             assert mine.dtype == np.float32
-            assert np.abs(mine - theirs).max() < 1e-4, kind
+            assert np.abs(mine - theirs).max() < within, kind
 
 
 @pytest.mark.parametrize("count", [1, 100, 401])
@@ -60,7 +65,7 @@ def test_a_sound_shorter_than_the_transform_is_librosas_too(count):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = by_librosa(wave, rate, mel)
-    assert np.abs(LogMel(mel, rate)(wave) - theirs).max() < 1e-4
+    assert np.abs(LogMel(mel, rate)(wave) - theirs).max() < 1e-3
 
 
 def test_filters_are_made_once_and_travel_with_the_transform(monkeypatch):

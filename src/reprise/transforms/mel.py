@@ -1,8 +1,7 @@
-"""Sound as a log-mel spectrogram, equal to librosa's within 1e-4 dB, in less time.
+"""Sound as a log-mel spectrogram, equal to librosa's within 0.001 dB, in a fraction of the time.
 
 Filters are made once, without the zeros that most of them are, and frames go through OpenCV's
-transform in blocks that stay in the processor's cache; like librosa's it is in float64, since in
-float32 quiet bands beside loud ones come out otherwise.
+transform in blocks that stay in the processor's cache.
 """
 
 from dataclasses import dataclass
@@ -15,9 +14,13 @@ from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
 from reprise.errors import UserError
+from reprise.transforms.mel_filters import mel_filters
 
-_BLOCK = 64  # frames transformed at once
+_BLOCK = 128  # frames transformed at once
 _FLOOR = 1e-10  # power that counts as none, as in librosa.power_to_db
+# float32 errs by a ten-millionth of a frame's loudest amplitude: by up to 0.001 dB so far below it,
+# by several where a pure tone's power is 130 dB below. librosa transforms in float64.
+_SINGLE_DB = 80.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Mel:
 class LogMel:
     """The way from sound of one sample rate to decibels.
 
-    Its filters are made at first use or when it is pickled, so that no worker imports librosa.
+    Its filters are made at first use or when it is pickled, and so once for all workers.
 
     Args:
         mel: The settings.
@@ -85,30 +88,30 @@ class LogMel:
             is -100.
         """
         mel = self.mel
-        padded = np.pad(wave.astype(np.float64), mel.n_fft // 2)
+        padded = np.pad(wave.astype(self._window.dtype, copy=False), mel.n_fft // 2)
         frames = np.lib.stride_tricks.sliding_window_view(padded, mel.n_fft)[:: mel.hop_length]
         bands = np.empty((mel.n_mels, len(frames)), np.float32)
-        buffer = np.empty((_BLOCK, mel.n_fft))
         for start in range(0, len(frames), _BLOCK):
             block = slice(start, start + _BLOCK)
-            bands[:, block] = self._filters @ self._strength(frames[block], buffer).T
-        decibels = 10 * np.log10(np.maximum(bands, np.float32(_FLOOR)))
+            bands[:, block] = self._filters @ self._strength(frames[block])
+        decibels = np.log10(np.maximum(bands, np.float32(_FLOOR), out=bands), out=bands)
+        decibels *= 10
         if mel.top_db is not None:
             np.maximum(decibels, decibels.max() - np.float32(mel.top_db), out=decibels)
         return decibels
 
-    def _strength(self, frames: np.ndarray, buffer: np.ndarray) -> np.ndarray:
-        """Magnitudes to the power asked for, shape (frames, 1 + n_fft // 2), float32."""
-        windowed = np.multiply(frames, self._window, out=buffer[: len(frames)])
-        # In each row: real 0, real 1, imaginary 1, real 2, …; of an even n_fft last a real part.
-        bins = cv2.dft(windowed, flags=cv2.DFT_ROWS)
+    def _strength(self, frames: np.ndarray) -> np.ndarray:
+        """Magnitudes to the power asked for, shape (1 + n_fft // 2, frames), float32."""
+        bins = cv2.dft(frames * self._window, flags=cv2.DFT_ROWS)
         np.square(bins, out=bins)
+        # Each column: real 0, real 1, imaginary 1, real 2, …; of an even n_fft last a real part.
+        squares = cv2.transpose(bins.astype(np.float32, copy=False))
         pairs = (self.mel.n_fft - 1) // 2
-        square = np.empty((len(bins), 1 + self.mel.n_fft // 2), np.float32)
-        square[:, 0], square[:, -1] = bins[:, 0], bins[:, -1]
-        real, imaginary = bins[:, 1 : 2 * pairs : 2], bins[:, 2 : 2 * pairs + 1 : 2]
-        np.add(real, imaginary, out=square[:, 1 : 1 + pairs], casting="same_kind")
-        return square if self.mel.power == 2 else square ** np.float32(self.mel.power / 2)
+        strength = np.empty((1 + self.mel.n_fft // 2, len(frames)), np.float32)
+        strength[0], strength[-1] = squares[0], squares[-1]
+        real, imaginary = squares[1 : 2 * pairs : 2], squares[2 : 2 * pairs + 1 : 2]
+        np.add(real, imaginary, out=strength[1 : 1 + pairs])
+        return strength if self.mel.power == 2 else strength ** np.float32(self.mel.power / 2)
 
     @cached_property
     def _filters(self) -> Any:
@@ -118,8 +121,10 @@ class LogMel:
     @cached_property
     def _window(self) -> np.ndarray:
         """Hann's window of a period of n_fft, as scipy.signal.get_window('hann') gives it."""
-        angles = 2 * np.pi * np.arange(self.mel.n_fft) / self.mel.n_fft
-        return 0.5 - 0.5 * np.cos(angles)
+        mel = self.mel
+        angles = 2 * np.pi * np.arange(mel.n_fft) / mel.n_fft
+        is_single = mel.top_db is not None and mel.top_db * 2 / mel.power <= _SINGLE_DB
+        return (0.5 - 0.5 * np.cos(angles)).astype(np.float32 if is_single else np.float64)
 
 
 def minmax(decibels: np.ndarray) -> np.ndarray:
@@ -130,15 +135,7 @@ def minmax(decibels: np.ndarray) -> np.ndarray:
 
 
 def _make_filters(mel: Mel, sample_rate: int) -> Any:
-    import warnings
-
-    from librosa.filters import mel as make
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of empty filters, which are refused here
-        filters = make(
-            sr=sample_rate, n_fft=mel.n_fft, n_mels=mel.n_mels, fmin=mel.fmin, fmax=mel.fmax
-        )
+    filters = mel_filters(sample_rate, mel.n_fft, mel.n_mels, mel.fmin, mel.fmax)
     if empty := np.flatnonzero(filters.max(axis=1) == 0).tolist():
         raise UserError(
             "dataset.mel: bands are narrower than the transform can tell apart",

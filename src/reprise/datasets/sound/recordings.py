@@ -4,6 +4,7 @@ Whatever libsndfile reads serves: FLAC, WAV, Ogg and others. No file stays open.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd
 from pathlib import Path
 
@@ -44,14 +45,7 @@ def read_header(path: Path) -> Header:
         UserError: the file is missing, empty, without sound, no recording, or does not say how long
             it is.
     """
-    try:
-        with soundfile.SoundFile(path) as file:
-            header = Header(file.frames, file.samplerate)
-    except soundfile.LibsndfileError as error:
-        raise _unreadable(path, _reason(path, error)) from error
-    if not 0 < header.frames < _UNKNOWN:
-        raise _unreadable(path, "0 samples, or a header that does not say how many")
-    return header
+    return _read_header(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 def require_end(path: Path) -> None:
@@ -92,6 +86,19 @@ def read_slice(path: Path, start: int, length: int, rate: int) -> np.ndarray:
 def length_at(header: Header, rate: int) -> int:
     """Whole samples of a recording at a rate of ours."""
     return header.frames * rate // header.rate
+
+
+@lru_cache(maxsize=4096)
+def _read_header(path: Path, modified_ns: int) -> Header:
+    """A window asks several times; `modified_ns` is there to tell a file that was replaced."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            header = Header(file.frames, file.samplerate)
+    except soundfile.LibsndfileError as error:
+        raise _unreadable(path, _reason(path, error)) from error
+    if not 0 < header.frames < _UNKNOWN:
+        raise _unreadable(path, "0 samples, or a header that does not say how many")
+    return header
 
 
 def _resampled(path: Path, header: Header, first: int, stop: int, rate: int) -> np.ndarray:
