@@ -106,3 +106,15 @@ def test_blocks_stay_together_and_mix_within_a_window(count: int) -> None:
 def test_empty_split_is_the_users_mistake() -> None:
     with pytest.raises(UserError, match="split 'valid' has no samples"):
         Order(np.array([], int), split="valid", seed=0, batch_size=4)
+
+
+@pytest.mark.parametrize("start", [0, 4, 5, 7])
+@pytest.mark.parametrize("stop", [9, 20])
+def test_batches_of_one_pass_may_stand_in_one_job(start: int, stop: int) -> None:
+    made = order()
+    jobs = list(made.jobs(start, stop, together=4))
+    assert len(jobs) < stop - start
+    assert flat([job.indices.tolist() for job in jobs]) == flat(indices(made, start, stop))
+    drawn = [rng.random() for job in jobs for rng in job.rngs if rng is not None]
+    alone = [rng.random() for job in made.jobs(start, stop) for rng in job.rngs if rng is not None]
+    assert drawn == alone

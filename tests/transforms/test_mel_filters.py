@@ -16,9 +16,7 @@ def test_they_are_librosas_bit_for_bit():
     ):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of empty bands
-            theirs = librosa.filters.mel(
-                sr=rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax
-            )
+            theirs = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
         mine = mel_filters(rate, n_fft, n_mels, fmin, fmax)
         assert mine.dtype == theirs.dtype == np.float32
         assert np.array_equal(mine, theirs), (rate, n_fft, n_mels, fmin, fmax)

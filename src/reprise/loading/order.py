@@ -41,10 +41,10 @@ class SampleRngs(Sequence[np.random.Generator | None]):
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that decides the bytes of one batch.
+    """Everything that decides the bytes of one batch, or of some that follow one another.
 
     Args:
-        step: Number of the batch in the endless stream, from 0.
+        step: Number of the first batch in the endless stream, from 0.
         indices: Its samples, shape (rows,), int64, read-only.
         rngs: Its samples' randomness.
     """
@@ -96,19 +96,27 @@ class Order:
         self._kept: tuple[int, np.ndarray] = (-1, self._indices)
         self.steps_per_pass = -(-len(self._indices) // batch_size)
 
-    def jobs(self, start: int, stop: int | None) -> Iterator[Job]:
-        """The batches from `start` up to, not including, `stop`; endless when it is None."""
+    def jobs(self, start: int, stop: int | None, together: int = 1) -> Iterator[Job]:
+        """The batches from `start` up to, not including, `stop`; endless when it is None.
+
+        Args:
+            start: First step.
+            stop: Step to stop before.
+            together: Batches in one job, or less at the end of a pass.
+        """
         step = start
         while stop is None or step < stop:
-            yield self.job(step)
-            step += 1
+            count = min(together, self.steps_per_pass - step % self.steps_per_pass)
+            count = count if stop is None else min(count, stop - step)
+            yield self.job(step, count)
+            step += count
 
-    def job(self, step: int) -> Job:
-        """The batch with this number."""
+    def job(self, step: int, count: int = 1) -> Job:
+        """The batch with this number, or so many of its pass from it on."""
         turn, at = divmod(step, self.steps_per_pass)
         train = self._split == "train"
         samples = self._pass(turn if train else 0)
-        rows = samples[at * self._batch_size : (at + 1) * self._batch_size]
+        rows = samples[at * self._batch_size : (at + count) * self._batch_size]
         key = (self._seed, self._code, turn) if train else None
         return Job(step, rows, SampleRngs(key, rows))
 

@@ -24,8 +24,8 @@ def mel_filters(
     Returns:
         Shape (n_mels, 1 + n_fft // 2), float32: triangles of the same area over the frequencies.
     """
-    ends = _to_mel(np.array([fmin, fmax or sample_rate / 2]))
-    points = _to_hz(np.linspace(*ends, n_mels + 2))
+    low, high = _to_mel(np.array([fmin, fmax or sample_rate / 2])).tolist()
+    points = _to_hz(np.linspace(low, high, n_mels + 2))
     frequencies = np.fft.rfftfreq(n_fft, 1 / sample_rate)
     above = points[:, None] - frequencies
     widths = np.diff(points)[:, None]

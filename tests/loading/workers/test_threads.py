@@ -42,6 +42,13 @@ def test_stuck_thread_does_not_keep_the_others_from_ending() -> None:
 
 
 def test_caller_makes_each_batch_when_it_is_asked_for() -> None:
-    made = list(Caller(Numbers()).run(order().jobs(0, 8)))
+    made = list(Caller(Numbers(), 4).run(order().jobs(0, 8)))
     assert {producer for producer, _ in made} == {"this process"}
     assert digest(batch for _, batch in made) == expected(Numbers(), "train", 0, 8)
+
+
+def test_caller_hands_out_in_batches_what_it_makes_at_once() -> None:
+    jobs = list(order().jobs(3, 14, together=5))
+    assert [len(job.indices) for job in jobs] == [11, 20, 3, 8]
+    made = [batch for _, batch in Caller(Numbers(), 4).run(iter(jobs))]
+    assert digest(made) == expected(Numbers(), "train", 3, 14)
