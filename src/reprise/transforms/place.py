@@ -12,14 +12,9 @@ import numpy as np
 
 from reprise.transforms.affine import scaling
 from reprise.transforms.augment import Augment
+from reprise.transforms.warp import warp
 
 Fit = Literal["resize", "crop"]
-_BORDERS = {
-    "constant": cv2.BORDER_CONSTANT,
-    "nearest": cv2.BORDER_REPLICATE,
-    "reflect": cv2.BORDER_REFLECT,
-    "wrap": cv2.BORDER_WRAP,
-}
 
 
 @dataclass(frozen=True)
@@ -85,14 +80,8 @@ class Placement:
         if self.matrix is None:
             kind = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST_EXACT
             return cv2.resize(pixels, (width, height), interpolation=kind)
-        return cv2.warpAffine(
-            pixels,
-            source[:2],
-            (width, height),
-            flags=cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST),
-            borderMode=_BORDERS[self.fill_mode],
-            borderValue=(outside,) * 4,
-        )
+        mode = self.fill_mode
+        return warp(pixels, source, self.size, smooth=smooth, fill_mode=mode, outside=outside)
 
     def _to_source(self, shape: tuple[int, ...]) -> np.ndarray:
         """Matrix from a pixel (column, row, 1) of the unchanged result to the padded source."""
