@@ -131,7 +131,10 @@ def minmax(decibels: np.ndarray) -> np.ndarray:
     """Stretch to 0 for the quietest and 1 for the loudest, float32; constant sound gives zeros."""
     low = decibels.min()
     span = decibels.max() - low
-    return (decibels - low) / span if span > 0 else np.zeros_like(decibels)
+    stretched = decibels - low
+    if span > 0:
+        stretched /= span
+    return stretched
 
 
 def _make_filters(mel: Mel, sample_rate: int) -> Any:

@@ -77,9 +77,11 @@ def read_slice(path: Path, start: int, length: int, rate: int) -> np.ndarray:
     """
     header = read_header(path)
     first, stop = max(start, 0), min(start + length, length_at(header, rate))
+    sound = _resampled(path, header, first, stop, rate) if first < stop else np.empty(0, np.float32)
+    if len(sound) == length:
+        return sound
     found = np.zeros(length, np.float32)
-    if first < stop:
-        found[first - start : stop - start] = _resampled(path, header, first, stop, rate)
+    found[max(first - start, 0) :][: len(sound)] = sound
     return found
 
 
