@@ -81,8 +81,7 @@ class SqlMatrix(DecodableRows):
         split_seed: Annotated[int, Ge(0)] = 0,
     ) -> None:
         names = make_table(table, columns, [*values, *(targets or [])], duplicates, order)
-        height, width = size
-        cells = Cells(names, (height, width), duplicates)
+        cells = Cells(names, (size[0], size[1]), duplicates)
         database = Database(url, password_variable, retry_s)
         self._reader = Reader(database, cells, nulls == "zero", outside == "drop", ids)
         self._inputs = [names.values.index(name) for name in values]
@@ -91,9 +90,9 @@ class SqlMatrix(DecodableRows):
         self._split, self._split_seed = dict(split), split_seed
         self._noise, self._noise_seed = noise, noise_seed
         self._bounds = Scaling.between(bounds, names.values) if bounds else None
-        self.input_spec = Spec((height, width, len(self._inputs)), "float32")
-        self.target_spec = Spec((height, width, len(self._targets)), "float32")
-        self.decoded = (Spec((height, width, len(names.values)), "float32"),)
+        self.input_spec = Spec((*size, len(self._inputs)), "float32")
+        self.target_spec = Spec((*size, len(self._targets)), "float32")
+        self.decoded = (Spec((*size, len(names.values)), "float32"),)
         self.recipe = repr((str(database), names, nulls, duplicates, outside))
 
     def __len__(self) -> int:
@@ -105,9 +104,11 @@ class SqlMatrix(DecodableRows):
     def finish_many(
         self, arrays: Arrays, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]
     ) -> Sample:
-        (matrices,) = arrays
-        x, y = matrices[..., self._inputs], matrices[..., self._targets]  # copies
+        matrices, parts = arrays[0], (self._inputs, self._targets)
+        every = list(range(matrices.shape[-1]))  # is taken without a copy
+        x, y = (matrices if wanted == every else matrices[..., wanted] for wanted in parts)
         if self._noise:
+            x = x.copy()
             for at, index in enumerate(indices.tolist()):
                 rng = rngs[at] or np.random.default_rng([self._noise_seed, index, 0, 0, 2])
                 x[at] += self._noise * rng.standard_normal(x.shape[1:], np.float32)
@@ -143,7 +144,6 @@ class SqlMatrix(DecodableRows):
     def picture(
         self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
     ) -> np.ndarray:
-        matrices = {"input": x, "target": y}
-        if prediction is not None:
-            matrices["answer"] = prediction
+        answer = {} if prediction is None else {"answer": prediction}
+        matrices = {"input": x, "target": y, **answer}
         return side_by_side(list(matrices), list(matrices.values()))

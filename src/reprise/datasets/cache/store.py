@@ -67,7 +67,7 @@ class Store:
         """The arrays of samples that all have records, of one size, with a batch axis."""
         places, size = self._index[indices, 0], self.record.size
         rows = self._bytes(int(places.max()) + size).reshape(-1, size)
-        return self.record.split(rows[places // size])
+        return self.record.split(rows.take(places // size, axis=0))
 
     def put(self, indices: Sequence[int], records: Sequence[Arrays]) -> None:
         """Keep these records; those that there already are stay.
