@@ -1,8 +1,8 @@
 """All worker processes together: shares out tasks, hears results, replaces the dead and stuck."""
 
+import selectors
 import time
 from collections import deque
-from multiprocessing import connection
 from typing import Any
 
 from reprise.datasets.base import Dataset
@@ -41,7 +41,8 @@ class Crew:
             raise faults.not_picklable(dataset, error) from error
         self._stillborn = 0
         self._good: int | None = None  # a sample that could be read
-        self._seats = [Seat(number, slots, self._pickled) for number in range(workers)]
+        self._sources = selectors.DefaultSelector()  # kept: to make one costs more than to ask it
+        self._seats = [self._seat(number) for number in range(workers)]
 
     def dispatch(self, waiting: deque[Task]) -> None:
         """Give tasks to whoever has room: one to each before anyone gets a second."""
@@ -61,14 +62,13 @@ class Crew:
             Exception: what unpickling the dataset raised in a worker.
         """
         began = time.monotonic()
-        sources = [s for seat in self._seats for s in (seat.connection, seat.process.sentinel)]
-        ready = connection.wait(sources, timeout_s)
+        ready = {key.fileobj for key, _ in self._sources.select(timeout_s)}
         silent_s = min(time.monotonic() - began, timeout_s)  # Ctrl-Z may make it longer: not theirs
         left: list[Task] = []
         for seat in list(self._seats):
             heard = seat.connection in ready
             seat.silent_s += 0 if heard or not seat.tasks else silent_s
-            dead = heard and not self._listen(seat)
+            dead = heard and not self._listen(seat, most=1)
             if dead or seat.process.sentinel in ready or self._is_stuck(seat):
                 left += self._replace(seat)
         return sorted(left, key=lambda task: task.job.step)
@@ -76,16 +76,20 @@ class Crew:
     def close(self) -> None:
         """End the workers: those at work may finish their batch within a second."""
         for seat in self._seats:
-            seat.connection.close()
+            seat.hang_up()
         deadline = time.monotonic() + 1
         for seat in self._seats:
             seat.process.join(max(0, deadline - time.monotonic()))
             seat.end()
+        self._sources.close()
 
-    def _listen(self, seat: Seat) -> bool:
-        """Take in what a worker said; False when it has closed its end of the pipe."""
+    def _seat(self, number: int) -> Seat:
+        return Seat(number, self._slots, self._pickled, self._sources)
+
+    def _listen(self, seat: Seat, most: int | None = None) -> bool:
+        """Take in what a worker said, at most so much; False when its end of the pipe is closed."""
         try:
-            for kind, number, content in seat.messages():
+            for kind, number, content in seat.messages(most):
                 seat.silent_s = 0.0
                 if kind == "failed":
                     raise unpack(content)
@@ -139,5 +143,5 @@ class Crew:
         for task in seat.tasks:
             if not task.wanted:
                 self._settle(task)
-        self._seats.append(Seat(seat.number, self._slots, self._pickled))
+        self._seats.append(self._seat(seat.number))
         return [task for task in seat.tasks if task.wanted]

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import selectors
 import signal
 from collections import deque
 from collections.abc import Iterator
@@ -55,12 +56,21 @@ class Task:
 
 
 class Seat:
-    """A worker process, its pipe and its tasks."""
+    """A worker process, its pipe and its tasks.
 
-    def __init__(self, number: int, slots: Slots, pickled: bytes) -> None:
+    Args:
+        number: Which marks are its.
+        slots: Where batches are written.
+        pickled: The dataset.
+        sources: Told of the pipe and of the process's end, for as long as there is a pipe.
+    """
+
+    def __init__(
+        self, number: int, slots: Slots, pickled: bytes, sources: selectors.BaseSelector
+    ) -> None:
         context = start_context()
         slots.marks(number)[:] = worker.NO_TASK
-        self.number, self._slots = number, slots
+        self.number, self._slots, self._sources = number, slots, sources
         self.tasks: deque[Task] = deque()  # the first is the one it is at
         self.ready = False
         self.silent_s = 0.0
@@ -70,6 +80,8 @@ class Seat:
         )
         begin(self.process, pickled)
         theirs.close()
+        for source in (self.connection, self.process.sentinel):
+            sources.register(source, selectors.EVENT_READ)
 
     def takes(self, task: Task, depth: int) -> bool:
         """Whether this seat, if it has `depth` tasks, may have this one too."""
@@ -97,19 +109,31 @@ class Seat:
         with contextlib.suppress(OSError):
             self.connection.send(request)
 
-    def messages(self) -> Iterator[tuple[str, int, Any]]:
-        """Everything it has said and that was not heard yet; EOFError or OSError at its end."""
-        while self.connection.poll():
+    def messages(self, most: int | None) -> Iterator[tuple[str, int, Any]]:
+        """What it has said and was not heard yet; EOFError or OSError at its end.
+
+        Args:
+            most: So many are there, as is known; None looks, which takes longer.
+        """
+        while most or (most is None and self.connection.poll()):
             yield self.connection.recv()
+            most = None if most is None else most - 1
 
     def position(self) -> int | None:
         """Where in its first task it is or, if it is dead, was; None if it has not begun it."""
         number, at = self._slots.marks(self.number).tolist()
         return at if self.tasks and self.tasks[0].number == number else None
 
+    def hang_up(self) -> None:
+        """Close the pipe: the worker leaves when it has made its batch."""
+        if not self.connection.closed:
+            for source in (self.connection, self.process.sentinel):
+                self._sources.unregister(source)
+            self.connection.close()
+
     def end(self) -> int | None:
         """Make sure that it is dead; its exit code, or None where we had to see to it."""
-        self.connection.close()
+        self.hang_up()
         code = self.process.exitcode
         if code in (None, _GONE):
             code = None

@@ -10,6 +10,7 @@ import math
 import mmap
 import os
 import weakref
+from functools import cached_property
 from multiprocessing import reduction
 from typing import Any
 
@@ -89,11 +90,11 @@ class Slots:
         self._free.append(slot)
 
     def _whole(self, slot: int) -> np.ndarray:
-        offset, size = self._offset(slot), self._slot_bytes()
+        offset, size = self._offset(slot), self._slot_bytes
         return np.frombuffer(self._memory, np.uint8, count=size, offset=offset)
 
     def _views(self, whole: np.ndarray, rows: int) -> tuple[np.ndarray, ...]:
-        views, begin = [], self._index_bytes()
+        views, begin = [], self._index_bytes
         for spec in self._layout[4]:
             shape = (rows, *spec.shape)
             end = begin + math.prod(shape) * np.dtype(spec.dtype).itemsize
@@ -106,12 +107,14 @@ class Slots:
         return self._offset(count + spare)
 
     def _offset(self, slot: int) -> int:
-        return _up(self._layout[0] * _LINE, _PAGE) + slot * self._slot_bytes()
+        return _up(self._layout[0] * _LINE, _PAGE) + slot * self._slot_bytes
 
+    @cached_property
     def _slot_bytes(self) -> int:
         arrays = sum(self._array_bytes(spec) for spec in self._layout[4])
-        return _up(self._index_bytes() + arrays, _PAGE)
+        return _up(self._index_bytes + arrays, _PAGE)
 
+    @cached_property
     def _index_bytes(self) -> int:
         return _up(self._layout[3] * 8, _LINE)
 
