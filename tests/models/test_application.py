@@ -145,7 +145,6 @@ def test_weights_from_a_file_arrive_and_those_of_another_network_are_refused(tmp
 @pytest.mark.slow
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_every_network_trains_a_step_and_comes_back_from_its_file(backbone, tmp_path):
-    keras.backend.clear_session()
     size = next((own for f, own in application.SMALLEST.items() if backbone.startswith(f)), 32)
     model = application.build(Spec((size, size, 1), "uint8"), THREE, backbone=backbone)
     # of 2 samples and 1 pixel at the end, some hundred variances are so small that all overflows
