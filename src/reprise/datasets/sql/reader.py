@@ -20,7 +20,7 @@ _CHUNK = 256  # ids read at once where a whole split is
 # Ranges are quicker than a list of ids (measured on MariaDB) if they are few and nearly full:
 _GAP = 4  # where the next wanted id is so many ids of the table further, a range ends
 _RUN = 8  # wanted ids in a range, at least, on average
-_MOST_ASKED = 2  # ids in ranges for one that is wanted
+_LOOK_UP = 5  # to find one id more takes as long as to receive so many rows
 _MOST_IDS = 900  # of one query: SQLite took at most 999 values until 3.32
 
 
@@ -48,6 +48,7 @@ class Reader:
             found = ids_of(connection, cells.table, str(database))
         self.ids = listed_ids(Path(listed), found, cells.table) if listed else found
         self._ranks = np.searchsorted(found, self.ids)  # neighbours in the table, not in a list
+        self._rows_of_id = 1.0  # as the last query found
         self._stamp: str | None = None  # a scan of all there is
         self._without_rows = int((~np.isin(self.ids, found)).sum())
 
@@ -118,15 +119,18 @@ class Reader:
         ids, ranks = self.ids[indices], self._ranks[indices]
         starts = np.flatnonzero(np.diff(ranks, prepend=-_GAP) >= _GAP)
         ends = np.append(starts[1:], len(ids)) - 1
-        num_asked = (ranks[ends] - ranks[starts] + 1).sum()
-        is_close = len(starts) * _RUN <= len(ids) and num_asked <= _MOST_ASKED * len(ids)
+        needless = (ranks[ends] - ranks[starts] + 1).sum() - len(ids)
+        is_close = len(starts) * _RUN <= len(ids)
+        is_close &= needless * self._rows_of_id <= _LOOK_UP * len(ids)
         if is_close and ids.dtype.kind == "i":  # texts have another order in each database
             asked = self._query.of_ranges(ids[starts], ids[ends], self.database.dialect)
             rows = self.database.rows(*asked)
+            self._rows_of_id = len(rows) / (len(ids) + needless)
             with suppress(UserError):  # perhaps of a row that was not wanted: then one by one
                 return self._cells.fill(rows, ids, others=True)
-        asked = self._query.of_ids(ids, self.database.dialect)
-        return self._cells.fill(self.database.rows(*asked), ids)
+        rows = self.database.rows(*self._query.of_ids(ids, self.database.dialect))
+        self._rows_of_id = len(rows) / len(ids)
+        return self._cells.fill(rows, ids)
 
     def _problem(self, index: int) -> str | None:
         try:
