@@ -3,6 +3,7 @@
 Whatever libsndfile reads serves: FLAC, WAV, Ogg and others. No file stays open.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
@@ -42,10 +43,11 @@ def read_header(path: Path) -> Header:
     """Read a recording's header.
 
     Raises:
-        UserError: the file is missing, empty, without sound, no recording, or does not say how long
-            it is.
+        UserError: the file is missing, empty, without sound, no recording, or of unknown length.
     """
-    return _read_header(path, path.stat().st_mtime_ns if path.exists() else 0)
+    with suppress(OSError):  # libsndfile's error says what is wrong
+        return _read_header(path, path.stat().st_mtime_ns)
+    return _read_header(path, 0)
 
 
 def require_end(path: Path) -> None:
@@ -77,11 +79,9 @@ def read_slice(path: Path, start: int, length: int, rate: int) -> np.ndarray:
     """
     header = read_header(path)
     first, stop = max(start, 0), min(start + length, length_at(header, rate))
-    sound = _resampled(path, header, first, stop, rate) if first < stop else np.empty(0, np.float32)
-    if len(sound) == length:
-        return sound
     found = np.zeros(length, np.float32)
-    found[max(first - start, 0) :][: len(sound)] = sound
+    if first < stop:
+        found[first - start : stop - start] = _resampled(path, header, first, stop, rate)
     return found
 
 
