@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
         out=str(ROOT / "bench"),
     )
     is_quick, out = _flag(words, "quick"), Path(words["out"])
-    repeats = int(_number(words, "repeats", 2 if is_quick else 3))
+    repeats = int(_number(words, "repeats", 2 if is_quick else 5))
     seconds = _number(words, "seconds", 0.5 if is_quick else 1.0)
     workers = int(_number(words, "workers", 1))
     names = _names(words["work"], is_quick)

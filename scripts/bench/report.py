@@ -9,7 +9,12 @@ from scripts.bench.works import WORKS
 
 Row = dict[str, Any]
 OURS = ("reprise", "reprise no workers", "fit reprise")  # the first that was measured
-BOUNDS = {"limit", "received", "fit constant"}  # no engines, but what bounds them
+BOUNDS = {
+    "limit",
+    "received",
+    "fit constant",
+    "fit constant paced",
+}  # no engines, but what bounds them
 
 
 def rows(name: str, results: Mapping[str, Result], workers: int) -> list[Row]:
@@ -91,8 +96,8 @@ def _measured(results: Mapping[str, Result], name: str | None) -> Result | None:
 
 
 def _of_left(result: Result, results: Mapping[str, Result], cores: int) -> float | None:
-    """In `fit`, the part of what the model's own processor time leaves of the limit."""
-    limit, model = _measured(results, "limit"), _measured(results, "fit constant")
+    """In `fit`, the part of what the model's own processor time, at such a pace, leaves."""
+    limit, model = _measured(results, "limit"), _measured(results, "fit constant paced")
     if not limit or not model:
         return None
     return result.rate * (1 / (limit.rate * cores) + model.cpu_s / cores)

@@ -60,10 +60,12 @@ SQL_ENGINES = (
 )  # fmt: skip
 CSV_ENGINES = ("reprise", "tf.data native", "seed")
 FIT_ENGINES = (
-    "limit", "fit constant", "fit reprise", "fit reprise threads", "fit keras processes",
-    "fit keras threads", "fit tf.data native",
+    "limit", "fit constant", "fit constant paced", "fit reprise", "fit reprise threads",
+    "fit keras processes", "fit keras threads", "fit tf.data native",
 )  # fmt: skip
-QUICK_FIT = ("limit", "fit constant", "fit reprise", "fit keras processes")
+QUICK_FIT = (
+    "limit", "fit constant", "fit constant paced", "fit reprise", "fit keras processes",
+)  # fmt: skip
 QUICK_IMAGES = (
     "limit",
     "reprise",

@@ -1,6 +1,7 @@
 """Into `model.fit`, with a model that asks for as little as a model can."""
 
 import os
+import time
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -16,15 +17,22 @@ from scripts.bench.works import Work
 
 
 class Tell(keras.callbacks.Callback):
-    """Says after each step that a batch has come; training stands still between measurements."""
+    """Says after each step that a batch has come; training stands still between measurements.
 
-    def __init__(self, meter: Meter, samples: int) -> None:
+    Args:
+        meter: Who is told.
+        samples: Of a batch.
+        pause_s: Wait so long after each step.
+    """
+
+    def __init__(self, meter: Meter, samples: int, pause_s: float) -> None:
         super().__init__()
-        self._meter, self._samples = meter, samples
+        self._meter, self._samples, self._pause_s = meter, samples, pause_s
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """A step is done."""
         self._meter.batch(self._samples)
+        time.sleep(self._pause_s)
 
 
 def tiny_model(dataset: Any) -> keras.Model:
@@ -43,18 +51,37 @@ def tiny_model(dataset: Any) -> keras.Model:
 
 
 def run(engine: str, work: Work, dataset: Any, workers: int, meter: Meter, source: str) -> None:
-    """Train without end; the meter decides when a step is let through."""
+    """Train without end; the meter decides when a step is let through.
+
+    "constant" is one batch over and over. "constant paced" waits as long before each step as
+    `workers` cores need to read a batch: a model that is not called at once finds its threads
+    asleep and its data out of the caches, and takes more processor time for the same.
+    """
     feed = _feed(engine.removeprefix("fit "), work, dataset, workers, source)
-    tell = Tell(meter, work.batch_size)
+    pause_s = _read_s(work, dataset) / workers if engine.endswith("paced") else 0.0
+    tell = Tell(meter, work.batch_size, pause_s)
     tiny_model(dataset).fit(feed, steps_per_epoch=10**9, verbose=0, shuffle=False, callbacks=[tell])
 
 
 def _feed(engine: str, work: Work, dataset: Any, workers: int, source: str) -> Any:
-    if engine == "constant":
-        order = Order(dataset.splits()["train"], split="train", seed=0, batch_size=work.batch_size)
-        return tf.data.Dataset.from_tensors(assemble(dataset, order.job(0))).repeat()
+    if engine.startswith("constant"):
+        batch = assemble(dataset, _order(work, dataset).job(0))
+        return tf.data.Dataset.from_tensors(batch).repeat()
     if engine.startswith("keras"):
         return keras_feed.make(engine, work, dataset, workers)
     if engine.startswith("tf.data"):
         return tf_feed.make(engine, work, dataset, workers, source)
     return as_tf_dataset(ours.make_loader(engine, work, dataset, workers))
+
+
+def _read_s(work: Work, dataset: Any) -> float:
+    """Seconds of one core for a batch."""
+    order = _order(work, dataset)
+    assemble(dataset, order.job(0))  # imports
+    began = time.process_time()
+    assemble(dataset, order.job(1))
+    return time.process_time() - began
+
+
+def _order(work: Work, dataset: Any) -> Order:
+    return Order(dataset.splits()["train"], split="train", seed=0, batch_size=work.batch_size)

@@ -6,6 +6,7 @@ change places, a centre off the middle of oblong images), the documentation is f
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
@@ -94,7 +95,7 @@ class Augment:
         )
         return matrix, brightness
 
-    @property
+    @cached_property
     def is_idle(self) -> bool:
         """Whether it changes nothing, whatever is drawn."""
         return replace(self, fill_mode="nearest", cval=0.0) == Augment()
