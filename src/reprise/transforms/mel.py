@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from reprise.errors import UserError
 from reprise.transforms.mel_filters import mel_filters
 
-_BLOCK = 128  # frames transformed at once
+_BLOCK = 64  # frames transformed at once
 _FLOOR = 1e-10  # power that counts as none, as in librosa.power_to_db
 # float32 errs by a ten-millionth of a frame's loudest amplitude: by up to 0.001 dB so far below it,
 # by several where a pure tone's power is 130 dB below. librosa transforms in float64.
@@ -73,7 +73,7 @@ class LogMel:
         self.mel, self._rate = mel, sample_rate
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"mel": self.mel, "_rate": self._rate, "_filters": self._filters}
+        return {"mel": self.mel, "_rate": self._rate, "_matrices": self._matrices}
 
     def shape(self, samples: int) -> tuple[int, int]:
         """Bands and frames of so many samples of sound."""
@@ -93,30 +93,36 @@ class LogMel:
         bands = np.empty((mel.n_mels, len(frames)), np.float32)
         for start in range(0, len(frames), _BLOCK):
             block = slice(start, start + _BLOCK)
-            bands[:, block] = self._filters @ self._strength(frames[block])
+            bands[:, block] = self._bands(frames[block])
         decibels = np.log10(np.maximum(bands, np.float32(_FLOOR), out=bands), out=bands)
         decibels *= 10
         if mel.top_db is not None:
             np.maximum(decibels, decibels.max() - np.float32(mel.top_db), out=decibels)
         return decibels
 
-    def _strength(self, frames: np.ndarray) -> np.ndarray:
-        """Magnitudes to the power asked for, shape (1 + n_fft // 2, frames), float32."""
-        bins = cv2.dft(frames * self._window, flags=cv2.DFT_ROWS)
+    def _bands(self, frames: np.ndarray) -> np.ndarray:
+        """Strength of each band, shape (n_mels, frames), float32."""
+        bins = frames * self._window
+        cv2.dft(bins, bins, flags=cv2.DFT_ROWS)
         np.square(bins, out=bins)
-        # Each column: real 0, real 1, imaginary 1, real 2, …; of an even n_fft last a real part.
         squares = cv2.transpose(bins.astype(np.float32, copy=False))
-        pairs = (self.mel.n_fft - 1) // 2
-        strength = np.empty((1 + self.mel.n_fft // 2, len(frames)), np.float32)
-        strength[0], strength[-1] = squares[0], squares[-1]
-        real, imaginary = squares[1 : 2 * pairs : 2], squares[2 : 2 * pairs + 1 : 2]
-        np.add(real, imaginary, out=strength[1 : 1 + pairs])
-        return strength if self.mel.power == 2 else strength ** np.float32(self.mel.power / 2)
+        filters, magnitudes = self._matrices
+        if magnitudes is None:
+            return np.asarray(filters @ squares)
+        return np.asarray(filters @ (magnitudes @ squares) ** np.float32(self.mel.power / 2))
 
     @cached_property
-    def _filters(self) -> Any:
-        """Sparse matrix, shape (n_mels, 1 + n_fft // 2), float32."""
-        return _make_filters(self.mel, self._rate)
+    def _matrices(self) -> tuple[Any, Any]:
+        """Sparse, float32: bands from magnitudes, and squared magnitudes from a transform's squares.
+
+        A transform is real 0, real 1, imaginary 1, real 2, …, and of an even n_fft last a real
+        part. Power 2 is linear in the squares: the first matrix does it all, the second is None.
+        """
+        filters = _make_filters(self.mel, self._rate)
+        parts = np.arange(self.mel.n_fft)
+        ones = np.ones(len(parts), np.float32)
+        magnitudes = csr_array((ones, ((parts + 1) // 2, parts)))
+        return (filters @ magnitudes, None) if self.mel.power == 2 else (filters, magnitudes)
 
     @cached_property
     def _window(self) -> np.ndarray:

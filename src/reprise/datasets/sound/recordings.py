@@ -79,10 +79,11 @@ def read_slice(path: Path, start: int, length: int, rate: int) -> np.ndarray:
     """
     header = read_header(path)
     first, stop = max(start, 0), min(start + length, length_at(header, rate))
-    found = np.zeros(length, np.float32)
-    if first < stop:
-        found[first - start : stop - start] = _resampled(path, header, first, stop, rate)
-    return found
+    if first >= stop:
+        return np.zeros(length, np.float32)
+    sound = _resampled(path, header, first, stop, rate)
+    silence = first - start, start + length - stop
+    return np.pad(sound, silence) if any(silence) else sound
 
 
 def length_at(header: Header, rate: int) -> int:
