@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
 from reprise.errors import UserError
-from reprise.transforms.mel_filters import mel_filters
+from reprise.transforms.mel_filters import mel_filters, require_bands
 
 _BLOCK = 64  # frames transformed at once
 _FLOOR = 1e-10  # power that counts as none, as in librosa.power_to_db
@@ -113,16 +113,19 @@ class LogMel:
 
     @cached_property
     def _matrices(self) -> tuple[Any, Any]:
-        """Sparse, float32: bands from magnitudes, and squared magnitudes from a transform's squares.
+        """Sparse, float32: bands of magnitudes, and squared magnitudes of a transform's squares.
 
         A transform is real 0, real 1, imaginary 1, real 2, …, and of an even n_fft last a real
         part. Power 2 is linear in the squares: the first matrix does it all, the second is None.
         """
-        filters = _make_filters(self.mel, self._rate)
-        parts = np.arange(self.mel.n_fft)
+        mel = self.mel
+        filters = mel_filters(self._rate, mel.n_fft, mel.n_mels, mel.fmin, mel.fmax)
+        require_bands(filters, self._rate, mel.n_fft)
+        parts = np.arange(mel.n_fft)
         ones = np.ones(len(parts), np.float32)
         magnitudes = csr_array((ones, ((parts + 1) // 2, parts)))
-        return (filters @ magnitudes, None) if self.mel.power == 2 else (filters, magnitudes)
+        sparse = csr_array(filters)
+        return (sparse @ magnitudes, None) if mel.power == 2 else (sparse, magnitudes)
 
     @cached_property
     def _window(self) -> np.ndarray:
@@ -141,16 +144,3 @@ def minmax(decibels: np.ndarray) -> np.ndarray:
     if span > 0:
         stretched /= span
     return stretched
-
-
-def _make_filters(mel: Mel, sample_rate: int) -> Any:
-    filters = mel_filters(sample_rate, mel.n_fft, mel.n_mels, mel.fmin, mel.fmax)
-    if empty := np.flatnonzero(filters.max(axis=1) == 0).tolist():
-        raise UserError(
-            "dataset.mel: bands are narrower than the transform can tell apart",
-            "for every band a frequency in it, of those that are sample_rate / n_fft = "
-            f"{sample_rate / mel.n_fft:g} Hz apart",
-            f"{len(empty)} of n_mels={mel.n_mels} bands without any, the lowest is band {empty[0]}",
-            "lower dataset.mel.n_mels, or raise dataset.mel.n_fft or dataset.mel.fmin",
-        )
-    return csr_array(filters)

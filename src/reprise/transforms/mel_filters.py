@@ -5,6 +5,8 @@ The same as `librosa.filters.mel` gives, bit for bit, without the seconds that i
 
 import numpy as np
 
+from reprise.errors import UserError
+
 _LINEAR = 200 / 3  # Hz for a mel, up to the corner
 _CORNER = 1000.0  # Hz
 _STEP = np.log(6.4) / 27  # growth of the frequency's logarithm for a mel, from the corner on
@@ -33,6 +35,23 @@ def mel_filters(
     triangles = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     triangles *= (2 / (points[2:] - points[:-2]))[:, None]
     return triangles
+
+
+def require_bands(filters: np.ndarray, sample_rate: int, n_fft: int) -> None:
+    """Refuse bands that are too narrow to have any frequency of the transform in them.
+
+    Raises:
+        UserError: there are some.
+    """
+    if empty := np.flatnonzero(filters.max(axis=1) == 0).tolist():
+        raise UserError(
+            "dataset.mel: bands are narrower than the transform can tell apart",
+            "for every band a frequency in it, of those that are sample_rate / n_fft = "
+            f"{sample_rate / n_fft:g} Hz apart",
+            f"{len(empty)} of n_mels={len(filters)} bands without any, the lowest is band "
+            f"{empty[0]}",
+            "lower dataset.mel.n_mels, or raise dataset.mel.n_fft or dataset.mel.fmin",
+        )
 
 
 def _to_mel(hz: np.ndarray) -> np.ndarray:

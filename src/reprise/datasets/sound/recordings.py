@@ -82,8 +82,7 @@ def read_slice(path: Path, start: int, length: int, rate: int) -> np.ndarray:
     if first >= stop:
         return np.zeros(length, np.float32)
     sound = _resampled(path, header, first, stop, rate)
-    silence = first - start, start + length - stop
-    return np.pad(sound, silence) if any(silence) else sound
+    return np.pad(sound, (first - start, start + length - stop)) if len(sound) < length else sound
 
 
 def length_at(header: Header, rate: int) -> int:
