@@ -1,9 +1,10 @@
 """What the loader costs beside the samples: `python -m scripts.bench.costs SOURCE WORKERS`.
 
 Prints JSON: `first_batch_cold_s` and `first_batch_warm_s` (the fork server runs already);
-`parent_ms_per_batch`, processor time of the process that trains, by batch size; `worker_mb`, memory
-of a worker's own (USS, its slots not in it); `epoch_ms`, in `fit`, for an epoch of four trivial
-steps and a validation pass of four, by feed: tensors, TensorFlow's own generator, and ours.
+`parent_ms_per_batch`, processor time of the process that trains, by batch size, where batches of
+all sizes come at one pace (after a longer wait everything costs more); `worker_mb`, memory of a
+worker's own (USS, its slots not in it); `epoch_ms`, in `fit`, for an epoch of four trivial steps
+and a validation pass of four, by feed: tensors, TensorFlow's own generator, and ours.
 """
 
 import json
@@ -20,9 +21,11 @@ import psutil
 
 from reprise.loading.loader import Loader
 from scripts.bench import data
+from scripts.bench.plain import Paced
 from scripts.bench.works import WORKS
 
 _SKIPPED = 12  # batches
+_PACE_S = 0.025  # from one batch to the next
 
 
 def main(source: str, workers: str) -> None:
@@ -64,11 +67,12 @@ def _first_batch_s(dataset: Any, workers: int) -> tuple[float, float]:
 
 
 def _parent_ms(dataset: Any, workers: int, batch_size: int) -> float:
-    with _loader(dataset, workers, batch_size=batch_size) as loader:
+    paced = Paced(dataset, workers * _PACE_S / batch_size)
+    with _loader(paced, workers, batch_size=batch_size) as loader:
         batches = loader.batches()
         for _ in range(_SKIPPED):
             next(batches)
-        count = 320 // batch_size
+        count = 60
         began = time.process_time()
         for _ in range(count):
             next(batches)

@@ -1,5 +1,6 @@
-"""Datasets for comparison: the plain librosa chain, and images as float32."""
+"""Datasets for comparison: the plain librosa chain, images as float32, and no work at all."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,6 +42,24 @@ class AsFloat(_Wrapped):
     def read(self, index: int, rng: np.random.Generator | None) -> Sample:
         x, y = self._dataset.read(index, rng)
         return np.multiply(x, np.float32(1 / 255), dtype=np.float32), y
+
+
+class Paced(_Wrapped):
+    """A blank sample of another dataset's kind after a wait: what else it costs is the loader's.
+
+    Args:
+        dataset: For the shapes.
+        seconds: The wait.
+    """
+
+    def __init__(self, dataset: Dataset, seconds: float) -> None:
+        self._dataset, self._seconds = dataset, seconds
+        self.input_spec, self.target_spec = dataset.input_spec, dataset.target_spec
+        self._blank = tuple(np.zeros(s.shape, s.dtype) for s in (self.input_spec, self.target_spec))
+
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        time.sleep(self._seconds)
+        return self._blank[0], self._blank[1]
 
 
 class PlainMel(_Wrapped):
