@@ -104,7 +104,9 @@ def test_another_seed_ends_in_other_weights(first, data, tmp_path):
     assert run.data.tags["weights_sha256"] != first[2].data.tags["weights_sha256"]
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+)
 def test_mixed_precision_trains_and_answers_in_float32(tmp_path, precision):
     words = array_words(write_arrays(tmp_path / "digits.npz"), tmp_path)
     more = (f"trainer.precision={precision}", "trainer.jit_compile=true")

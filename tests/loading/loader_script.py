@@ -1,6 +1,7 @@
 """A program that loads batches, for tests that end it in one way or another: MODE START_METHOD."""
 
 import multiprocessing
+import signal
 import sys
 from typing import Any
 
@@ -14,6 +15,8 @@ from reprise.loading.loader import Loader
 
 def main(mode: str, start_method: str) -> None:
     multiprocessing.set_start_method(start_method)
+    # A shell that runs the tests in the background has its children ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     keys: dict[str, Any] = {"split": "valid", "seed": 3, "batch_size": 4, "workers": 2}
     if mode == "stream":
         stream = Stream(Endless(), {"train": 1.0, "valid": 0.0})

@@ -25,6 +25,14 @@ def start(mode: str, method: str, *before: str) -> subprocess.Popen[str]:
     )
 
 
+def ended(program: subprocess.Popen[str]) -> tuple[str, str]:
+    """What it has printed, once it has ended."""
+    try:
+        return program.communicate(timeout=60)
+    finally:
+        program.kill()
+
+
 def family(program: subprocess.Popen[str]) -> list[psutil.Process]:
     """The program's processes once it is at work: workers, fork server, resource tracker."""
     assert program.stdout
@@ -56,7 +64,7 @@ def test_workers_leave_when_the_parent_is_killed(mode: str, method: str) -> None
     processes = family(program)
     program.kill()
     assert_gone(processes)
-    assert program.communicate()[1] == ""
+    assert ended(program)[1] == ""
 
 
 @METHODS
@@ -66,7 +74,7 @@ def test_nothing_is_left_when_the_whole_group_is_killed(method: str) -> None:
     memory = [Path(f"/proc/{process.pid}/maps").read_text() for process in processes]
     os.killpg(program.pid, signal.SIGKILL)
     assert_gone(processes)
-    program.communicate()
+    ended(program)
     # What they share has no name that could stay behind.
     assert sum("/memfd:reprise-slots (deleted)" in maps for maps in memory) == 2
     assert not any("/dev/shm/" in maps for maps in memory)
@@ -81,7 +89,7 @@ def test_a_container_with_64_mb_of_shared_memory_is_enough() -> None:
     if is_allowed.returncode == 0:
         assert "65536" in is_allowed.stdout
     before = [*small, f'{mount}exec "$@"', "sh"] if is_allowed.returncode == 0 else []
-    out, err = start("large", "forkserver", *before).communicate()
+    out, err = ended(start("large", "forkserver", *before))
     assert (err, len(re.findall(r"process \d+", out))) == ("", 2)
 
 
@@ -91,7 +99,7 @@ def test_ctrl_c_is_quiet(mode: str, method: str) -> None:
     program = start(mode, method)
     processes = family(program)
     os.killpg(program.pid, signal.SIGINT)
-    assert (program.communicate()[1], program.returncode) == ("", 130)
+    assert (ended(program)[1], program.returncode) == ("", 130)
     assert_gone(processes)
 
 
@@ -103,14 +111,14 @@ def test_ctrl_c_is_quiet_while_workers_start(wait_s: float) -> None:
     time.sleep(wait_s)
     processes = psutil.Process(program.pid).children(recursive=True)
     os.killpg(program.pid, signal.SIGINT)
-    assert (program.communicate()[1], program.returncode) == ("", 130)
+    assert (ended(program)[1], program.returncode) == ("", 130)
     assert_gone(processes)
 
 
 @METHODS
 def test_program_that_forgets_to_close_ends_quietly(method: str) -> None:
     program = start("forget", method)
-    out, err = program.communicate()
+    out, err = ended(program)
     pids = [int(pid) for pid in re.findall(r"process (\d+)", out)]
     assert (err, program.returncode, len(pids)) == ("", 0, 2)
     assert [pid for pid in pids if psutil.pid_exists(pid)] == []
