@@ -211,7 +211,7 @@ def test_no_page_is_faulted_in_for_every_batch(processes: bool, load: Load) -> N
     for _ in range(150):
         next(batches)[0].max()
     assert len(stats) == (3 if processes else 1)
-    assert ((faults() - before) / 150 < 200).all()
+    assert ((faults() - before) / 150 < 150).all()
 
 
 def test_workers_are_light_and_hold_to_one_thread(start_method: str, load: Load) -> None:
