@@ -10,30 +10,32 @@ import os
 os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
 import keras
 from reprise.training.device import set_up
-facts = set_up({precision!r}, {deterministic!r}, {jit!r}, 3)
-print(facts['deterministic'], facts['precision'], keras.config.dtype_policy().name,
-      float(keras.random.uniform(())))
+for settings in {settings!r}:
+    facts = set_up(*settings)
+    print(facts['deterministic'], facts['precision'], keras.config.dtype_policy().name,
+          float(keras.random.uniform(())))
 """
 
 
-def run(precision, deterministic, jit=False):
-    code = PROGRAM.format(precision=precision, deterministic=deterministic, jit=jit)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return done.stdout.split()
+def told(*settings):
+    """What is said of one set-up after another, each of precision, deterministic, jit and seed."""
+    code = PROGRAM.format(settings=settings)
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return [line.split() for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("deterministic", "jit", "expected"),
-    [(None, False, "true"), (None, True, "false"), (True, False, "true"), (False, False, "false")],
-)
-def test_a_cpu_is_deterministic_unless_told_otherwise(deterministic, jit, expected):
-    assert run("float32", deterministic, jit)[0] == expected
+def test_a_cpu_is_deterministic_unless_told_otherwise():
+    cases = {(False, False): "false", (None, True): "false", (None, False): "true"}
+    cases[True, False] = "true"  # last, since TensorFlow cannot be told to leave it again
+    lines = told(*(("float32", *case, 3) for case in cases))
+    assert [line[0] for line in lines] == list(cases.values())
 
 
 def test_precision_becomes_keras_policy_and_the_seed_is_set():
-    first = run("mixed_bfloat16", None)
-    assert first[1:3] == ["mixed_bfloat16", "mixed_bfloat16"]
-    assert run("mixed_bfloat16", None)[3] == first[3]
+    lines = told(*(("mixed_bfloat16", None, False, seed) for seed in (3, 4, 3)))
+    assert [line[1:3] for line in lines] == [["mixed_bfloat16", "mixed_bfloat16"]] * 3
+    assert lines[0][3] == lines[2][3] != lines[1][3]
 
 
 @pytest.mark.parametrize("value", ["", "-1"])
