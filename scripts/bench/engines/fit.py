@@ -15,6 +15,8 @@ from scripts.bench.engines import keras_feed, ours, tf_feed
 from scripts.bench.meter import Meter
 from scripts.bench.works import Work
 
+_WARM, _TIMED = 20, 40  # batches
+
 
 class Tell(keras.callbacks.Callback):
     """Says after each step that a batch has come; training stands still between measurements.
@@ -53,12 +55,12 @@ def tiny_model(dataset: Any) -> keras.Model:
 def run(engine: str, work: Work, dataset: Any, workers: int, meter: Meter, source: str) -> None:
     """Train without end; the meter decides when a step is let through.
 
-    "constant" is one batch over and over. "constant paced" waits as long before each step as
-    `workers` cores need to read a batch: a model that is not called at once finds its threads
+    "constant" is one batch over and over. "constant paced" waits as long between steps as
+    our workers need for a batch: a model that is not called at once finds its threads
     asleep and its data out of the caches, and takes more processor time for the same.
     """
     feed = _feed(engine.removeprefix("fit "), work, dataset, workers, source)
-    pause_s = _read_s(work, dataset) / workers if engine.endswith("paced") else 0.0
+    pause_s = _pace_s(work, dataset, workers) if engine.endswith("paced") else 0.0
     tell = Tell(meter, work.batch_size, pause_s)
     tiny_model(dataset).fit(feed, steps_per_epoch=10**9, verbose=0, shuffle=False, callbacks=[tell])
 
@@ -74,13 +76,16 @@ def _feed(engine: str, work: Work, dataset: Any, workers: int, source: str) -> A
     return as_tf_dataset(ours.make_loader(engine, work, dataset, workers))
 
 
-def _read_s(work: Work, dataset: Any) -> float:
-    """Seconds of one core for a batch."""
-    order = _order(work, dataset)
-    assemble(dataset, order.job(0))  # imports
-    began = time.process_time()
-    assemble(dataset, order.job(1))
-    return time.process_time() - began
+def _pace_s(work: Work, dataset: Any, workers: int) -> float:
+    """Seconds from one batch to the next, as our workers make them when nobody trains."""
+    with ours.make_loader("reprise", work, dataset, workers) as loader:
+        batches = loader.batches()
+        for _ in range(_WARM):
+            next(batches)
+        began = time.perf_counter()
+        for _ in range(_TIMED):
+            next(batches)
+        return (time.perf_counter() - began) / _TIMED
 
 
 def _order(work: Work, dataset: Any) -> Order:
