@@ -1,6 +1,5 @@
 """Run DVC, one command at a time, and read what it says of the stages in dvc.yaml."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from typing import Any
 import yaml
 
 from reprise.errors import UserError
+from reprise.files import lock, write_text
 
 REAPING_S = 20  # how long DVC may take a killed DVC, not yet reaped, for one at work
 Hashes = dict[tuple[str, str], str]  # (stage, path): hash of what the stage puts there
@@ -53,9 +53,7 @@ class Dvc:
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the repository, whole or not at all."""
-        partial = self.root / ".dvc/tmp/reprise.partial"
-        partial.write_text(text)
-        partial.replace(self.root / name)
+        write_text(self.root / name, text)
 
     def hashes(self) -> Hashes:
         """The outputs that dvc.lock records."""
@@ -108,11 +106,9 @@ class Dvc:
         path = self.root / ".dvc/tmp/reprise.alone"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not lock(file, wait=False):
                 print("data: another process is at it; waiting", file=sys.stderr, flush=True)
-                fcntl.flock(file, fcntl.LOCK_EX)
+                lock(file)
             self._alone = (file.fileno(),)
             yield
 
