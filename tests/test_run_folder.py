@@ -1,10 +1,9 @@
 import json
 
-import numpy as np
 import pytest
 
 from reprise.errors import UserError
-from reprise.run_folder import CONFIG, IDENTITY, SPECS, SPLITS, find, indices_of, new_folder
+from reprise.run_folder import CONFIG, IDENTITY, SPECS, SPLITS, find, new_folder
 from reprise.spec import Spec
 from reprise.tracking.delivered import Delivered, write_delivered
 
@@ -60,14 +59,3 @@ def test_an_id_that_is_taken_is_not_taken_twice(tmp_path, monkeypatch):
     monkeypatch.setattr("time.strftime", lambda form: "20260101-000000")
     first, second = new_folder(tmp_path, "e"), new_folder(tmp_path, "e")
     assert (first.name[-4:], second.name[-4:]) == ("aaaa", "bbbb")
-
-
-def test_recorded_names_become_indices():
-    found = indices_of({"train": ["c", "a"], "test": ["b"]}, ["a", "b", "c"])
-    np.testing.assert_array_equal(found["train"], [2, 0])
-    np.testing.assert_array_equal(found["test"], [1])
-
-
-def test_a_sample_that_is_gone_is_named():
-    with pytest.raises(UserError, match=r"(?s)2 sample\(s\).*no x and 1 more"):
-        indices_of({"train": ["x", "y"]}, ["a"])

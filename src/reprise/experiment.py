@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from reprise import data
 from reprise.config.build import build
 from reprise.config.check import check
 from reprise.config.compose import Composed
 from reprise.config.paths import sqlite_file
-from reprise.datasets.base import Dataset
-from reprise.datasets.stream import Stream
+from reprise.datasets.base import BaseDataset, Sample
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 
@@ -24,8 +21,8 @@ SHOWN = 8  # problems listed in one message
 class Data:
     """A dataset, its splits, and the settings that loaders of it are made with."""
 
-    dataset: Dataset | Stream
-    splits: Mapping[str, Any]  # indices; of a stream a Part
+    dataset: BaseDataset[Any]
+    splits: Mapping[str, Any]  # as the dataset's `splits` gives them
     seed: int
     settings: Mapping[str, Any]
 
@@ -41,25 +38,17 @@ class Data:
 
     def problems(self, *, thorough: bool = False) -> list[str]:
         """What is wrong with the samples, one line each; `thorough` reads them all in full."""
-        if isinstance(self.dataset, Stream):
-            return self.dataset.check(self.splits.values()) if thorough else []
-        indices = np.concatenate(list(self.splits.values()))
-        return list(self.dataset.check(indices, thorough=thorough))
+        return self.dataset.problems(self.splits, thorough=thorough)
 
     def members(self) -> dict[str, Any]:
         """For the record: names of each split's samples; of a stream how many, and which."""
-        dataset = self.dataset
-        if isinstance(dataset, Stream):
-            return {split: part.record() for split, part in self.splits.items()}
-        return {split: [dataset.name(int(at)) for at in own] for split, own in self.splits.items()}
+        return {split: self.dataset.record(own) for split, own in self.splits.items()}
 
     def sizes(self) -> dict[str, int | None]:
         """The number of samples in each split, as far as it is known."""
-        if isinstance(self.dataset, Stream):
-            return {split: part.num_samples for split, part in self.splits.items()}
-        return {split: len(indices) for split, indices in self.splits.items()}
+        return {split: self.dataset.num_samples(own) for split, own in self.splits.items()}
 
-    def first(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def first(self, split: str, count: int) -> Sample:
         """The first `count` samples that a loader of this split gives, with a batch axis."""
         with self.loader(split, batch_size=count, workers=0) as loader:
             return next(loader.batches())
@@ -85,22 +74,20 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     dataset = build(config["dataset"])
     splits = dataset.splits()
     if few := config["trainer"]["overfit"]:
-        train = splits["train"]
-        own = train.first(few) if isinstance(dataset, Stream) else train[:few]
-        splits = dict.fromkeys(("train", "valid"), own)
+        splits = dict.fromkeys(("train", "valid"), dataset.first(splits["train"], few))
     opened = Data(dataset, splits, config["seed"], config["loader"])
     if checked:
         refuse_problems(opened.problems())
     return opened
 
 
-def new_model(config: Mapping[str, Any], dataset: Dataset | Stream) -> Any:
+def new_model(config: Mapping[str, Any], dataset: BaseDataset[Any]) -> Any:
     """The uncompiled model that the config asks for, made for the dataset's arrays."""
     return build(config["model"], dataset.input_spec, dataset.target_spec)
 
 
 def compiled(
-    config: Mapping[str, Any], dataset: Dataset | Stream, model: Any, total_steps: int
+    config: Mapping[str, Any], dataset: BaseDataset[Any], model: Any, total_steps: int
 ) -> Any:
     """`model`, compiled with the config's optimizer and objective; returns it."""
     from reprise.training.compile import compile_model

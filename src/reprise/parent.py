@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from reprise.datasets.base import Dataset
-from reprise.datasets.stream import Stream
+from reprise.datasets.base import BaseDataset
 from reprise.errors import UserError
 from reprise.evaluate import score_splits
 from reprise.experiment import Data
@@ -50,7 +49,7 @@ def test_split(data: Data) -> str:
     return "test" if "test" in data.splits else "valid"
 
 
-def adopt(dataset: Dataset | Stream, parent: Dataset | Stream) -> None:
+def adopt(dataset: BaseDataset[Any], parent: BaseDataset[Any]) -> None:
     """Give new data the offset and scale that the parent's model was made with.
 
     Raises:

@@ -10,7 +10,6 @@ from typing import Any
 
 from reprise import command
 from reprise.datasets.base import Sample
-from reprise.datasets.stream import Stream
 from reprise.evaluate import prepare
 from reprise.experiment import Data, compiled, compose_and_check, new_model, open_data
 from reprise.loading.loader import Loader
@@ -52,9 +51,7 @@ def stages_of(data: Data) -> dict[str, float]:
     look costs time.
     """
     hold_to_one_thread()
-    is_stream = isinstance(data.dataset, Stream)
-    reader = data.splits["train"].source if is_stream else data.dataset
-    stopwatch = Stopwatch(type(reader).__module__.partition(".")[0])
+    stopwatch = Stopwatch(data.dataset.package)
     with data.loader("train", workers=0) as loader:
         batches = loader.batches()
         _take(batches, WARM_UP)

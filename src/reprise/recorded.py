@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reprise.datasets.base import Dataset
+from reprise.datasets.base import BaseDataset, Dataset
 from reprise.datasets.mixed import Mixed
-from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.experiment import Data, open_data
-from reprise.run_folder import Recorded, find, indices_of
+from reprise.run_folder import Recorded, find
 from reprise.spec import Spec
 
 
@@ -31,15 +30,10 @@ def open_recorded(recorded: Recorded, config: Mapping[str, Any] | None = None) -
         assert isinstance(old, Dataset)
         opened = replace(opened, dataset=Mixed(opened.dataset, old))
     _take_specs(opened.dataset, recorded.specs)
-    if isinstance(opened.dataset, Stream):
-        for split, part in opened.splits.items():
-            part.num_samples = recorded.splits[split]["num_samples"]  # or it says that it changed
-        return opened
-    names = [opened.dataset.name(index) for index in range(len(opened.dataset))]
-    return replace(opened, splits=indices_of(recorded.splits, names))
+    return replace(opened, splits=opened.dataset.restore(recorded.splits, opened.splits))
 
 
-def _take_specs(dataset: Dataset | Stream, specs: Mapping[str, Spec]) -> None:
+def _take_specs(dataset: BaseDataset[Any], specs: Mapping[str, Spec]) -> None:
     """Give a dataset the recorded specs, which must be those of its arrays today."""
     for part, then in specs.items():
         now: Spec = getattr(dataset, f"{part}_spec")

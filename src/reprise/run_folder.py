@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from reprise.errors import UserError
@@ -117,24 +116,3 @@ def _read(folder: Path, identity: Mapping[str, Any]) -> Recorded:
         identity.get("old", 0.0),
         identity.get("data_digest"),
     )
-
-
-def indices_of(splits: Mapping[str, list[str]], names: list[str]) -> dict[str, np.ndarray]:
-    """The recorded splits as indices into a dataset whose samples are called `names`.
-
-    Raises:
-        UserError: a sample of the run is not there any more.
-    """
-    places = {name: index for index, name in enumerate(names)}
-    missing = [name for split in splits.values() for name in split if name not in places]
-    if missing:
-        raise UserError(
-            f"{len(missing)} sample(s) of the run are not in the data any more",
-            expected="every sample that the run was split over",
-            received=f"no {missing[0]}" + (f" and {len(missing) - 1} more" * (len(missing) > 1)),
-            remedy="bring the data back to the version that the run's tag data.digest names",
-        )
-    return {
-        split: np.array([places[name] for name in members], np.int64)
-        for split, members in splits.items()
-    }

@@ -74,13 +74,11 @@ def seen_before(new: Data, parent: Data) -> int:
     Told by name, and only where both read from the same files: elsewhere equal names mean nothing.
     """
     one, other = new.dataset, parent.dataset
-    if not (isinstance(one, Dataset) and isinstance(other, Dataset)):
-        return 0
     if not {path.resolve() for path in one.sources} & {path.resolve() for path in other.sources}:
         return 0
-    learned = {other.name(int(index)) for index in parent.splits["train"]}
-    judges = [index for split in ("valid", "test") for index in new.splits.get(split, ())]
-    return sum(one.name(int(index)) in learned for index in judges)
+    learned = set(other.names(parent.splits["train"]))
+    judges = [new.splits[split] for split in ("valid", "test") if split in new.splits]
+    return sum(name in learned for split in judges for name in one.names(split))
 
 
 def with_old(new: Data, parent: Data, fraction: float) -> Data:

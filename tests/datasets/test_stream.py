@@ -243,7 +243,7 @@ def test_another_number_of_samples_than_before_is_refused():
 
 def test_check_names_what_stopped_each_split():
     stream = Stream(Yields([1, 2], 7), {"train": 1.0, "valid": Numbers(0), "test": Numbers(3)})
-    problems = stream.check(stream.splits().values())
+    problems = stream.problems(stream.splits(), thorough=True)
     assert len(problems) == 2
     assert "Yields, sample 0: y" in problems[0]
     assert "'valid' of the stream is empty" in problems[1]

@@ -1,27 +1,114 @@
-"""What every dataset promises: random access to samples in NumPy, and no order and no batches."""
+"""What every dataset promises: samples in NumPy, and no order and no batches.
+
+A `Dataset` has random access to its samples; a `reprise.datasets.stream.Stream` does not. What
+both answer is a `BaseDataset`.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from reprise.errors import UserError
 from reprise.spec import Spec
 
 Sample = tuple[np.ndarray, np.ndarray]
+Split = TypeVar("Split")
 
 
-class Dataset(ABC):
-    """Random access to samples. Picklable, cheap to construct, holds no open handle.
+class BaseDataset(ABC, Generic[Split]):
+    """Samples with or without random access, and what a run asks of their splits.
 
-    A child sets `input_spec` and `target_spec` in its constructor and implements the abstract
-    methods; handles and connections open on first use, one per process and thread.
+    A split is what `splits` returns: indices of a `Dataset`, a rule for the samples of a `Stream`.
     """
 
     input_spec: Spec
     target_spec: Spec
     in_memory: bool = False  # True: a batch is one slice, and workers would only cost
+
+    @abstractmethod
+    def splits(self) -> Mapping[str, Split]:
+        """The splits 'train', 'valid' and, where there is one, 'test'; disjoint."""
+
+    @abstractmethod
+    def num_samples(self, split: Split) -> int | None:
+        """Number of samples in a split; None where it is not known yet."""
+
+    @abstractmethod
+    def names(self, split: Split) -> Sequence[str]:
+        """Names of a split's samples; empty where samples have none."""
+
+    @abstractmethod
+    def first(self, split: Split, count: int) -> Split:
+        """The first `count` samples of a split as a split."""
+
+    @abstractmethod
+    def record(self, split: Split) -> Any:
+        """What a run records of a split, as JSON can hold it; `restore` reads it."""
+
+    @abstractmethod
+    def restore(
+        self, recorded: Mapping[str, Any], splits: Mapping[str, Split]
+    ) -> Mapping[str, Split]:
+        """The splits of a recorded run.
+
+        Args:
+            recorded: For each split what `record` returned.
+            splits: The splits that its config gives today.
+
+        Raises:
+            UserError: samples of the run are missing.
+        """
+
+    @abstractmethod
+    def problems(self, splits: Mapping[str, Split], *, thorough: bool = False) -> list[str]:
+        """Problems of the samples in these splits, one line each; `thorough` reads them all."""
+
+    def learn(self, train: Split) -> Mapping[str, Any]:
+        """Learn what the specs need from the train split alone: `offset`, `scale`, `counts`.
+
+        Called once, before a model is made. No batch depends on it.
+
+        Returns:
+            What was learned, by name, to be recorded with the run.
+        """
+        return {}
+
+    @property
+    def sources(self) -> Sequence[Path]:
+        """Files and folders the samples come from, for the record of what a run saw."""
+        return ()
+
+    @property
+    def stamp(self) -> str:
+        """What tells samples that come from no file (a server's) from others; '' for files."""
+        return ""
+
+    @property
+    def package(self) -> str:
+        """Top package of the code that reads a sample; the user's own for a dataset of theirs."""
+        return type(self).__module__.partition(".")[0]
+
+    @abstractmethod
+    def picture(
+        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Draw one sample beside its target and, if given, the model's output for it.
+
+        Returns:
+            RGB image, shape (height, width, 3), uint8, 0 to 255; every call of one dataset gives
+            the same shape for the same arguments present.
+        """
+
+
+class Dataset(BaseDataset[np.ndarray]):
+    """Random access to samples. Picklable, cheap to construct, holds no open handle.
+
+    A child sets `input_spec` and `target_spec` in its constructor and implements the abstract
+    methods; handles and connections open on first use, one per process and thread.
+    """
 
     @abstractmethod
     def __len__(self) -> int:
@@ -69,33 +156,35 @@ class Dataset(ABC):
         """
         return []
 
-    def learn(self, train: np.ndarray) -> Mapping[str, Any]:
-        """Learn what the specs need from the train split alone: `offset`, `scale`, `counts`.
+    def num_samples(self, split: np.ndarray) -> int:
+        return len(split)
 
-        Called once, before a model is made. No batch depends on it.
+    def names(self, split: np.ndarray) -> list[str]:
+        return [self.name(index) for index in split.tolist()]
 
-        Returns:
-            What was learned, by name, to be recorded with the run.
-        """
-        return {}
+    def first(self, split: np.ndarray, count: int) -> np.ndarray:
+        return split[:count]
 
-    @property
-    def sources(self) -> Sequence[Path]:
-        """Files and folders the samples come from, for the record of what a run saw."""
-        return ()
+    def record(self, split: np.ndarray) -> list[str]:
+        return self.names(split)
 
-    @property
-    def stamp(self) -> str:
-        """What tells samples that come from no file (a server's) from others; '' for files."""
-        return ""
+    def restore(
+        self, recorded: Mapping[str, list[str]], splits: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        places = {self.name(index): index for index in range(len(self))}
+        missing = [name for split in recorded.values() for name in split if name not in places]
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise UserError(
+                f"{len(missing)} sample(s) of the run are not in the data any more",
+                expected="every sample that the run was split over",
+                received=f"no {missing[0]}{more}",
+                remedy="bring the data back to the version that the run's tag data.digest names",
+            )
+        return {
+            split: np.array([places[name] for name in names], np.int64)
+            for split, names in recorded.items()
+        }
 
-    @abstractmethod
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Draw one sample beside its target and, if given, the model's output for it.
-
-        Returns:
-            RGB image, shape (height, width, 3), uint8, 0 to 255; every call of one dataset gives
-            the same shape for the same arguments present.
-        """
+    def problems(self, splits: Mapping[str, np.ndarray], *, thorough: bool = False) -> list[str]:
+        return list(self.check(np.concatenate(list(splits.values())), thorough=thorough))

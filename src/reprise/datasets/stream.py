@@ -1,6 +1,6 @@
 """A Python generator as data: samples without random access, split as they pass."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Interval
 
+from reprise.datasets.base import BaseDataset
 from reprise.datasets.streams.part import Part
 from reprise.datasets.streams.patience import with_word
 from reprise.datasets.streams.source import Source
@@ -18,7 +19,7 @@ from reprise.spec import Spec
 from reprise.transforms.caption import labelled
 
 
-class Stream:
+class Stream(BaseDataset[Part]):
     """Samples of a source, read in order, shuffled a buffer at a time.
 
     Unlike a Dataset it has no indices: a split is a `Part`, which its samples are found to be in
@@ -36,8 +37,6 @@ class Stream:
     Raises:
         UserError: a split is missing or empty, or sources do not agree.
     """
-
-    stamp: str = ""  # as of a Dataset: samples come from `sources`
 
     def __init__(
         self,
@@ -66,10 +65,33 @@ class Stream:
         """What fills up arrays of this spec."""
         return self.pad_value if spec.ignore is None else spec.ignore
 
-    def check(self, parts: Iterable[Part]) -> list[str]:
-        """Read every sample of these splits; what stopped the reading of each, one line each."""
+    def num_samples(self, split: Part) -> int | None:
+        return split.num_samples
+
+    def names(self, split: Part) -> Sequence[str]:
+        return ()
+
+    def first(self, split: Part, count: int) -> Part:
+        return split.first(count)
+
+    def record(self, split: Part) -> dict[str, Any]:
+        return split.record()
+
+    def restore(
+        self, recorded: Mapping[str, Any], splits: Mapping[str, Part]
+    ) -> Mapping[str, Part]:
+        for name, part in splits.items():
+            part.num_samples = recorded[name]["num_samples"]  # a reading of another number raises
+        return splits
+
+    @property
+    def package(self) -> str:
+        return type(self._source).__module__.partition(".")[0]
+
+    def problems(self, splits: Mapping[str, Part], *, thorough: bool = False) -> list[str]:
+        """What stopped the reading of each split, one line each; nothing unless `thorough`."""
         problems = []
-        for part in parts:
+        for part in splits.values() if thorough else ():
             try:
                 part.count()
             except UserError as error:

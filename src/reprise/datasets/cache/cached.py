@@ -4,21 +4,21 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.base import BaseDataset, Dataset, Sample
 from reprise.datasets.cache.identity import identity
 from reprise.datasets.cache.store import Store
 from reprise.datasets.decodable import Arrays, Decodable, DecodableRows
 from reprise.datasets.mixed import Mixed
-from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 
 _LOOKED_AT = 8  # samples whose sizes say how much there will be
 
 
-def cached(dataset: Dataset | Stream, folder: Path) -> Dataset:
+def cached(dataset: BaseDataset[Any], folder: Path) -> Dataset:
     """The dataset with what it has decoded in `folder`: the same samples, sooner.
 
     Several runs may use one folder at once. What is in it is never out of date: other data,
@@ -30,8 +30,7 @@ def cached(dataset: Dataset | Stream, folder: Path) -> Dataset:
     if isinstance(dataset, Mixed):
         return dataset.with_parts(lambda part: cached(part, folder))
     if not isinstance(dataset, Decodable):
-        in_memory = isinstance(dataset, Dataset) and dataset.in_memory
-        reason = "its data is in memory" if in_memory else "it has no method decode"
+        reason = "its data is in memory" if dataset.in_memory else "it has no method decode"
         raise UserError(
             "loader.cache has nothing to keep",
             "a dataset that decodes: images, sound, SQL, or a child class of Decodable",
