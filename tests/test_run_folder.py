@@ -5,7 +5,7 @@ import pytest
 from reprise.errors import UserError
 from reprise.run_folder import CONFIG, IDENTITY, SPECS, SPLITS, find, new_folder
 from reprise.spec import Spec
-from reprise.tracking.delivered import Delivered, write_delivered
+from reprise.tracking.journal import Delivered, write_delivered
 
 TARGET = Spec((), "int32", ("a", "b"), counts=(3, 4))
 

@@ -13,7 +13,7 @@ from reprise.parent import Parent
 from reprise.project import ROOT
 from reprise.run_folder import CONFIG, IDENTITY, SPECS, SPLITS
 from reprise.tracking import provenance
-from reprise.tracking.data_version import DataVersion, data_version
+from reprise.tracking.provenance import DataVersion, data_version
 from reprise.tracking.run import Run
 
 

@@ -26,7 +26,7 @@ OPTIONS = ("run", "force", "runs")
 FREE = {
     "loader.workers", "loader.use_multiprocessing", "loader.max_queue_size", "loader.timeout_s",
     "trainer.epochs", "trainer.pictures_every", "trainer.num_pictures", "trainer.log_every_steps",
-    "tracking.uri", "tracking.upload_checkpoints",
+    "tracking.uri", "tracking.keep", "tracking.upload_checkpoints",
 }  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def refuse_changes(changes: tuple[str, ...], *, force: bool) -> None:
 
 def _refuse_changed_data(recorded: Recorded, data: Data, *, force: bool) -> tuple[str, ...]:
     """What has changed of the data's hash; refused unless that is asked for."""
-    from reprise.tracking.data_version import data_version
+    from reprise.tracking.provenance import data_version
 
     now = data_version(ROOT, data.dataset.sources, data.dataset.stamp).digest
     if recorded.data_digest in (None, now):

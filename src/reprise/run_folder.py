@@ -12,7 +12,7 @@ import yaml
 
 from reprise.errors import UserError
 from reprise.spec import Spec
-from reprise.tracking.delivered import delivered
+from reprise.tracking.journal import delivered
 
 CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
 STATE = "state"  # folder of the training state

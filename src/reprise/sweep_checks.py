@@ -82,7 +82,7 @@ def require_measured(metric: str, first: Composed) -> None:
 
 def digest_of(each: list[Composed]) -> str:
     """Hash of the data of all jobs; opening it looks for what is wrong with it."""
-    from reprise.tracking.data_version import data_version
+    from reprise.tracking.provenance import data_version
 
     distinct = {json.dumps(one.values["dataset"], sort_keys=True): one for one in each}
     opened = [open_data(one.values).dataset for one in distinct.values()]

@@ -11,9 +11,8 @@ from reprise.config.secrets import MASK, redact
 from reprise.errors import UserError
 from reprise.project import ROOT
 from reprise.run_lock import is_held
-from reprise.tracking.delivered import delivered, undelivered
-from reprise.tracking.journal import JOURNAL, Journal, entries
-from reprise.tracking.store import quiet, tracking_uri
+from reprise.tracking.journal import JOURNAL, Journal, delivered, entries, undelivered
+from reprise.tracking.settings import tracking_uri
 
 
 def main(argv: list[str]) -> None:
@@ -67,9 +66,8 @@ def _refuse(error: OSError) -> None:
 
 
 def _deliver(folder: Path, uri: str) -> int:
-    from reprise.tracking.deliver import deliver
+    from reprise.tracking.mlflow_store import deliver
 
-    quiet()
     return deliver(folder, uri, redact(uri), lambda what: print(redact(what)))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reprise.tracking.data_version import data_version
+from reprise.tracking.provenance import data_version
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 from mlflow.models import Model
 
-from reprise.tracking.delivered import delivered
+from reprise.tracking.journal import delivered
 from reprise.tracking.model import save_model
 from reprise.tracking.run import open_run
 

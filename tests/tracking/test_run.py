@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from reprise.config.secrets import redact
 from reprise.tracking.journal import Journal, metric_history
 from reprise.tracking.run import open_run
-from reprise.tracking.store import tracking_uri
+from reprise.tracking.settings import tracking_uri
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path, uri, cap
 
 
 def test_a_kill_while_the_database_is_made_leaves_none_and_the_next_makes_it(tmp_path):
-    code = f"from reprise.tracking.store import make_database as m; m('sqlite:///{tmp_path}/m.db')"
+    code = f"from reprise.tracking.mlflow_store import make_database as m; m('sqlite:///{tmp_path}/m.db')"
     making = subprocess.Popen([sys.executable, "-c", code])
     while not (tmp_path / ".partial-m.db").exists():
         assert making.poll() is None

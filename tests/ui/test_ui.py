@@ -159,15 +159,6 @@ def test_predictions_are_one_picture_with_a_slider_over_the_epochs(
     browser.picture(tmp_path / "predictions.png")
 
 
-def test_the_view_of_results_has_columns_of_metrics(runs, address, browser, tmp_path):
-    experiment = runs[1][0].info.experiment_id
-    browser.open(f"{address}/experiments/{experiment}/runs")
-    browser.click(element("Views", "button"))
-    browser.click(element("results"))
-    browser.wait_text("test/accuracy", "best/valid/accuracy", "Metrics", "Parameters")
-    browser.picture(tmp_path / "results.png")
-
-
 def test_make_compare_shows_the_same_runs(runs):
     out, found = runs
     done = reprise("compare", f"folder={out}/runs")

@@ -1,7 +1,11 @@
-"""All that a run has to say, in its own folder before anywhere else: a file with a line an entry.
+"""The journal of a run: everything it records, in a file of its own folder before anywhere else.
 
-An entry is a JSON object with its `kind` and the time `at` in milliseconds. Lines are only ever
-added, each flushed to the disk; a kill can tear the last one, and a torn one does not count.
+An entry is a line with a JSON object: its `kind`, the time `at` in milliseconds, and its content.
+Lines are only ever added. A kill can tear the last one, and a torn line does not count.
+
+`delivered.json` beside it says how much of the journal the tracking store has. Where a kill comes
+between a delivery and that note, the same entries are delivered again, which changes nothing:
+MLflow stores a metric of equal time, step and value once.
 """
 
 import json
@@ -9,22 +13,26 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-JOURNAL = "journal.jsonl"
+from reprise.files import write_text
+
+JOURNAL, DELIVERED = "journal.jsonl", "delivered.json"
+VALUES = 100  # at most in an entry: MLflow takes as many params or tags in a call
 OWN_ID = "{mlflow_id}"  # in a tag: MLflow's own id of the run, which only the delivery knows
 
 Entry = dict[str, Any]
 
 
 class Journal:
-    """The journal of one run, to be added to; any thread may.
+    """The journal of one run, open for appending; safe to use from any thread.
 
     Args:
         folder: The run's folder.
-        failed: Told why the disk does not take what is added, once until it does again. Until then
-            it is kept in memory.
+        failed: Called when the disk does not take an entry, once until it does again. Meanwhile
+            entries are kept in memory, and written with the next one that succeeds.
     """
 
     def __init__(self, folder: Path, failed: Callable[[OSError], None]) -> None:
@@ -33,15 +41,13 @@ class Journal:
         self._lock = threading.Lock()
         self._waiting = b""
         self._is_failing = False
-        self._size = _whole_lines(self.path)  # bytes that count
+        self._size = 0  # bytes up to the end of the last whole line
         if self.path.exists():
+            self._size = self.path.read_bytes().rfind(b"\n") + 1
             os.truncate(self.path, self._size)
 
     def add(self, kind: str, *, flush: bool = True, **content: Any) -> None:
-        """Add an entry, which no kill takes away; with `flush` no power cut does either.
-
-        Where it cannot be written, `failed` is told.
-        """
+        """Append an entry, which outlives a kill; with `flush` it outlives a power cut, too."""
         entry = {"kind": kind, "at": time.time_ns() // 1_000_000, **content}
         with self._lock:
             self._waiting += json.dumps(entry).encode() + b"\n"
@@ -56,7 +62,7 @@ class Journal:
     def _write(self, flush: bool) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
-            os.truncate(descriptor, self._size)  # what a full disk took of the last attempt
+            os.truncate(descriptor, self._size)  # a full disk may have taken a part of it before
             os.lseek(descriptor, self._size, os.SEEK_SET)
             left = memoryview(self._waiting)
             while left:
@@ -73,7 +79,7 @@ def read(folder: Path, start: int = 0) -> Iterator[tuple[Entry, int]]:
     """Read a run's journal from byte `start` on.
 
     Yields:
-        An entry, and the byte behind it. What is no whole line of JSON is passed over.
+        An entry, and the byte behind it. Lines that are no whole JSON object are skipped.
     """
     path = folder / JOURNAL
     if not path.exists():
@@ -91,7 +97,7 @@ def read(folder: Path, start: int = 0) -> Iterator[tuple[Entry, int]]:
 
 
 def entries(folder: Path, kind: str) -> Iterator[Entry]:
-    """The entries of one kind, in the order they were made."""
+    """The entries of one kind, oldest first."""
     return (entry for entry, _ in read(folder) if entry["kind"] == kind)
 
 
@@ -121,8 +127,37 @@ def _merged(folder: Path, kind: str) -> dict[str, str]:
     return found
 
 
-def _whole_lines(path: Path) -> int:
-    """Bytes up to the end of the last whole line."""
-    if not path.exists():
-        return 0
-    return path.read_bytes().rfind(b"\n") + 1
+@dataclass(frozen=True)
+class Delivered:
+    """How much of a run a tracking store has.
+
+    Args:
+        uri: The store's address, passwords masked.
+        mlflow_id: MLflow's own id of the run there.
+        offset: Bytes of the journal that were delivered.
+    """
+
+    uri: str
+    mlflow_id: str
+    offset: int
+
+
+def delivered(folder: Path) -> Delivered | None:
+    """What was delivered of a run, or None where it is not known."""
+    try:
+        return Delivered(**json.loads((folder / DELIVERED).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_delivered(folder: Path, now: Delivered) -> None:
+    """Write down how much of a run was delivered."""
+    write_text(folder / DELIVERED, json.dumps(asdict(now)))
+
+
+def undelivered(folder: Path) -> int:
+    """Bytes of a run's journal that the store it was last delivered to does not have."""
+    known = delivered(folder)
+    journal = folder / JOURNAL
+    size = journal.stat().st_size if journal.exists() else 0
+    return size - (known.offset if known else 0)

@@ -6,13 +6,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 from PIL import Image
 
 from reprise.tracking.grid import write_grid
 from reprise.tracking.run import Run
 
 Draw = Callable[..., np.ndarray]
+LOGGED_IMAGES = "mlflow.loggedImages"  # tag of a run that has pictures with a slider
 WEBP_QUALITY = 80  # of 100, for the copy that the UI loads first
 
 
@@ -39,7 +39,7 @@ class Predictions(keras.callbacks.Callback):
         """Write the picture of the untrained model, at which the slider stands at first."""
         if epoch == 0 and not self._path(0).exists():  # a resumed run has it
             self._write(0)
-            self.run.tags({MLFLOW_LOGGED_IMAGES: True})
+            self.run.tags({LOGGED_IMAGES: True})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the picture, if it is this epoch's turn."""

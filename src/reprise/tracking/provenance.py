@@ -1,11 +1,17 @@
-"""What made a run: the code as it stood, the libraries, the machine."""
+"""What made a run: the code as it stood, the data, the libraries, the machine."""
 
 import getpass
+import hashlib
 import importlib.metadata
+import json
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "mlflow", "hydra-core", "dvc", "segmentation-models")
 
@@ -49,8 +55,89 @@ def machine() -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True)
+class DataVersion:
+    """Identity of the data of a run.
+
+    Args:
+        digest: DVC's md5 where DVC vouches for every source, else a hash over names and sizes.
+        dvc: What DVC says: 'verified', 'changed on disk since dvc.lock', or 'not tracked'.
+    """
+
+    digest: str
+    dvc: str
+
+
+def data_version(root: Path, sources: Sequence[Path], stamp: str = "") -> DataVersion:
+    """Identify the files and folders that samples come from.
+
+    Args:
+        root: The project's folder.
+        sources: Files and folders, as the dataset names them.
+        stamp: What the dataset says of samples that come from elsewhere; no DVC vouches for those.
+    """
+    if stamp:
+        text = f"{stamp}\n{_listing_digest(sources)}"
+        return DataVersion(hashlib.md5(text.encode()).hexdigest(), "not tracked")
+    recorded = _recorded(root)
+    owners = [_owner(root, source, recorded) for source in sources]
+    if not owners or None in owners:
+        return DataVersion(_listing_digest(sources), "not tracked")
+    outs = sorted({owner for owner in owners if owner})
+    if _changed(root, outs):
+        return DataVersion(_listing_digest(sources), "changed on disk since dvc.lock")
+    digests = [recorded[out] for out in outs]
+    joined = "+".join(digests)
+    short = joined if len(digests) == 1 else hashlib.md5(joined.encode()).hexdigest()
+    return DataVersion(short, "verified")
+
+
 def _git(root: Path, *args: str) -> str | None:
     done = subprocess.run(
         ["git", "-C", str(root), *args], capture_output=True, text=True, errors="replace"
     )
     return done.stdout if done.returncode == 0 else None
+
+
+def _recorded(root: Path) -> dict[str, str]:
+    """DVC's md5 of every output in dvc.lock and in the .dvc files under data/, by its path."""
+    found: dict[str, str] = {}
+    lock = root / "dvc.lock"
+    stages = yaml.safe_load(lock.read_text()).get("stages", {}) if lock.exists() else {}
+    for stage in (stages or {}).values():
+        found |= {out["path"]: out["md5"] for out in stage.get("outs", []) if "md5" in out}
+    for pointer in sorted((root / "data").rglob("*.dvc")):
+        for out in yaml.safe_load(pointer.read_text()).get("outs", []):
+            path = (pointer.parent / out["path"]).relative_to(root)
+            found |= {path.as_posix(): out["md5"]} if "md5" in out else {}
+    return found
+
+
+def _owner(root: Path, source: Path, recorded: dict[str, str]) -> str | None:
+    """The tracked output that holds `source`."""
+    full = (root / source).resolve()
+    for out in recorded:
+        if full.is_relative_to((root / out).resolve()):
+            return out
+    return None
+
+
+def _changed(root: Path, outs: Sequence[str]) -> bool:
+    """Whether DVC finds any of these outputs different from what it has recorded."""
+    command = [sys.executable, "-m", "dvc", "data", "status", "--json", *outs]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    if done.returncode != 0:
+        return True
+    return bool(json.loads(done.stdout or "{}").get("uncommitted"))
+
+
+def _listing_digest(sources: Sequence[Path]) -> str:
+    """Hash over the names and sizes of all files: quick on any amount, blind to a changed byte."""
+    digest = hashlib.md5()
+    for source in sources:
+        files = sorted(source.rglob("*")) if source.is_dir() else [source]
+        for file in files:
+            if file.is_file():
+                name = file.relative_to(source).as_posix() if file != source else file.name
+                digest.update(f"{name}\0{file.stat().st_size}\n".encode())
+    return digest.hexdigest()

@@ -1,5 +1,6 @@
 """The record of one run: opened, written to, and closed with the status it earned."""
 
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -8,14 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from reprise.errors import Stopped
-from reprise.tracking.courier import Courier
-from reprise.tracking.delivered import undelivered
-from reprise.tracking.journal import Journal, entries, metric_history, params_of
-from reprise.tracking.limits import AT_ONCE, DIGEST_LENGTH, TEXT_LENGTH, allowed
-from reprise.tracking.store import quiet, tracking_uri
+from reprise.files import write_text
+from reprise.tracking.delivery import Delivery
+from reprise.tracking.journal import (
+    VALUES,
+    Journal,
+    entries,
+    metric_history,
+    params_of,
+    undelivered,
+)
+from reprise.tracking.settings import tracking_uri
 
-PATIENCE_S = 30.0  # at the end, for a store that takes nothing meanwhile
-PATIENCE_STOPPED_S = 5.0  # who stops a run gives it half a minute, and its state took some of that
+TIMEOUT_S = 30.0  # at the end, for a store that takes nothing meanwhile
+TIMEOUT_STOPPED_S = 5.0  # a scheduler kills half a minute after SIGTERM, and the state took some
+
+# What MLflow takes.
+PARAM_LENGTH = 6000  # longer ones are refused or cut; the whole config is an artifact
+DIGEST_LENGTH = 36
+_FOREIGN = re.compile(r"[^\w\-./ :]")  # in names
 
 
 class Run:
@@ -24,18 +36,21 @@ class Run:
     Args:
         folder: The run's folder; its name is the run's identity.
         journal: Where everything is written first.
-        courier: Told that there is something new.
+        delivery: Brings it to MLflow.
         redact: Takes secrets out of a text; everything written passes through it.
+
+    Attributes:
+        history: Every metric that was recorded, `{name: {step: value}}`.
     """
 
     def __init__(
-        self, folder: Path, journal: Journal, courier: Courier, redact: Callable[[str], str]
+        self, folder: Path, journal: Journal, delivery: Delivery, redact: Callable[[str], str]
     ) -> None:
         self.folder = folder
         self.redact = redact
-        self.history = metric_history(folder)  # {metric: {step: value}}, all that was written
+        self.history = metric_history(folder)
         self._params = set(params_of(folder))
-        self._journal, self._courier = journal, courier
+        self._journal, self._delivery = journal, delivery
 
     @property
     def id(self) -> str:
@@ -44,8 +59,8 @@ class Run:
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Record settings, each once: what is there already stays."""
-        new = {name: value for name, value in values.items() if allowed(name) not in self._params}
-        self._params |= {allowed(name) for name in new}
+        new = {name: value for name, value in values.items() if _allowed(name) not in self._params}
+        self._params |= {_allowed(name) for name in new}
         self._add_texts("params", new)
 
     def tags(self, values: Mapping[str, Any]) -> None:
@@ -55,16 +70,16 @@ class Run:
     def metrics(self, values: Mapping[str, float], step: int, *, flush: bool = True) -> None:
         """Record numbers of one step, each once: what is there for this step already stays."""
         new = {
-            allowed(name): float(value)
+            _allowed(name): float(value)
             for name, value in values.items()
-            if step not in self.history.get(allowed(name), {})
+            if step not in self.history.get(_allowed(name), {})
         }
         for name, value in new.items():
             self.history.setdefault(name, {})[step] = value
         self._add_values("metrics", new, step=step, flush=flush)
 
     def child_of(self, parent: str) -> None:
-        """Stand under another run in the UI; `parent` is the name of its folder."""
+        """Show the run under another one in the UI; `parent` is the name of that one's folder."""
         self._add("parent", run=parent)
 
     def data(self, name: str, digest: str, source: str) -> None:
@@ -75,8 +90,7 @@ class Run:
     def text(self, name: str, content: str) -> None:
         """Write a text file into the run's folder and record it."""
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.redact(content))
+        write_text(path, self.redact(content))
         self.artifact(path)
 
     def artifact(self, path: Path) -> None:
@@ -88,17 +102,22 @@ class Run:
         self._add("status", status=status)
 
     def _add_texts(self, kind: str, values: Mapping[str, Any]) -> None:
-        texts = {allowed(k): self.redact(str(v))[:TEXT_LENGTH] for k, v in values.items()}
+        texts = {_allowed(k): self.redact(str(v))[:PARAM_LENGTH] for k, v in values.items()}
         self._add_values(kind, texts)
 
     def _add_values(self, kind: str, values: Mapping[str, Any], **content: Any) -> None:
         items = list(values.items())
-        for start in range(0, len(items), AT_ONCE):
-            self._add(kind, **content, values=dict(items[start : start + AT_ONCE]))
+        for start in range(0, len(items), VALUES):
+            self._add(kind, **content, values=dict(items[start : start + VALUES]))
 
     def _add(self, kind: str, **content: Any) -> None:
         self._journal.add(kind, **content)
-        self._courier.notify()
+        self._delivery.notify(begin=kind == "metrics")
+
+
+def _allowed(name: str) -> str:
+    """A name as MLflow takes it, with `_` for what it does not: class names may hold anything."""
+    return _FOREIGN.sub("_", name)
 
 
 @contextmanager
@@ -108,27 +127,26 @@ def open_run(
     """Open a run; closed as FINISHED, KILLED where it was stopped, or FAILED with its traceback.
 
     Args:
-        folder: `runs/<experiment>/<id>`, made if it is missing; one with a journal is gone on with.
+        folder: `runs/<experiment>/<id>`, made if it is missing; a journal there is continued.
         experiment: Name of the MLflow experiment, made if it is missing.
         name: Name of the run in the UI.
         uri: Address of the tracking store; None means MLFLOW_TRACKING_URI, or a local database.
         redact: Takes secrets out of a text.
     """
-    quiet()
     folder.mkdir(parents=True, exist_ok=True)
     journal, address = Journal(folder, _say_not_written), tracking_uri(uri)
     shown = redact(address)
     if next(entries(folder, "start"), None) is None:
         journal.add("start", experiment=experiment, name=name, uri=shown)
-    courier = Courier(folder, address, shown, lambda what: _say(redact(what)))
-    run, patience_s = Run(folder, journal, courier, redact), PATIENCE_S
+    delivery = Delivery(folder, address, shown, lambda what: _say(redact(what)))
+    run, timeout_s = Run(folder, journal, delivery, redact), TIMEOUT_S
     run.status("RUNNING")
     try:
         yield run
         run.status("FINISHED")
     except (KeyboardInterrupt, Stopped) as ended:
-        vars(ended)["run"] = folder.name  # for who says how to go on
-        patience_s = PATIENCE_STOPPED_S
+        vars(ended)["run"] = folder.name  # for the line that says how to resume it
+        timeout_s = TIMEOUT_STOPPED_S
         run.status("KILLED")
         raise
     except BaseException:
@@ -137,7 +155,7 @@ def open_run(
         run.status("FAILED")
         raise
     finally:
-        courier.close(patience_s)
+        delivery.close(timeout_s)
         if undelivered(folder):
             _say(f"not all of run {run.id} has come to {shown}; when it answers: make sync")
 

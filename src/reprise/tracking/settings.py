@@ -1,20 +1,37 @@
 """The settings of tracking, as conf/tracking/ writes them."""
 
+import os
 from dataclasses import dataclass
+from typing import Literal
+
+from reprise.project import ROOT
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tracking:
-    """Where runs are recorded.
+    """Where runs are recorded, and what is kept of a finished one.
 
     Args:
         uri: Address of the tracking store; None means MLFLOW_TRACKING_URI, or a local database.
         experiment: Name of the MLflow experiment; None means that of the experiment file.
         runs: Folder of the runs' own folders, relative to the project.
-        upload_checkpoints: Record the best and the last model file as artifacts.
+        keep: What a finished run keeps beside its numbers and pictures: `all` is the best model and
+            the training state to extend it from, `best` the best model alone, `none` neither.
+        upload_checkpoints: Also record the file of the best model as an artifact; the same model is
+            in the artifact `model`.
     """
 
     uri: str | None = None
     experiment: str | None = None
     runs: str = "runs"
-    upload_checkpoints: bool = True
+    keep: Literal["all", "best", "none"] = "all"
+    upload_checkpoints: bool = False
+
+
+def tracking_uri(uri: str | None) -> str:
+    """The configured address, else MLFLOW_TRACKING_URI, else a database here; absolute."""
+    chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    prefix, path = chosen[:10], chosen[10:]
+    if prefix == "sqlite:///" and not path.startswith("/"):
+        return f"sqlite:///{ROOT / path}"
+    return chosen
