@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from reprise import project
 from reprise.config.secrets import redact
 from reprise.errors import Stopped, UserError
 
@@ -30,6 +31,7 @@ def run(verb: Callable[[list[str]], None]) -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
+        project.enter()
         verb(sys.argv[1:])
         sys.stdout.flush()
     except UserError as mistake:

@@ -8,8 +8,8 @@ from typing import Any
 from reprise import data
 from reprise.config.build import build
 from reprise.config.check import check, check_each
-from reprise.config.choices import options_of
-from reprise.config.compose import CONF, Composed
+from reprise.config.compose import Composed
+from reprise.config.files import options_of
 from reprise.config.flatten import flatten
 from reprise.config.secrets import redact
 from reprise.resume import FREE
@@ -94,7 +94,7 @@ def _providable(path: Any) -> bool:
 
 
 def _options_of(group: str) -> list[str]:
-    return options_of(group, CONF)
+    return options_of(group)
 
 
 def _compositions(each: Mapping[str, Composed]) -> Compositions:

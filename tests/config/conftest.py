@@ -6,6 +6,7 @@ from textwrap import dedent
 
 import pytest
 
+from reprise.config import files
 from reprise.config.check import check
 from reprise.errors import UserError
 
@@ -136,7 +137,8 @@ FILES = {
 
 @pytest.fixture
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The conf/ folder of the small project; `data/` stands beside it."""
+    """The conf/ folder of the small project, without the engine's; `data/` stands beside it."""
+    monkeypatch.setattr(files, "ENGINE_CONF", tmp_path / "conf")
     for name, text in FILES.items():
         write(tmp_path / "conf" / name, text)
     (tmp_path / "data").mkdir()

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from reprise.config.files import Conf
 from reprise.config.origins import find_origins, key_lines
 from reprise.config.overrides import Setting
 
@@ -36,27 +37,29 @@ def test_lines_of_keys(tmp_path):
 
 
 def files(tmp_path: Path) -> list[tuple[Path, str]]:
-    (tmp_path / "config.yaml").write_text("seed: 0\n")
-    (tmp_path / "model.yaml").write_text("\nwidth: 1\nkind: a\n")
-    (tmp_path / "experiment.yaml").write_text("model:\n  kind: b\n  new: 1\n")
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "config.yaml").write_text("seed: 0\n")
+    (conf / "model.yaml").write_text("\nwidth: 1\nkind: a\n")
+    (conf / "experiment.yaml").write_text("model:\n  kind: b\n  new: 1\n")
     return [
-        (tmp_path / "model.yaml", "model"),
-        (tmp_path / "config.yaml", ""),
-        (tmp_path / "experiment.yaml", ""),
+        (conf / "model.yaml", "model"),
+        (conf / "config.yaml", ""),
+        (conf / "experiment.yaml", ""),
     ]
 
 
 def test_the_last_one_to_set_a_key_is_its_origin(tmp_path):
     typed = Setting("model.size.x=1", "model.size", "value", ("++model.size={x: 1}",))
-    origins = find_origins(files(tmp_path), [typed], tmp_path)
-    assert origins.place("model.width") == "model.yaml, line 2"
-    assert origins.place("model.kind") == "experiment.yaml, line 2"
+    origins = find_origins(files(tmp_path), [typed], Conf(tmp_path / "conf"))
+    assert origins.place("model.width") == "conf/model.yaml, line 2"
+    assert origins.place("model.kind") == "conf/experiment.yaml, line 2"
     assert origins.place("model.size") == "on the command line: model.size.x=1"
     assert origins.place("model.size.x") == "on the command line: model.size.x=1"
-    assert origins.place("model.sizes") == "experiment.yaml, line 1"
+    assert origins.place("model.sizes") == "conf/experiment.yaml, line 1"
     assert origins.place("nowhere") == "conf/config.yaml"
 
 
 def test_an_experiment_invents_no_key(tmp_path):
-    origins = find_origins(files(tmp_path), [], tmp_path)
+    origins = find_origins(files(tmp_path), [], Conf(tmp_path / "conf"))
     assert origins.own == {"seed", "model.width", "model.kind"}

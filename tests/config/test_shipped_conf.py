@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from reprise.config.check import check
-from reprise.config.compose import CONF
+from reprise.config.files import CONF
 from reprise.config.sections import LIVE, RESERVED
 from reprise.config.settings import Settings
 from reprise.config.signatures import read_signature

@@ -6,7 +6,7 @@ import pytest
 from tiny import ROOT
 
 from reprise.config.check import check
-from reprise.config.compose import CONF
+from reprise.config.files import CONF
 
 PAGE = (ROOT / "docs/from_image_data_generator.md").read_text()
 KEYS = sorted(set(re.findall(r"\b(?:dataset|model|objective|loader|trainer)\.[a-z_.]+\b", PAGE)))

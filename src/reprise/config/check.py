@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from reprise.config.choices import examine, primary_groups
-from reprise.config.compose import CONF, Composed, chosen
+from reprise.config.compose import Composed, chosen
+from reprise.config.files import CONF, Conf
 from reprise.config.inspection import inspect
 from reprise.config.layers import merge
 from reprise.config.mistakes import Mistake, as_error
@@ -28,7 +29,7 @@ def check(
 
     Args:
         overrides: The command line's `key=value` words.
-        conf: Folder of the configuration files; paths in it start from the folder it is in.
+        conf: The project's conf/; relative paths start from the folder it is in.
         providable: Tells of a path that is missing whether the program can make it.
         multirun: Several values for a key are a sweep. Each of them is checked, one at a time,
             with the first one of every other key.
@@ -39,18 +40,18 @@ def check(
     Raises:
         UserError: there are mistakes; the message lists every one of them.
     """
-    composed, mistakes = _look(overrides, conf, providable, multirun=multirun)
+    composed, mistakes = _look(overrides, Conf(conf), providable, multirun=multirun)
     if mistakes:
         raise as_error(mistakes, overrides)
     return composed[0]
 
 
 def _look(
-    overrides: list[str], conf: Path, providable: Callable[[Path], bool], *, multirun: bool
+    overrides: list[str], conf: Conf, providable: Callable[[Path], bool], *, multirun: bool
 ) -> tuple[list[Composed], list[Mistake]]:
     """Every composition that a command line stands for, and the mistakes in them."""
     groups = set(primary_groups(conf))
-    surroundings = Surroundings(conf.resolve().parent, providable)
+    surroundings = Surroundings(conf.root, providable)
     settings, mistakes = parse(overrides, conf, groups, multirun=multirun)
     misnamed, stand_ins = examine(settings, conf)
     mistakes += misnamed
@@ -77,7 +78,8 @@ def check_each(
     Raises:
         UserError: there are mistakes; the message lists every one of them, each once.
     """
-    found = [_look(overrides, conf, providable, multirun=False) for overrides in jobs]
+    folders = Conf(conf)
+    found = [_look(overrides, folders, providable, multirun=False) for overrides in jobs]
     if mistakes := [mistake for _, wrong in found for mistake in wrong]:
         raise as_error(mistakes, list(dict.fromkeys(word for words in jobs for word in words)))
     return [composed[0] for composed, _ in found]

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from reprise.config.files import Conf
 from reprise.config.layers import PRIMARY
 from reprise.config.mistakes import Mistake, listing, meant
 from reprise.config.overrides import Setting
@@ -22,10 +23,10 @@ class Choice:
     place: str
 
 
-def primary_groups(conf: Path) -> dict[str, Any]:
+def primary_groups(conf: Conf) -> dict[str, Any]:
     """Groups that conf/config.yaml names, each with the option written there."""
     found = {}
-    for entry in _defaults(conf / f"{PRIMARY}.yaml"):
+    for entry in _defaults(conf.find(PRIMARY)):
         for name, option in entry.value if isinstance(entry, yaml.MappingNode) else []:
             group = _group(name.value, "")
             if not group.startswith("hydra/"):
@@ -33,7 +34,7 @@ def primary_groups(conf: Path) -> dict[str, Any]:
     return found
 
 
-def examine(settings: list[Setting], conf: Path) -> tuple[list[Mistake], dict[str, str | None]]:
+def examine(settings: list[Setting], conf: Conf) -> tuple[list[Mistake], dict[str, str | None]]:
     """Look for groups and options that do not exist, on the command line and in chosen files.
 
     Returns:
@@ -43,20 +44,20 @@ def examine(settings: list[Setting], conf: Path) -> tuple[list[Mistake], dict[st
     mistakes: list[Mistake] = []
     stand_ins: dict[str, str | None] = {}
     choices = [Choice(s.key, option, s.place) for s in settings for option in s.options]
-    choices += _choices_in(conf / f"{PRIMARY}.yaml", "", conf.parent)
+    choices += _choices_in(PRIMARY, "", conf)
     for choice in choices:  # grows while it is walked
-        options = options_of(choice.group, conf)
+        options = conf.options(choice.group)
         option: str | None = choice.option
         if choice.option not in options:
             option = stand_ins[choice.group] = meant(choice.option, options)
             mistakes.append(_no_option(choice, options, option, conf))
         if option is not None:
-            path = conf / choice.group / f"{option}.yaml"
-            choices += [c for c in _choices_in(path, choice.group, conf.parent) if c not in choices]
+            inner = _choices_in(f"{choice.group}/{option}", choice.group, conf)
+            choices += [c for c in inner if c not in choices]
     return mistakes, stand_ins
 
 
-def missing(chosen: dict[str, Any], conf: Path, known: set[str]) -> list[Mistake]:
+def missing(chosen: dict[str, Any], conf: Conf, known: set[str]) -> list[Mistake]:
     """Name the groups that need a choice and have none.
 
     Args:
@@ -69,7 +70,7 @@ def missing(chosen: dict[str, Any], conf: Path, known: set[str]) -> list[Mistake
         group for group, option in groups.items() if option is not None and group not in known
     ]
     lacking = [group for group in needed if chosen.get(group) in {None, "???"}]
-    experiments = options_of("experiment", conf)
+    experiments = conf.options("experiment")
     if lacking and experiments and chosen.get("experiment") is None:
         return [
             Mistake(
@@ -84,7 +85,7 @@ def missing(chosen: dict[str, Any], conf: Path, known: set[str]) -> list[Mistake
         Mistake(
             f"{group}: no choice is made",
             "conf/config.yaml",
-            f"{group}=NAME, one of: {listing(options_of(group, conf))}",
+            f"{group}=NAME, one of: {listing(conf.options(group))}",
             "none",
             f"choose one on the command line, or by 'override /{group}: NAME' in the experiment",
         )
@@ -92,26 +93,23 @@ def missing(chosen: dict[str, Any], conf: Path, known: set[str]) -> list[Mistake
     ]
 
 
-def options_of(group: str, conf: Path) -> list[str]:
-    """Names that may be chosen for `group`, sorted."""
-    folder = conf / group
-    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
-
-
-def _defaults(path: Path) -> list[yaml.Node]:
+def _defaults(path: Path | None) -> list[yaml.Node]:
+    if path is None:
+        return []
     lists = [value for name, value in read_entries(path) if name.value == "defaults"]
     return [entry for entries in lists for entry in entries.value]
 
 
-def _choices_in(path: Path, group: str, root: Path) -> Iterator[Choice]:
+def _choices_in(name: str, group: str, conf: Conf) -> Iterator[Choice]:
     """List the choices that one file's own defaults list makes."""
+    path = conf.find(name)
     for entry in _defaults(path):
-        place = f"{path.relative_to(root)}, line {entry.start_mark.line + 1}"
+        place = f"{conf.shown(path) if path else ''}, line {entry.start_mark.line + 1}"
         if isinstance(entry, yaml.ScalarNode) and entry.value != "_self_":
             yield Choice(group, entry.value, place)
-        for name, value in entry.value if isinstance(entry, yaml.MappingNode) else []:
+        for key, value in entry.value if isinstance(entry, yaml.MappingNode) else []:
             options = value.value if isinstance(value, yaml.SequenceNode) else [value]
-            inner = _group(name.value, group)
+            inner = _group(key.value, group)
             for option in options:
                 if option.tag.endswith(":str") and option.value != "???" and "hydra/" not in inner:
                     yield Choice(inner, option.value, place)
@@ -123,7 +121,7 @@ def _group(name: str, parent: str) -> str:
     return group.lstrip("/") if group.startswith("/") or not parent else f"{parent}/{group}"
 
 
-def _no_option(choice: Choice, options: list[str], likely: str | None, conf: Path) -> Mistake:
+def _no_option(choice: Choice, options: list[str], likely: str | None, conf: Conf) -> Mistake:
     if options:
         return Mistake(
             f"{choice.group}: there is no '{choice.option}'",
@@ -132,7 +130,7 @@ def _no_option(choice: Choice, options: list[str], likely: str | None, conf: Pat
             choice.option,
             f"did you mean {likely}?" if likely else f"see the files in conf/{choice.group}/",
         )
-    groups = sorted(path.name for path in conf.iterdir() if path.is_dir())
+    groups = conf.groups()
     likely_group = meant(choice.group, groups)
     return Mistake(
         f"there is no group '{choice.group}'",

@@ -8,12 +8,10 @@ from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from reprise.config.choices import primary_groups
+from reprise.config.files import CONF, Conf
 from reprise.config.layers import merge
 from reprise.config.mistakes import Mistake, as_error
 from reprise.config.overrides import parse
-from reprise.project import ROOT
-
-CONF = ROOT / "conf"
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,15 @@ def compose(overrides: list[str], conf: Path = CONF) -> Composed:
 
     Args:
         overrides: The command line's `key=value` words.
-        conf: Folder of the configuration files.
+        conf: The project's conf/.
 
     Raises:
         UserError: an override cannot be read, or the chosen files do not fit together, or a
             key has no value.
     """
-    settings, mistakes = parse(overrides, conf, set(primary_groups(conf)), multirun=False)
-    merged, refused = merge(settings, conf)
+    folders = Conf(conf)
+    settings, mistakes = parse(overrides, folders, set(primary_groups(folders)), multirun=False)
+    merged, refused = merge(settings, folders)
     if merged is None or mistakes or refused:
         raise as_error([*mistakes, *refused], overrides)
     values, unset = plain(merged.config)

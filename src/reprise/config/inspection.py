@@ -1,11 +1,11 @@
 """All mistakes in one composition: missing choices, keys, values, contradictions."""
 
-from pathlib import Path
 from typing import Any
 
 from reprise.config.choices import missing, primary_groups
 from reprise.config.compose import plain
 from reprise.config.context import Context
+from reprise.config.files import Conf
 from reprise.config.layers import Layers
 from reprise.config.mistakes import Mistake, shown
 from reprise.config.origins import Origins, find_origins
@@ -19,7 +19,7 @@ from reprise.config.sections import known_keys, sections
 def inspect(
     merged: Layers,
     settings: list[Setting],
-    conf: Path,
+    conf: Conf,
     surroundings: Surroundings,
     misnamed: set[str],
 ) -> tuple[dict[str, Any], list[Mistake]]:
@@ -39,7 +39,7 @@ def inspect(
     groups = set(primary_groups(conf))
     without_choice = {group for group in groups if merged.choices.get(group) in {None, "???"}}
     lacking = [] if "experiment" in misnamed else missing(merged.choices, conf, misnamed)
-    origins = find_origins(merged.files, settings, conf.parent)
+    origins = find_origins(merged.files, settings, conf)
     found = [
         section
         for section in sections(values, groups, origins.own)

@@ -1,20 +1,20 @@
 """What Hydra makes of conf/ and a command line: the only file that asks Hydra to compose."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import initialize_config_dir
-from hydra.core.config_loader import ConfigLoader
-from hydra.core.global_hydra import GlobalHydra
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from reprise.config.files import Conf
 from reprise.config.mistakes import Mistake
 from reprise.config.overrides import Setting
 from reprise.config.yaml_nodes import unreadable
@@ -40,7 +40,7 @@ class Layers:
     files: list[tuple[Path, str]]
 
 
-def merge(settings: list[Setting], conf: Path) -> tuple[Layers | None, list[Mistake]]:
+def merge(settings: list[Setting], conf: Conf) -> tuple[Layers | None, list[Mistake]]:
     """Compose what can be composed, and name every override that Hydra refuses.
 
     Args:
@@ -76,15 +76,15 @@ def merge(settings: list[Setting], conf: Path) -> tuple[Layers | None, list[Mist
     return merged, mistakes
 
 
-def _layers(settings: list[Setting], conf: Path) -> Layers:
+def _layers(settings: list[Setting], conf: Conf) -> Layers:
     forms = [setting.forms[0] for setting in settings]
-    with _loader(conf) as loader:
-        # In this mode Hydra leaves a group without a choice out instead of stopping at the first.
-        try:
-            merged = loader.load_configuration(PRIMARY, forms, RunMode.MULTIRUN)
-        except yaml.MarkedYAMLError as error:
-            raise unreadable(error) from None
-        listed = loader.compute_defaults_list(PRIMARY, forms, RunMode.MULTIRUN).defaults
+    loader = _loader(conf)
+    # In this mode Hydra leaves a group without a choice out instead of stopping at the first.
+    try:
+        merged = loader.load_configuration(PRIMARY, forms, RunMode.MULTIRUN)
+    except yaml.MarkedYAMLError as error:
+        raise unreadable(error) from None
+    listed = loader.compute_defaults_list(PRIMARY, forms, RunMode.MULTIRUN).defaults
     choices = OmegaConf.to_container(merged.hydra.runtime.choices)
     assert isinstance(choices, dict)
     OmegaConf.set_struct(merged, False)
@@ -93,22 +93,25 @@ def _layers(settings: list[Setting], conf: Path) -> Layers:
         merged,
         {str(group): option for group, option in choices.items() if "hydra/" not in str(group)},
         [
-            (conf / f"{default.config_path}.yaml", default.package or "")
+            (file, default.package or "")
             for default in listed
-            if default.config_path and not default.config_path.startswith("hydra/")
+            if default.config_path and (file := conf.find(default.config_path))
         ],
     )
 
 
-@contextmanager
-def _loader(conf: Path) -> Iterator[ConfigLoader]:
-    running = GlobalHydra.instance().hydra  # not None inside @hydra.main
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-            yield GlobalHydra.instance().config_loader()
-    finally:
-        GlobalHydra.instance().hydra = running
+def _loader(conf: Conf) -> ConfigLoaderImpl:
+    """Return Hydra's loader, which looks into the folders one after the other.
+
+    `hydra.initialize` would take one folder, and `hydra.searchpath` a second one only where the
+    first has the primary config.
+    """
+    version.setbase("1.3")
+    setup_globals()
+    path = create_config_search_path(str(conf.folders[-1]))
+    for folder in conf.folders[:-1]:
+        path.prepend("project", f"file://{folder}", anchor="main")
+    return ConfigLoaderImpl(path)
 
 
 def _refused(setting: Setting, error: Exception) -> Mistake:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from reprise.config.files import Conf
 from reprise.config.overrides import Setting
 from reprise.config.yaml_nodes import read_entries
 
@@ -46,15 +47,15 @@ def _touch(one: str, other: str) -> bool:
     return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
-def find_origins(files: list[tuple[Path, str]], settings: list[Setting], root: Path) -> Origins:
+def find_origins(files: list[tuple[Path, str]], settings: list[Setting], conf: Conf) -> Origins:
     """Read the lines of every file of a composition.
 
     Args:
         files: As `Layers.files`.
         settings: The command line.
-        root: Folder that file names in messages are relative to.
+        conf: Folders of the configuration files.
     """
-    lines = [(str(path.relative_to(root)), key_lines(path, package)) for path, package in files]
+    lines = [(conf.shown(path), key_lines(path, package)) for path, package in files]
     own = [
         set(found)
         for (path, package), (_, found) in zip(files, lines, strict=True)

@@ -1,13 +1,13 @@
 """The command line's `key=value` words, read one by one so that every bad one is found."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
+from reprise.config.files import Conf
 from reprise.config.mistakes import Mistake
 
 
@@ -36,7 +36,7 @@ class Setting:
 
 
 def parse(
-    overrides: list[str], conf: Path, groups: set[str], *, multirun: bool
+    overrides: list[str], conf: Conf, groups: set[str], *, multirun: bool
 ) -> tuple[list[Setting], list[Mistake]]:
     """Read the command line.
 
@@ -62,7 +62,7 @@ def parse(
     return settings, mistakes
 
 
-def _setting(text: str, override: Override, conf: Path, groups: set[str]) -> Setting:
+def _setting(text: str, override: Override, conf: Conf, groups: set[str]) -> Setting:
     key = override.key_or_group
     if not key:
         raise ValueError("it has no key")
@@ -74,7 +74,7 @@ def _setting(text: str, override: Override, conf: Path, groups: set[str]) -> Set
     values = _values(override, conf)
     if not values:
         raise ValueError("it stands for no value at all")
-    if (conf / key).is_dir() and not isinstance(override.value(), dict):
+    if conf.is_group(key) and not isinstance(override.value(), dict):
         prefix = "" if key in groups else "+"
         options = [
             option.strip("'\" ") for value in values for option in value.strip("[]").split(",")
@@ -88,15 +88,13 @@ def _setting(text: str, override: Override, conf: Path, groups: set[str]) -> Set
     return Setting(text, key, "value", tuple(f"++{name}={value}" for value in values))
 
 
-def _values(override: Override, conf: Path) -> list[str]:
+def _values(override: Override, conf: Conf) -> list[str]:
     """Every value that a sweep goes through (the two ends of a range), or the one as typed."""
     value = override.value()
     if isinstance(value, IntervalSweep):
         return [str(value.start), str(value.end)]
     if isinstance(value, Glob):
-        return value.filter(
-            sorted(path.stem for path in (conf / override.key_or_group).glob("*.yaml"))
-        )
+        return value.filter(conf.options(override.key_or_group))
     if isinstance(value, RangeSweep):
         every = list(override.sweep_string_iterator())
         return every[:1] + every[1:][-1:]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reprise.config.choices import primary_groups
-from reprise.config.compose import CONF
+from reprise.config.files import CONF, Conf
 
 # What Hydra's grammar gives a meaning to where a key of a dict stands unquoted.
 _SPECIAL = re.compile(r"([\\()\[\]{}:=, \t'\"])")
@@ -23,14 +23,15 @@ def restate(
             file said is in the values.
         changes: Further overrides as typed; they win. Where one chooses another option for a
             group, nothing that was recorded for that group is kept.
-        conf: Folder of the configuration files.
+        conf: The project's conf/.
     """
     typed = {change.partition("=")[0].lstrip("+~") for change in changes}
-    groups = set(primary_groups(conf))
+    folders = Conf(conf)
+    groups = set(primary_groups(folders))
     kept = {
         group: option
         for group, option in choices.items()
-        if group not in {*typed, "experiment"} and (conf / group / f"{option}.yaml").exists()
+        if group not in {*typed, "experiment"} and folders.find(f"{group}/{option}")
     }
     words = [f"{group}={option}" for group, option in kept.items()]
     for key, node in values.items():

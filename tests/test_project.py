@@ -1,0 +1,115 @@
+"""A project in a folder of its own, apart from the engine's checkout."""
+
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from reprise import project
+from reprise.config.check import check
+from reprise.errors import UserError
+
+ENGINE = project.ROOT
+MINE = """\
+# @package _global_
+defaults:
+  - override /dataset: arrays
+  - override /model: cnn
+  - override /objective: classification
+dataset:
+  file: arrays.npz
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project that has nothing but an experiment and its data."""
+    (tmp_path / "conf/experiment").mkdir(parents=True)
+    (tmp_path / "conf/experiment/mine.yaml").write_text(MINE)
+    (tmp_path / "arrays.npz").touch()
+    (tmp_path / "notes/deep").mkdir(parents=True)
+    return tmp_path
+
+
+def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Call Python in a folder."""
+    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True)
+
+
+def test_the_root_is_the_nearest_folder_with_a_conf(folder):
+    assert project.find_root(folder) == folder
+    assert project.find_root(folder / "notes/deep") == folder
+    (folder / "notes/conf").mkdir()
+    assert project.find_root(folder / "notes/deep") == folder / "notes"
+    assert project.find_root(project.PACKAGE) == ENGINE  # not the package, which has a conf/ too
+
+
+def test_everything_starts_from_the_root_in_workers_too(folder):
+    code = (
+        "import multiprocessing, os; from reprise import project; project.enter(); "
+        "print(project.ROOT, os.getcwd());"
+        "multiprocessing.get_context('{}').Pool(1).apply(exec, ('from reprise import project; "
+        "import os; print(project.ROOT, os.getcwd(), flush=True)',))"
+    )
+    for method in multiprocessing.get_all_start_methods():
+        done = call(folder / "notes/deep", "-c", code.format(method))
+        assert done.stdout == 2 * f"{folder} {folder}\n", done.stderr
+
+
+def test_importing_is_no_mistake_where_there_is_no_project(tmp_path):
+    done = call(tmp_path, "-c", "import reprise.project as p, reprise.config.check; print(p.ROOT)")
+    assert done.stdout == f"{tmp_path}\n"
+    done = call(tmp_path, "-m", "reprise.config", "experiment=digits")
+    assert done.returncode == 2
+    assert f"{tmp_path} is no project\n  expected  a folder conf/ in it" in done.stderr
+    assert "mkdir conf" in done.stderr
+
+
+def test_a_projects_experiment_stands_beside_the_engines(folder):
+    done = call(folder / "notes", "-m", "reprise.config", "experiment=mine", "seed=3")
+    assert "experiment=mine" in done.stdout
+    conf = folder / "conf"
+    mine = check(["experiment=mine", "seed=3"], conf)
+    assert mine.values["seed"] == 3
+    digits = check(["experiment=digits"], conf, providable=lambda path: path.is_relative_to(folder))
+    assert digits.values["dataset"]["file"] == "data/digits/digits.npz"
+
+
+def test_a_projects_file_wins_over_the_engines_of_the_same_name(folder):
+    (folder / "conf/model").mkdir()
+    text = (ENGINE / "conf/model/cnn.yaml").read_text()
+    (folder / "conf/model/cnn.yaml").write_text(text.replace("dropout: 0.25", "dropout: 0.125"))
+    assert check(["experiment=mine"], folder / "conf").values["model"]["dropout"] == 0.125
+
+
+def test_mistakes_name_the_files_and_options_of_both(folder):
+    (folder / "conf/experiment/mine.yaml").write_text(MINE + "seeed: 3\n")
+    with pytest.raises(UserError) as caught:
+        check(["experiment=mine"], folder / "conf")
+    assert "(conf/experiment/mine.yaml, line 8)" in str(caught.value)
+    with pytest.raises(UserError) as caught:
+        check(["experiment=digits", "dataset.augment=null"], folder / "conf")
+    assert f"({project.ENGINE_CONF / 'experiment/digits.yaml'}, line" in str(caught.value)
+    (folder / "conf/experiment/mine.yaml").write_text(MINE)
+    for typed, meant in (("mien", "mine"), ("digit", "digits")):
+        with pytest.raises(UserError, match=f"digits, .*mine, .*\n.*\n.*did you mean {meant}"):
+            check([f"experiment={typed}"], folder / "conf")
+
+
+def test_the_wheel_contains_conf(tmp_path):
+    source = tmp_path / "source"  # a copy: the build leaves files behind
+    for name in ("src", "conf"):
+        shutil.copytree(ENGINE / name, source / name, symlinks=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ENGINE / name, source)
+    build = ("-m", "uv", "build", "--wheel", "--no-build-isolation", "--offline")
+    done = call(source, *build, "--out-dir", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        shipped = {name for name in wheel.namelist() if name.endswith(".yaml")}
+    files = (ENGINE / "conf").rglob("*.yaml")
+    assert shipped == {f"reprise/{file.relative_to(ENGINE)}" for file in files}
