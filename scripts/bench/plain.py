@@ -25,11 +25,6 @@ class _Wrapped(Dataset):
     def splits(self) -> Mapping[str, np.ndarray]:
         return self._dataset.splits()
 
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        raise NotImplementedError("a benchmark draws nothing")
-
 
 class AsFloat(_Wrapped):
     """Pictures of another dataset in 0 to 1, float32, as most pipelines hand them on."""

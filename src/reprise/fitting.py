@@ -76,7 +76,7 @@ def _observers(
     def waited() -> float:
         return sum(loader.waited_s for loader in loaders.values())
 
-    draw = data.dataset.picture
+    draw = data.dataset.draw
     write_inputs(run, *data.first("train", trainer.num_pictures), draw, "pictures/inputs.png")
     observers = [
         Checkpoint(

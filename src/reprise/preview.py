@@ -11,13 +11,12 @@ def main(argv: list[str]) -> None:
     """Write a grid of augmented training samples and of plain validation samples as PNG files."""
     composed = compose_and_check(argv)
     data = open_data(composed.values)
-    from reprise.tracking.grid import write_grid
+    from reprise.datasets.drawing import save_grid
 
     for split in ("train", "valid"):
         x, y = data.first(split, NUM_PICTURES)
-        pictures = [data.dataset.picture(*sample) for sample in zip(x, y, strict=True)]
         path = ROOT / "runs" / "preview" / f"{composed.experiment}_{split}.png"
-        print(relative(write_grid(path, pictures)))
+        print(relative(save_grid(path, data.dataset.draw, x, y)))
 
 
 if __name__ == "__main__":

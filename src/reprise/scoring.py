@@ -44,7 +44,7 @@ def score_best(
     run.metrics(named, step=max(run.history["time/epoch_s"]))
     x, y = data.first(splits[-1], config["trainer"]["num_pictures"])
     pictures = ["pictures/curves.png", f"pictures/best_{splits[-1]}.png"]
-    write_predictions(run, model, x, y, data.dataset.picture, pictures[1])
+    write_predictions(run, model, x, y, data.dataset.draw, pictures[1])
     write_curves(run, pictures[0])
     run.tags({"mlflow.note.content": description(result, pictures)})
     if config["tracking"]["upload_checkpoints"]:

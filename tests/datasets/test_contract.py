@@ -15,6 +15,7 @@ from reprise.config.build import build
 from reprise.config.signatures import read_signature
 from reprise.datasets.base import Dataset
 from reprise.datasets.decodable import Decodable
+from reprise.datasets.drawing import save_grid
 from reprise.loading.loader import Loader
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
@@ -197,18 +198,11 @@ def test_sources_exist(dataset):
     assert all(Path(source).exists() for source in dataset.sources)
 
 
-def test_pictures_have_one_shape(dataset):
-    shapes = set()
+def test_every_sample_can_be_drawn_alone_and_beside_a_prediction(dataset, tmp_path):
     num_classes = len(dataset.target_spec.classes)
-    for index in some_indices(dataset):
-        x, y = dataset.read(index, None)
-        is_mask = num_classes and y.ndim > 1
-        shape = (*y.shape[:-1], num_classes) if is_mask or (num_classes and not y.ndim) else y.shape
-        prediction = np.zeros(shape, np.float32)
-        pictures = dataset.picture(x, y), dataset.picture(x, y, prediction)
-        assert all(picture.dtype == np.uint8 for picture in pictures)
-        shapes.add(tuple(picture.shape for picture in pictures))
-    assert len(shapes) == 1
-    alone, compared = shapes.pop()
-    assert alone[2] == compared[2] == 3
-    assert compared[1] > alone[1]
+    x, y = dataset.read_many(np.array(some_indices(dataset)), [None] * 3)
+    is_mask = num_classes and y.ndim > 2
+    shape = (*y.shape[:-1], num_classes) if is_mask else (*y.shape, num_classes)
+    prediction = np.zeros(shape if is_mask or (num_classes and y.ndim == 1) else y.shape)
+    for predictions in (None, prediction):
+        assert save_grid(tmp_path / "grid.png", dataset.draw, x, y, predictions).stat().st_size

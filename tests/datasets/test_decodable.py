@@ -22,9 +22,6 @@ class Squares(DecodableRows):
     def splits(self):
         return {"train": np.arange(9)}
 
-    def picture(self, x, y, prediction=None):
-        return np.zeros((1, 1, 3), np.uint8)
-
     def decode_many(self, indices):
         return indices[:, None] ** 2.0, np.asarray(indices)
 

@@ -6,6 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from reprise.datasets.image_mask import ImageMask
 from reprise.errors import UserError
@@ -203,7 +204,6 @@ def test_sixteen_bits_stay_sixteen_bits(tmp_path):
     assert dataset.input_spec == Spec((16, 24, 1), "uint16")
     assert set(np.unique(dataset.read(0, None)[0])) == {40000}
     assert set(np.unique(dataset.read(0, np.random.default_rng(0))[0])) == {60000}
-    assert dataset.picture(*dataset.read(0, None)).dtype == np.uint8
 
 
 def test_colour_masks_are_drawn_in_their_colours(tmp_path):
@@ -218,11 +218,16 @@ def test_colour_masks_are_drawn_in_their_colours(tmp_path):
     prediction = np.zeros((16, 24, 2), np.float32)
     prediction[..., 0] = 0.4
     prediction[:8, :, 1] = 0.6
-    drawn = dataset.picture(x, y, prediction)
-    assert drawn.shape == (16, 72, 3)
-    assert drawn[0, 24:48].tolist() == [[0, 0, 0]] * 12 + [[100, 0, 0]] * 12
-    assert drawn[0, 48:].tolist() == [[100, 0, 0]] * 24
-    assert drawn[8, 48:].tolist() == [[0, 0, 0]] * 24
+    _, target, answer = drawn(dataset, x, y, prediction)
+    assert target[0].tolist() == [[0, 0, 0]] * 12 + [[200, 0, 0]] + [[100, 0, 0]] * 11
+    assert answer[0].tolist() == [[100, 0, 0]] * 24
+    assert answer[9].tolist() == [[0, 0, 0]] * 24
+
+
+def drawn(dataset, *sample):
+    axes = Figure().subplots()
+    dataset.draw(axes, *sample)
+    return [np.asarray(image.get_array()) for image in axes.images]
 
 
 def test_a_yes_no_prediction_is_cut_at_one_half(tmp_path):
@@ -232,10 +237,11 @@ def test_a_yes_no_prediction_is_cut_at_one_half(tmp_path):
     x, y = dataset.read(0, None)
     prediction = np.full((16, 24, 1), 0.5, np.float32)
     prediction[3] = 0.51
-    drawn = dataset.picture(x, y, prediction)
-    assert (drawn[:, :48] == 80).all()
-    assert (drawn[3, 48:] == [167, 40, 40]).all()
-    assert (drawn[4, 48:] == 80).all()
+    image, target, answer = drawn(dataset, x, y, prediction)
+    assert (image == 80).all()
+    assert (target == 80).all()
+    assert (answer[3] != 80).all()
+    assert (answer[4] == 80).all()
 
 
 def test_split_files_list_stems_images_or_masks(ids, tmp_path):

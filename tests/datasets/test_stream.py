@@ -15,6 +15,7 @@ from datasets.stream_sources import (
     Shrinking,
     Yields,
 )
+from matplotlib.figure import Figure
 from tiny import refused, short
 
 from reprise.config.build import build
@@ -127,16 +128,12 @@ def test_what_is_learned_comes_from_the_train_split_and_changes_no_sample(stream
     assert all(scale > 0 for scale in stream.input_spec.scale)
 
 
-def test_pictures_have_one_shape_within_a_batch(stream):
-    stream.learn(stream.splits()["train"])
+def test_a_sample_is_drawn_under_its_target(stream):
     item = next(iter(stream.splits()["train"]))
-    answer = np.array([0.25, 0.75], np.float32)
-    alone, compared = stream.picture(item.x, item.y), stream.picture(item.x, item.y, answer)
-    assert alone.dtype == compared.dtype == np.uint8
-    assert alone.shape[2] == compared.shape[2] == 3
-    assert compared.shape[1] > alone.shape[1]
-    others = [stream.picture(item.x * 3, item.y).shape for item in stream.splits()["valid"]]
-    assert set(others) == {alone.shape}
+    axes = Figure().subplots()
+    stream.draw(axes, item.x, item.y, np.array([0.25, 0.75], np.float32))
+    assert axes.get_title().startswith("truth: ")
+    assert len(axes.lines) == 1
 
 
 def test_sources_exist(tmp_path):

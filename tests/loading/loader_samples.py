@@ -37,11 +37,6 @@ class Numbers(Dataset):
     def splits(self) -> dict[str, np.ndarray]:
         return {"train": np.arange(self.count)}
 
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        return x
-
 
 class InMemory(Numbers):
     in_memory = True
@@ -211,11 +206,6 @@ class Light(Dataset):
 
     def splits(self) -> Mapping[str, np.ndarray]:
         return self.inner.splits()
-
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        return self.inner.picture(x, y, prediction)
 
 
 class LightSource(Source):

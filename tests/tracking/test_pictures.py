@@ -6,20 +6,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from reprise.tracking.grid import GAP, write_grid
 from reprise.tracking.pictures import Predictions
-
-
-def test_a_grid_holds_every_picture_in_order(tmp_path):
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
-    pictures = [np.full((10, 30, 3), colour, np.uint8) for colour in colours]
-    path = write_grid(tmp_path / "deep" / "grid.png", pictures)
-    sheet = cv2.imread(str(path))[..., ::-1]
-    rows, columns = 3, 1
-    assert sheet.shape == (rows * (10 + GAP) - GAP, columns * (30 + GAP) - GAP, 3)
-    for at, colour in enumerate(colours):
-        assert tuple(sheet[at * (10 + GAP) + 5, 15]) == colour
-    assert (sheet[10 + GAP // 2] == 255).all()
 
 
 class Folder:
@@ -38,9 +25,8 @@ def predictions(tmp_path):
     """The callback of a model that multiplies by 10, and what it has drawn."""
     drawn = []
 
-    def draw(x, y, prediction):
+    def draw(axes, x, y, prediction):
         drawn.append((x.item(), y.item(), prediction.item()))
-        return np.zeros((4, 6, 3), np.uint8)
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Rescaling(10.0)])
     x, y = np.array([[1.0], [2.0]], np.float32), np.array([[3.0], [4.0]], np.float32)
@@ -59,14 +45,14 @@ def train(callback, epochs):
 def test_predictions_are_drawn_before_the_first_epoch_and_when_it_is_their_turn(predictions):
     callback, drawn = predictions
     train(callback, range(5))
-    assert drawn[:2] == [(1.0, 3.0, 10.0), (2.0, 4.0, 20.0)]
+    assert set(drawn) == {(1.0, 3.0, 10.0), (2.0, 4.0, 20.0)}
     named = "images/predictions+step+{:04d}+timestamp+0+20261121-a766{}"
     endings = (".png", "+compressed.webp")
     expected = [named.format(epoch, end) for epoch in (0, 2, 4, 5) for end in endings]
     assert callback.run.seen == expected
     assert callback.run.noted == {"mlflow.loggedImages": True}
     whole, small = (cv2.imread(str(callback.run.folder / name)) for name in expected[:2])
-    assert whole.shape == small.shape == (2 * 4 + GAP, 6, 3)
+    assert whole.shape == small.shape
 
 
 def test_a_resumed_run_keeps_the_picture_of_the_untrained_model(predictions):

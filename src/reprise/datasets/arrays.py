@@ -9,7 +9,6 @@ from annotated_types import Ge, Interval
 
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.npy.inputs import (
-    draw_input,
     input_spec,
     is_learnable,
     not_finite,
@@ -21,7 +20,6 @@ from reprise.datasets.splitting.given import split_before_test
 from reprise.datasets.targets.arrays import Targets, standardized
 from reprise.datasets.targets.labels import Target
 from reprise.transforms.augment import Augment
-from reprise.transforms.caption import labelled
 from reprise.transforms.place import draw_placement
 
 
@@ -132,11 +130,6 @@ class Arrays(Dataset):
         arrays = [file.path for file in (*self._x.files, *self._y.files)]
         lists = [Path(value) for value in self._split.values() if isinstance(value, str)]
         return tuple(dict.fromkeys([*arrays, *lists]))
-
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        return labelled(draw_input(x, self.input_spec), self.target_spec, y, prediction)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_targets": None}  # a copy reads them again

@@ -7,12 +7,16 @@ both answer is a `BaseDataset`.
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
+from reprise.datasets.drawing import draw_input, write_target
 from reprise.errors import UserError
 from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Sample = tuple[np.ndarray, np.ndarray]
 Split = TypeVar("Split")
@@ -91,16 +95,22 @@ class BaseDataset(ABC, Generic[Split]):
         """Top package of the code that reads a sample; the user's own for a dataset of theirs."""
         return type(self).__module__.partition(".")[0]
 
-    @abstractmethod
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
+    def draw(
+        self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> None:
         """Draw one sample beside its target and, if given, the model's output for it.
 
-        Returns:
-            RGB image, shape (height, width, 3), uint8, 0 to 255; every call of one dataset gives
-            the same shape for the same arguments present.
+        By default images are shown as they are and other arrays as a line, under the target's
+        class, labels or values.
+
+        Args:
+            axes: matplotlib's; what is drawn with a `label` is named in the legend of all samples.
+            x: Input of one sample.
+            y: Target of the sample.
+            prediction: Output of the model, without the batch axis.
         """
+        draw_input(axes, x, self.input_spec)
+        write_target(axes, self.target_spec, y, prediction)
 
 
 class Dataset(BaseDataset[np.ndarray]):

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.drawing import draw_values, write_target
 from reprise.datasets.splitting.given import split_by_words
 from reprise.datasets.splitting.splits import make_splits
 from reprise.datasets.tables.features import feature_columns, features
@@ -16,8 +17,9 @@ from reprise.datasets.tables.reading import read_table
 from reprise.datasets.targets.labels import Target
 from reprise.datasets.targets.moments import Moments
 from reprise.spec import Spec
-from reprise.transforms.bars import rows
-from reprise.transforms.caption import labelled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class CsvRows(Dataset):
@@ -117,7 +119,8 @@ class CsvRows(Dataset):
         lists = [Path(value) for value in split.values() if isinstance(value, str)]
         return (self._table, *lists)
 
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        return labelled(rows(self._columns, x, self.input_spec), self.target_spec, y, prediction)
+    def draw(
+        self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> None:
+        draw_values(axes, x, self.input_spec, self._columns)
+        write_target(axes, self.target_spec, y, prediction)

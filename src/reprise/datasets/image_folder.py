@@ -15,8 +15,6 @@ from reprise.datasets.splitting.given import split_before_test, split_by_words
 from reprise.datasets.targets.labels import class_targets
 from reprise.errors import UserError
 from reprise.transforms.augment import Augment
-from reprise.transforms.caption import labelled
-from reprise.transforms.overlay import viewable
 
 
 class ImageFolder(Decodable):
@@ -109,11 +107,6 @@ class ImageFolder(Decodable):
     def sources(self) -> Sequence[Path]:
         lists = [Path(v) for v in (self._split or {}).values() if isinstance(v, str)]
         return (self._folder, *lists)
-
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        return labelled(viewable(x), self.target_spec, y, prediction)
 
     def _require_one_split(self) -> None:
         """Refuse fractions beside folders that split, and null without such folders."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Sample
 from reprise.datasets.decodable import Arrays, Decodable
+from reprise.datasets.drawing import draw_masks
 from reprise.datasets.images.headers import read_header
 from reprise.datasets.images.listing import list_images, require_lossless, require_pairs
 from reprise.datasets.images.mask_settings import make_coding
@@ -16,9 +17,11 @@ from reprise.datasets.images.pairs import Pair, check_pairs, read_pair
 from reprise.datasets.splitting.splits import make_splits
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
-from reprise.transforms.overlay import Color, overlay, spread_colors, viewable
 from reprise.transforms.place import draw_placement
 from reprise.transforms.reduce import pixels_needed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class ImageMask(Decodable):
@@ -118,21 +121,16 @@ class ImageMask(Decodable):
         files = [Path(value) for value in self._split.values() if isinstance(value, str)]
         return (*self._folders, *files)
 
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        image = viewable(x)
-        targets = [y]
+    def draw(
+        self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> None:
+        masks = {"target": y}
         if prediction is not None:
             is_yes_no = prediction.shape[-1] == 1
-            answer = prediction > 0.5 if is_yes_no else prediction.argmax(-1, keepdims=True)
-            targets.append(answer)
-        coding = self._coding
-        colors: list[Color | None] = list(coding.colors or spread_colors(len(coding.classes)))
-        if len(coding.classes) == 1:
-            colors.insert(0, None)  # background is left as it is
-        drawn = [overlay(image, ids[..., 0], colors, coding.ignore) for ids in targets]
-        return np.concatenate([image, *drawn], axis=1)
+            masks["answer"] = (
+                prediction > 0.5 if is_yes_no else prediction.argmax(-1, keepdims=True)
+            )
+        draw_masks(axes, x, masks, self.target_spec, self._coding.colors)
 
     def _pair(self, index: int) -> Pair:
         image, mask = self._files[index]

@@ -16,8 +16,6 @@ from reprise.datasets.tables.labels import table_targets
 from reprise.datasets.tables.reading import read_table
 from reprise.datasets.targets.labels import Target
 from reprise.transforms.augment import Augment
-from reprise.transforms.caption import labelled
-from reprise.transforms.overlay import viewable
 
 
 class ImageTable(Decodable):
@@ -122,8 +120,3 @@ class ImageTable(Decodable):
         split = self._split if isinstance(self._split, dict) else {}
         lists = [Path(value) for value in split.values() if isinstance(value, str)]
         return (self._table, self._folder, *lists)
-
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        return labelled(viewable(x), self.target_spec, y, prediction)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Interval
 
 from reprise.datasets.base import Sample
 from reprise.datasets.decodable import Arrays, Decodable
+from reprise.datasets.drawing import write_target
 from reprise.datasets.sound.annotations import read_annotations
 from reprise.datasets.sound.labels import samples_of
 from reprise.datasets.sound.spectrograms import Spectrograms
@@ -18,8 +19,10 @@ from reprise.datasets.targets.arrays import Targets
 from reprise.datasets.targets.moments import Moments
 from reprise.spec import Spec
 from reprise.transforms.audio_augment import AudioAugment, AudioChange
-from reprise.transforms.caption import heat_map, labelled
 from reprise.transforms.mel import LogMel, Mel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LEARNED_FROM = 256  # windows of the train split that give mean and deviation
 
@@ -137,10 +140,18 @@ class MelSpectrogram(Decodable):
         files = [Path(value) for value in self._split.values() if isinstance(value, str)]
         return (*self._files, *files)
 
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        return labelled(heat_map(x[::-1, :, 0]), self.target_spec, y, prediction)
+    def draw(
+        self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> None:
+        axes.imshow(
+            x[..., 0],
+            origin="lower",
+            aspect="auto",
+            extent=(0, self._windows.length / self._windows.rate, 0, len(x)),
+        )
+        axes.tick_params(labelsize=7, labelleft=False, left=False)
+        axes.set_xlabel("s", fontsize=7)
+        write_target(axes, self.target_spec, y, prediction)
 
     def _target(self, index: int, change: AudioChange) -> np.ndarray:
         row = self._rows[index]

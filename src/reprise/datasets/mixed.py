@@ -3,10 +3,14 @@
 import copy
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reprise.datasets.base import Dataset, Sample
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Mixed(Dataset):
@@ -71,10 +75,10 @@ class Mixed(Dataset):
     def stamp(self) -> str:
         return self._new.stamp + self._old.stamp
 
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        return self._new.picture(x, y, prediction)
+    def draw(
+        self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> None:
+        self._new.draw(axes, x, y, prediction)
 
     def _find(self, index: int) -> tuple[Dataset, int]:
         count = len(self._new)

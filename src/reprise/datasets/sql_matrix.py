@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Sample
 from reprise.datasets.decodable import Arrays, DecodableRows
+from reprise.datasets.drawing import draw_matrices
 from reprise.datasets.splitting.splits import make_splits
 from reprise.datasets.sql.cells import Cells
 from reprise.datasets.sql.connection import Database
@@ -17,7 +18,9 @@ from reprise.datasets.sql.reader import Reader
 from reprise.datasets.sql.scaling import Scaling
 from reprise.datasets.sql.settings import make_table
 from reprise.spec import Spec
-from reprise.transforms.matrices import side_by_side
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class SqlMatrix(DecodableRows):
@@ -141,9 +144,10 @@ class SqlMatrix(DecodableRows):
     def stamp(self) -> str:
         return self._reader.stamp()
 
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        answer = {} if prediction is None else {"answer": prediction}
-        matrices = {"input": x, "target": y, **answer}
-        return side_by_side(list(matrices), list(matrices.values()))
+    def draw(
+        self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> None:
+        matrices = {"input": x, "target": y}
+        if prediction is not None:
+            matrices["answer"] = prediction
+        draw_matrices(axes, matrices)

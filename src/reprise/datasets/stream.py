@@ -1,14 +1,14 @@
 """A Python generator as data: samples without random access, split as they pass."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Interval
 
 from reprise.datasets.base import BaseDataset
+from reprise.datasets.drawing import write_target
 from reprise.datasets.streams.part import Part
 from reprise.datasets.streams.patience import with_word
 from reprise.datasets.streams.source import Source
@@ -16,7 +16,9 @@ from reprise.datasets.streams.splits import require_source, split_stream
 from reprise.datasets.targets.moments import Counts, Moments, is_unscaled
 from reprise.errors import UserError
 from reprise.spec import Spec
-from reprise.transforms.caption import labelled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Stream(BaseDataset[Part]):
@@ -138,12 +140,11 @@ class Stream(BaseDataset[Part]):
         parts = self._parts.values()
         return tuple(dict.fromkeys(path for part in parts for path in part.source.paths))
 
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Draw one sample beside its target and the model's answer, as `Dataset.picture` does."""
-        drawn = self._source.draw(x, self.input_spec)
-        return labelled(drawn, replace(self.target_spec, shape=y.shape), y, prediction)
+    def draw(
+        self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> None:
+        self._source.draw(axes, x, self.input_spec)
+        write_target(axes, self.target_spec, y, prediction)
 
 
 def _require_padding(spec: Spec, value: float) -> None:

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 from PIL import Image
 
-from reprise.tracking.grid import write_grid
+from reprise.datasets.drawing import save_grid
 from reprise.tracking.run import Run
 
-Draw = Callable[..., np.ndarray]
+Draw = Callable[..., None]  # `Dataset.draw`
 LOGGED_IMAGES = "mlflow.loggedImages"  # tag of a run that has pictures with a slider
 WEBP_QUALITY = 80  # of 100, for the copy that the UI loads first
 
@@ -27,7 +27,7 @@ class Predictions(keras.callbacks.Callback):
         run: Where to write.
         x: Inputs, with a batch axis.
         y: Targets, with a batch axis.
-        draw: The dataset's `picture`.
+        draw: The dataset's `draw`.
         every: Epochs between two pictures; the last epoch is always drawn.
     """
 
@@ -64,11 +64,9 @@ def write_predictions(
 ) -> None:
     """Write a grid of samples, each beside its target and the model's output, as PNG `name`."""
     outputs = np.asarray(keras.ops.convert_to_numpy(model(x, training=False)), np.float32)
-    pictures = [draw(*sample) for sample in zip(x, y, outputs, strict=True)]
-    run.artifact(write_grid(run.folder / name, pictures))
+    run.artifact(save_grid(run.folder / name, draw, x, y, outputs))
 
 
 def write_inputs(run: Run, x: np.ndarray, y: np.ndarray, draw: Draw, name: str) -> None:
     """Write a grid of samples as the model sees them, each beside its target, as PNG `name`."""
-    pictures = [draw(*sample) for sample in zip(x, y, strict=True)]
-    run.artifact(write_grid(run.folder / name, pictures))
+    run.artifact(save_grid(run.folder / name, draw, x, y))

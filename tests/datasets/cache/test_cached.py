@@ -113,8 +113,6 @@ def test_it_is_the_dataset_otherwise(dataset, tmp_path):
     assert (len(kept), kept.name(3), kept.sources) == (11, dataset.name(3), dataset.sources)
     assert (kept.input_spec, kept.target_spec) == (dataset.input_spec, dataset.target_spec)
     assert np.array_equal(kept.splits()["train"], dataset.splits()["train"])
-    x, y = dataset.read(0, None)
-    assert np.array_equal(kept.picture(x, y), dataset.picture(x, y))
 
 
 def test_old_and_new_data_are_kept_each_by_itself(dataset, tmp_path):

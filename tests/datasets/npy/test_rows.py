@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reprise.datasets.npy.files import find_array
-from reprise.datasets.npy.inputs import draw_input, input_spec, not_finite
+from reprise.datasets.npy.inputs import input_spec, not_finite
 from reprise.datasets.npy.rows import Rows, open_rows
 from reprise.errors import UserError
 from reprise.spec import Spec
@@ -100,15 +100,3 @@ def test_what_is_not_finite_is_named(tmp_path):
     found = not_finite(rows(tmp_path, x), np.array([0, 1, 3, 4]))
     assert [line.partition(":")[0] for line in found] == ["0.npy[1]", "0.npy[4]"]
     assert not_finite(rows(tmp_path, np.zeros((2, 2), int)), np.arange(2)) == []
-
-
-@pytest.mark.parametrize(
-    ("shape", "dtype"), [((8, 9, 1), "uint8"), ((8, 9, 3), "float32"), ((8, 9, 5), "float32"),
-                         ((8, 9, 1), "float32"), ((7,), "float32")],
-)  # fmt: skip
-def test_every_input_can_be_drawn(shape, dtype):
-    x = np.random.default_rng(0).random(shape).astype(dtype)
-    drawn = draw_input(x, Spec(shape, dtype))
-    assert drawn.dtype == np.uint8
-    assert drawn.shape[2] == 3
-    assert drawn.max() > 200 or dtype == "uint8"

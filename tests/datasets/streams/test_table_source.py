@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from reprise.datasets.streams import table_source
 from reprise.datasets.streams.part import Part
@@ -66,9 +67,9 @@ def test_values_and_labels_may_be_the_target(tmp_path):
 
 def test_pictures_name_every_column(tmp_path):
     source = TableSource(write(tmp_path, 5), "label", classes=CLASSES)
-    drawn = source.draw(np.zeros(2, np.float32), source.input_spec)
-    assert drawn.shape == (36, 272, 3)
-    assert drawn.any()
+    axes = Figure().subplots()
+    source.draw(axes, np.zeros(2, np.float32), source.input_spec)
+    assert len(axes.patches) == 2
 
 
 @pytest.mark.parametrize(

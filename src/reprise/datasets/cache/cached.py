@@ -86,11 +86,6 @@ class Cached(Dataset):
     def sources(self) -> Sequence[Path]:
         return self._dataset.sources
 
-    def picture(
-        self, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
-    ) -> np.ndarray:
-        return self._dataset.picture(x, y, prediction)
-
     def _keep(self, indices: Sequence[int], records: Sequence[Arrays]) -> None:
         if self._is_full:
             return

@@ -5,9 +5,6 @@ import numpy as np
 from reprise.datasets.npy.rows import Rows
 from reprise.errors import UserError
 from reprise.spec import Spec
-from reprise.transforms.bars import columns, scaled
-from reprise.transforms.caption import heat_map
-from reprise.transforms.overlay import viewable
 
 _BY_RANGE = ("uint8", "uint16")  # as pictures have them: scaled by the dtype's range
 
@@ -64,10 +61,3 @@ def require_pictures(spec: Spec) -> None:
             f"{spec.dtype}, a sample's shape {spec.shape}",
             "set dataset.augment=null",
         )
-
-
-def draw_input(x: np.ndarray, spec: Spec) -> np.ndarray:
-    """Draw one sample: RGB, shape (height, width, 3), uint8, of one shape for every `x`."""
-    if x.ndim == 1:
-        return columns(scaled(x, spec))
-    return viewable(x) if x.shape[2] in (1, 3) else heat_map(x[..., 0])

@@ -3,12 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reprise.datasets.drawing import draw_input
 from reprise.spec import Spec
-from reprise.transforms.bars import columns, scaled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Source(ABC):
@@ -49,14 +52,12 @@ class Source(ABC):
         """What the user calls this shard, for messages: its file."""
         return type(self).__qualname__ + (f", shard {shard}" if self.num_shards > 1 else "")
 
-    def draw(self, x: np.ndarray, spec: Spec) -> np.ndarray:
+    def draw(self, axes: "Axes", x: np.ndarray, spec: Spec) -> None:
         """Draw one input.
 
         Args:
+            axes: matplotlib's.
             x: As `samples` gives it, perhaps padded.
             spec: `input_spec`, with what was learned of the train split.
-
-        Returns:
-            RGB, shape (height, width, 3), uint8; one shape for every x.
         """
-        return columns(scaled(x, spec).ravel())
+        draw_input(axes, x, spec)

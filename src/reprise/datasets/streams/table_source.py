@@ -11,6 +11,7 @@ import numpy as np
 from annotated_types import Len
 
 from reprise.datasets.base import Sample
+from reprise.datasets.drawing import draw_values
 from reprise.datasets.streams.source import Source
 from reprise.datasets.tables.features import feature_columns, features
 from reprise.datasets.tables.labels import table_targets
@@ -19,10 +20,10 @@ from reprise.datasets.targets.arrays import Targets
 from reprise.datasets.targets.labels import Target
 from reprise.errors import UserError
 from reprise.spec import Spec
-from reprise.transforms.bars import rows
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
 _ROWS = 16_000  # read at a time
 
@@ -90,9 +91,9 @@ class TableSource(Source):
         """The file."""
         return str(self.paths[shard])
 
-    def draw(self, x: np.ndarray, spec: Spec) -> np.ndarray:
+    def draw(self, axes: "Axes", x: np.ndarray, spec: Spec) -> None:
         """Draw a row: name, number and bar of each column."""
-        return rows(self._columns, x, spec)
+        draw_values(axes, x, spec, self._columns)
 
     def _targets(self, table: Table) -> Targets:
         return table_targets(table, self._target, self._label, self._separator, self._classes)

@@ -1,0 +1,256 @@
+"""Samples on matplotlib axes, and grids of them as PNG files.
+
+matplotlib is imported when a picture is made: worker processes import datasets, and draw nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+_HEIGHT, _DPI = 2.0, 160  # of one sample in a grid: inches, and pixels in an inch
+_LETTERS = 36  # of a line above a sample
+_MOST_BARS = 12
+_FAR = 3.0  # standard deviations that a full bar stands for
+_CERTAIN = 0.5  # from this probability on, one of several labels counts as predicted
+
+
+def draw_input(axes: "Axes", x: np.ndarray, spec: Spec) -> None:
+    """Show a sample's input.
+
+    Args:
+        axes: Where to draw.
+        x: An image, shape (height, width, channels): grey, RGB (see `as_rgb`), or, of any other
+            number of channels, the first one in colours. Or numbers of another shape.
+        spec: Of the input.
+    """
+    if x.ndim != 3:
+        draw_values(axes, x, spec)
+        return
+    axes.imshow(as_rgb(x) if x.shape[2] in (1, 3) else x[..., 0])
+    axes.set_axis_off()
+
+
+def as_rgb(pixels: np.ndarray) -> np.ndarray:
+    """Convert an image to 8-bit RGB.
+
+    Args:
+        pixels: Shape (height, width, 1 or 3). Dtypes other than uint8 are stretched from the
+            lowest to the highest value: cameras seldom use all of 16 bits.
+
+    Returns:
+        Shape (height, width, 3), uint8, 0 to 255.
+    """
+    if pixels.dtype != np.uint8:
+        low, high = float(pixels.min()), float(pixels.max())
+        pixels = ((pixels - low) * (255.0 / (high - low or 1))).astype(np.uint8)
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+
+
+def draw_masks(
+    axes: "Axes",
+    image: np.ndarray,
+    masks: Mapping[str, np.ndarray],
+    spec: Spec,
+    colors: Sequence[Sequence[int]] | None = None,
+) -> None:
+    """Show an image, and beside it the image under each mask; classes are named in the legend.
+
+    Args:
+        axes: Where to draw.
+        image: Shape (height, width, 1 or 3), see `as_rgb`.
+        masks: Class ids, shape (height, width, 1), by title.
+        spec: Of a mask; where it has one class, 0 is background and left clear.
+        colors: Red, green and blue of each class, 0 to 255; None to choose them.
+    """
+    from matplotlib import colormaps
+
+    count, first = len(spec.classes), int(len(spec.classes) == 1)
+    tints = np.zeros((256, 4), np.float32)  # red, green, blue and opacity of each id, 0 to 1
+    names = {first + at: name for at, name in enumerate(spec.classes)}
+    if colors:
+        tints[first : first + count, :3] = np.array(colors) / 255
+    elif count <= 20:
+        tints[first : first + count] = colormaps["tab10" if count <= 10 else "tab20"](range(count))
+    else:
+        tints[first : first + count] = colormaps["hsv"](np.arange(count) / count)
+        tints[first + 1 : first + count : 2] *= 0.6  # every other hue darker
+    tints[first : first + count, 3] = 0.5
+    if spec.ignore is not None:
+        tints[spec.ignore] = 0, 0, 0, 0.8
+        names[spec.ignore] = "(ignored)"
+    images = {"input": as_rgb(image)}
+    for title, ids in masks.items():
+        ids = ids[..., 0].astype(np.uint8)
+        color, opacity = np.split(tints[ids], [3], axis=-1)
+        edges = cv2.morphologyEx(ids, cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
+        opacity[edges & (opacity[..., 0] > 0)] = 1
+        tinted = images["input"] * (1 - opacity) + color * opacity * 255
+        images[title] = tinted.round().astype(np.uint8)
+    _draw_side_by_side(axes, images)
+    for number, name in names.items():
+        # matplotlib leaves out a label that begins with '_', as a class's name may
+        axes.plot([], [], "s", color=tints[number, :3], label=f" {_plain(name)}")
+
+
+def draw_matrices(axes: "Axes", matrices: Mapping[str, np.ndarray]) -> None:
+    """Show matrices beside each other in one scale of colours.
+
+    Args:
+        axes: Where to draw.
+        matrices: Shape (rows, columns, values), by title; several values stand below one another.
+            The second, a sample's target, sets the scale: values beyond it have its end's colour.
+            If it is constant, the first sets it.
+    """
+    images = {}
+    for title, matrix in matrices.items():
+        spaced = np.pad(matrix.astype(float), ((0, 1), (0, 0), (0, 0)), constant_values=np.nan)
+        images[title] = np.moveaxis(spaced, -1, 0).reshape(-1, matrix.shape[1])[:-1]
+    source, target, *_ = matrices.values()
+    scale = target if np.ptp(target) else source
+    image = _draw_side_by_side(axes, images, vmin=scale.min(), vmax=scale.max())
+    axes.figure.colorbar(image, ax=axes).ax.tick_params(labelsize=7)
+
+
+def _draw_side_by_side(
+    axes: "Axes", images: Mapping[str, np.ndarray], **settings: Any
+) -> "AxesImage":
+    """Show images of one width beside each other, each under its title; the last one."""
+    width = next(iter(images.values())).shape[1]
+    gap, height = width / 24, max(len(image) for image in images.values())
+    for at, (title, image) in enumerate(images.items()):
+        left = at * (width + gap)
+        shown = axes.imshow(image, extent=(left, left + width, len(image), 0), **settings)
+        middle = left + width / 2, 0
+        axes.annotate(title, middle, (0, 2), textcoords="offset points", ha="center", fontsize=9)
+    axes.set(xlim=(0, left + width), ylim=(height, 0))
+    axes.set_axis_off()
+    return shown
+
+
+def draw_values(axes: "Axes", x: np.ndarray, spec: Spec, names: Sequence[str] = ()) -> None:
+    """Show numbers on the scale of the model's input: a bar for each name, or else a line.
+
+    Args:
+        axes: Where to draw.
+        x: Any shape; (count,) with names.
+        spec: With the `offset` and `scale` of `x`.
+        names: Of the values; the first 12 are shown.
+    """
+    largest = np.iinfo(spec.dtype).max if np.dtype(spec.dtype).kind == "u" else 1.0
+    scaled = (np.asarray(x, np.float64) - (spec.offset or 0.0)) / (spec.scale or largest)
+    if names:
+        texts = [f"{name} {value:.4g}" for name, value in zip(names, x, strict=True)]
+        shown = slice(_MOST_BARS)
+        axes.barh(range(len(texts[shown])), scaled[shown])
+        if spec.scale:
+            axes.set_xlim(-_FAR, _FAR)
+        axes.set_yticks(range(len(texts[shown])), [_plain(text) for text in texts[shown]])
+        axes.invert_yaxis()
+        axes.axvline(0, color="black", linewidth=0.8)
+        if len(texts) > _MOST_BARS:
+            axes.set_xlabel(f"and {len(texts) - _MOST_BARS} more", fontsize=7)
+    else:
+        axes.plot(scaled.ravel(), drawstyle="steps-mid")
+    axes.tick_params(labelsize=7)
+
+
+def write_target(
+    axes: "Axes", spec: Spec, y: np.ndarray, prediction: np.ndarray | None = None
+) -> None:
+    """Write a sample's target above it, and the model's answer: green if right, red if wrong.
+
+    Args:
+        axes: Where to write; sets the title.
+        spec: Of the target.
+        y: One class id, shape (); 0 or 1 for each class; or values.
+        prediction: A probability for each class, or values of the shape of `y`; or None.
+    """
+    color, answer = "black", ""
+    if spec.classes and y.ndim == 0:
+        truth = spec.classes[int(y)]
+        if prediction is not None:
+            given, best = np.ravel(prediction), int(np.argmax(prediction))
+            truth, answer = (
+                f"{_cut(spec.classes[at], 20)} ({100 * given[at]:.0f} %)" for at in (int(y), best)
+            )
+            color = "green" if best == y else "red"
+    elif spec.classes and y.shape == (len(spec.classes),):
+        truth = _listed(spec, y != 0)
+        if prediction is not None:
+            answer = _listed(spec, prediction >= _CERTAIN)
+            color = "green" if answer == truth else "red"
+    else:
+        truth = _numbers(y)
+        answer = "" if prediction is None else _numbers(prediction)
+    lines = [truth] if prediction is None else [f"truth: {truth}", f"answer: {answer}"]
+    axes.set_title("\n".join(map(_plain, lines)), color=color, fontsize=9)
+
+
+def save_grid(
+    path: Path,
+    draw: Callable[..., None],
+    x: np.ndarray,
+    y: np.ndarray,
+    predictions: np.ndarray | None = None,
+) -> Path:
+    """Draw samples in a grid of about 4:3, with one legend for all, and save it as PNG.
+
+    Args:
+        path: The file; its folder is made if it is missing.
+        draw: `Dataset.draw`. What it draws with a `label` is named in the legend.
+        x: Inputs, with a batch axis.
+        y: Targets, with a batch axis.
+        predictions: Outputs of the model, with a batch axis, or None.
+    """
+    from matplotlib.figure import Figure
+
+    batch = (x, y) if predictions is None else (x, y, predictions)
+    samples = list(zip(*batch, strict=True))
+    first = Figure().subplots()
+    draw(first, *samples[0])
+    ratio = 1.5  # width of a cell for its height
+    if first.get_aspect() != "auto":
+        (left, right), (bottom, top) = first.get_xlim(), first.get_ylim()
+        ratio = abs((right - left) / (top - bottom))
+    rows = -(-len(samples) // max(1, round((len(samples) / ratio * 4 / 3) ** 0.5)))
+    columns = -(-len(samples) // rows)
+    width = max(columns * _HEIGHT * ratio, 2 * _HEIGHT)  # room for a legend
+    figure = Figure(figsize=(width, rows * (_HEIGHT + 0.4)), dpi=_DPI, layout="constrained")
+    cells = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, sample in zip(cells, samples, strict=False):
+        draw(axes, *sample)
+    for axes in cells[len(samples) :]:
+        axes.set_axis_off()
+    handles, labels = cells[0].get_legend_handles_labels()
+    if labels:
+        columns = max(1, int(width / (0.5 + 0.075 * max(map(len, labels)))))  # both in inches
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
+
+
+def _listed(spec: Spec, flags: np.ndarray) -> str:
+    return ", ".join(name for name, has in zip(spec.classes, flags, strict=True) if has) or "(none)"
+
+
+def _numbers(values: np.ndarray) -> str:
+    return ", ".join(f"{value:.4g}" for value in np.ravel(values)[:8])
+
+
+def _plain(text: str) -> str:
+    """Cut a text to the room it has; between two '$', matplotlib would read a formula."""
+    return _cut(text, _LETTERS).replace("$", r"\$")
+
+
+def _cut(text: str, letters: int) -> str:
+    return text if len(text) <= letters else text[: letters - 1] + "…"
