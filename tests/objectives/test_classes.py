@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from reprise.objectives.classes import ClassLoss, LabelsLoss
+from reprise.objectives.losses import ClassLoss, LabelsLoss
 
 IDS = np.array([0, 2, 1], "int32")
 P = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.25, 0.5, 0.25]], "float32")

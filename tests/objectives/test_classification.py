@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from reprise.config.check import check
 from reprise.errors import UserError
-from reprise.objectives.classes import ClassLoss, LabelsLoss
+from reprise.objectives.losses import ClassLoss, LabelsLoss
 from reprise.objectives.classification import balanced, build
 from reprise.spec import Spec
 

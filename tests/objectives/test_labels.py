@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from reprise.objectives.labels import LabelScore
+from reprise.objectives.metrics import LabelScore
 
 KINDS = ("accuracy", "exact", "f1")
 TRUTH = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0]], "uint8")

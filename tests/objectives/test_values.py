@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from reprise.objectives.values import ValueLoss, ValueScore
+from reprise.objectives.losses import ValueLoss
+from reprise.objectives.metrics import ValueScore
 
 KINDS = ("mae", "rmse", "r2")
 SHAPES = [(), (3,), (4, 5, 2)]

@@ -1,18 +1,16 @@
 """Loss and metrics of a classification: one class per sample, or several labels."""
 
-import math
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import keras
 from annotated_types import Gt, Interval
 
 from reprise.errors import UserError
-from reprise.objectives.classes import ClassLoss, LabelsLoss
-from reprise.objectives.labels import LabelScore
-from reprise.objectives.metrics import ClassScore
-from reprise.objectives.targets import require_kind, score_names
+from reprise.objectives.targets import require_kind, require_weights, score_names
 from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    import keras
 
 MOST_SHOWN = 30  # with more classes nobody reads a score of each
 TOP_5_FROM = 11  # classes
@@ -24,8 +22,8 @@ def build(
     label_smoothing: Annotated[float, Interval(ge=0, lt=1)] = 0.0,
     class_weights: Literal["balanced"] | list[Annotated[float, Gt(0)]] | None = None,
     threshold: Annotated[float, Interval(gt=0, lt=1)] = 0.5,
-) -> tuple[keras.Loss, list[keras.Metric]]:
-    """Build the loss and the metrics for what the target holds.
+) -> "tuple[keras.Loss, list[keras.Metric]]":
+    """Build the loss and the metrics for a target of classes.
 
     Args:
         target_spec: One class per sample, or several labels.
@@ -44,34 +42,25 @@ def build(
     Raises:
         UserError: the target is a mask or values, or `class_weights` does not fit it.
     """
+    import keras
+
+    from reprise.objectives.losses import ClassLoss, LabelsLoss
+    from reprise.objectives.metrics import ClassScore, LabelScore
+
     require_kind("classification", target_spec, ("class", "labels"))
-    weights = _weights(target_spec, class_weights)
-    if target_spec.kind == "class":
-        return ClassLoss(label_smoothing, weights), _class_metrics(target_spec.classes)
-    return LabelsLoss(label_smoothing, weights), _label_metrics(target_spec.classes, threshold)
-
-
-def _class_metrics(classes: Sequence[str]) -> list[keras.Metric]:
+    classes, weights = target_spec.classes, _weights(target_spec, class_weights)
     count = len(classes)
-    metrics: list[keras.Metric] = [ClassScore(kind, count) for kind in ("accuracy", "f1")]
+    shown = list(enumerate(score_names("f1", classes))) if count <= MOST_SHOWN else []
+    metrics: list[keras.Metric]
+    if target_spec.kind == "labels":
+        metrics = [LabelScore(kind, count, None, threshold) for kind in ("accuracy", "exact", "f1")]
+        metrics += [LabelScore("f1", count, at, threshold, name=name) for at, name in shown]
+        return LabelsLoss(label_smoothing, weights), metrics
+    metrics = [ClassScore(kind, count) for kind in ("accuracy", "f1")]
     if count >= TOP_5_FROM:
         metrics.append(keras.metrics.SparseTopKCategoricalAccuracy(5, name="top5"))
-    return metrics + [ClassScore("f1", count, at, name=name) for at, name in _shown(classes)]
-
-
-def _label_metrics(classes: Sequence[str], threshold: float) -> list[keras.Metric]:
-    count = len(classes)
-    metrics: list[keras.Metric] = [
-        LabelScore(kind, count, None, threshold) for kind in ("accuracy", "exact", "f1")
-    ]
-    return metrics + [
-        LabelScore("f1", count, at, threshold, name=name) for at, name in _shown(classes)
-    ]
-
-
-def _shown(classes: Sequence[str]) -> list[tuple[int, str]]:
-    """Class ids that have a score of their own, with its name."""
-    return list(enumerate(score_names("f1", classes))) if len(classes) <= MOST_SHOWN else []
+    metrics += [ClassScore("f1", count, at, name=name) for at, name in shown]
+    return ClassLoss(label_smoothing, weights), metrics
 
 
 def _weights(
@@ -81,15 +70,8 @@ def _weights(
         return None
     if class_weights == "balanced":
         return balanced(spec)
-    weights = [float(weight) for weight in class_weights]
-    if len(weights) != len(spec.classes) or not math.isfinite(sum(weights)):
-        raise UserError(
-            "objective.class_weights does not fit the dataset's classes",
-            expected=f"{len(spec.classes)} weights, for {', '.join(spec.classes)}",
-            received=str(class_weights),
-            remedy="give one weight per class, or objective.class_weights=null",
-        )
-    return weights
+    require_weights(class_weights, spec.classes)
+    return [float(weight) for weight in class_weights]
 
 
 def balanced(spec: Spec) -> list[float]:

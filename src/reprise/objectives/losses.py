@@ -1,15 +1,65 @@
-"""Segmentation losses on class ids, in which ignored pixels count nowhere."""
+"""Losses: of masks of class ids, of one class or several labels per sample, and of values."""
 
+import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
-from reprise.objectives.pixels import Pixels, Tensor
+Tensor = Any  # of the backend that Keras runs on
 
-SMOOTH = 1e-5  # only against 0 / 0; the value of segmentation-models
+SMOOTH = 1e-5  # keeps 0 / 0 defined; the value of segmentation-models
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
+
+
+class Configured:
+    """Mixin for Keras objects that keep each constructor argument in an attribute of its name."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+
+class Pixels:
+    """One batch of masks and predictions.
+
+    Args:
+        ids: Class of every pixel, shape (batch, height, width), int32; 0 where ignored.
+        probabilities: Shape (batch, height, width, channels).
+        valid: 1 where a pixel counts, else 0, shape (batch, height, width), float32.
+        weights: One per class, two for a yes/no target.
+    """
+
+    def __init__(self, ids: Tensor, probabilities: Tensor, valid: Tensor, weights: Tensor) -> None:
+        self.ids, self.valid, self.probabilities = ids, valid, probabilities
+        self.is_binary = probabilities.shape[-1] == 1
+        self.truth = (
+            ops.cast(ids[..., None], "float32")
+            if self.is_binary
+            else ops.one_hot(ids, probabilities.shape[-1], dtype="float32")
+        )
+        self.pixel_weight = ops.take(weights, ids) * valid
+        # Of a yes/no target only the yes is scored by overlap.
+        self.class_weight = weights[1:] if self.is_binary else weights
+
+    def mean(self, per_pixel: Tensor) -> Tensor:
+        """Mean over the pixels that count, each weighted by its class; scalar."""
+        count = ops.maximum(ops.sum(self.valid), 1.0)
+        return ops.sum(per_pixel * self.pixel_weight) / count
+
+    def mean_over_classes(self, per_class: Tensor) -> Tensor:
+        """Weighted mean over the classes that this batch has; 0 where it has none; scalar."""
+        pixels = ops.sum(self.truth * self.valid[..., None], axis=(0, 1, 2))
+        weight = self.class_weight * ops.cast(pixels > 0, "float32")
+        return ops.sum(weight * per_class) / ops.maximum(ops.sum(weight), keras.config.epsilon())
+
+    def overlap(self) -> tuple[Tensor, Tensor]:
+        """Per class: intersection of truth and probability, and the sum of both areas."""
+        valid = self.valid[..., None]
+        both = ops.sum(self.truth * self.probabilities * valid, axis=(0, 1, 2))
+        either = ops.sum((self.truth + self.probabilities) * valid, axis=(0, 1, 2))
+        return both, either
 
 
 def cross_entropy(pixels: Pixels) -> Tensor:
@@ -82,7 +132,7 @@ KINDS: dict[str, tuple[Callable[[Pixels], Tensor], ...]] = {
 
 
 @keras.saving.register_keras_serializable(package="reprise")
-class SegmentationLoss(keras.Loss):
+class SegmentationLoss(Configured, keras.Loss):
     """A loss, or the sum of two, over all pixels of a batch together.
 
     A class without a pixel in the batch counts for nothing in the overlap losses (dice, jaccard,
@@ -132,11 +182,105 @@ class SegmentationLoss(keras.Loss):
         mean = sum(self.class_weights) / len(self.class_weights)
         return ops.convert_to_tensor([weight / mean for weight in self.class_weights], "float32")
 
-    def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
-        return {
-            "kind": self.kind,
-            "class_weights": self.class_weights,
-            "ignore": self.ignore,
-            "name": self.name,
-        }
+
+class _SmoothedLoss(Configured, keras.Loss):
+    """Constructor that `ClassLoss` and `LabelsLoss` share."""
+
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        name: str = "loss",
+    ) -> None:
+        super().__init__(name=name, reduction="sum_over_batch_size", dtype="float32")
+        self.label_smoothing = label_smoothing
+        self.class_weights = None if class_weights is None else list(class_weights)
+
+
+@keras.saving.register_keras_serializable(package="reprise")
+class ClassLoss(_SmoothedLoss):
+    """Mean over samples of -log p(class), times the weight of the class.
+
+    Args:
+        label_smoothing: Share of the truth that is spread evenly over all classes.
+        class_weights: A factor per class; None: all 1.
+    """
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Compare class ids, shape (batch,), with probabilities, shape (batch, classes).
+
+        Returns:
+            Shape (batch,), float32, at least 0.
+        """
+        ids = ops.cast(ops.reshape(y_true, (-1,)), "int32")
+        losses = ops.sparse_categorical_crossentropy(ids, y_pred)
+        if self.label_smoothing:
+            uniform = ops.ones_like(y_pred) / y_pred.shape[-1]
+            even = ops.categorical_crossentropy(uniform, y_pred)
+            losses = (1 - self.label_smoothing) * losses + self.label_smoothing * even
+        if self.class_weights is not None:
+            losses *= ops.take(ops.convert_to_tensor(self.class_weights, "float32"), ids)
+        return losses
+
+
+@keras.saving.register_keras_serializable(package="reprise")
+class LabelsLoss(_SmoothedLoss):
+    """Mean over samples and labels of -log p(answer), times the weight of the label.
+
+    Args:
+        label_smoothing: Share of the truth that is spread evenly over yes and no.
+        class_weights: A factor per label, on its yes and its no; None: all 1.
+    """
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Compare labels, 0 or 1, with probabilities; both (batch, labels).
+
+        Returns:
+            Shape (batch,), float32, at least 0.
+        """
+        truth = ops.cast(y_true, "float32")
+        truth = truth * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+        losses = ops.binary_crossentropy(truth, y_pred)
+        if self.class_weights is not None:
+            losses *= ops.convert_to_tensor(self.class_weights, "float32")
+        return ops.mean(losses, axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="reprise")
+class ValueLoss(Configured, keras.Loss):
+    """Mean over all values of the error, in units of `scale`.
+
+    Keras's own losses do not divide by a scale, and to divide truth and prediction before they are
+    subtracted would lose the digits of large values that differ little.
+
+    Args:
+        kind: `mse`, `mae` or `huber` (with delta 1: one scale).
+        scale: One number per entry of the last axis, or one for all; empty: 1.
+    """
+
+    def __init__(
+        self,
+        kind: Literal["mse", "mae", "huber"],
+        scale: Sequence[float] = (),
+        name: str = "value_loss",
+    ) -> None:
+        super().__init__(name=name, reduction="sum_over_batch_size", dtype="float32")
+        self.kind, self.scale = kind, list(scale)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Compare two arrays of one shape, (batch, …), in the user's unit.
+
+        Returns:
+            Shape (batch,), float32, at least 0.
+        """
+        error = y_pred - ops.cast(y_true, "float32")
+        if self.scale:
+            error = error / ops.convert_to_tensor(self.scale, "float32")
+        size = ops.abs(error)
+        if self.kind == "mae":
+            losses = size
+        elif self.kind == "mse":
+            losses = ops.square(error)
+        else:  # Huber (1964)
+            losses = ops.where(size <= 1, 0.5 * ops.square(error), size - 0.5)
+        return ops.mean(ops.reshape(losses, (ops.shape(losses)[0], -1)), axis=1)

@@ -1,16 +1,14 @@
-"""Loss and metrics of a segmentation, chosen by what the dataset's masks hold."""
+"""Loss and metrics of a segmentation, chosen by the classes of the dataset's masks."""
 
-import math
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import keras
 from annotated_types import Gt, Interval
 
-from reprise.errors import UserError
-from reprise.objectives.losses import SegmentationLoss
-from reprise.objectives.metrics import ClassScore
-from reprise.objectives.targets import require_kind, score_names
+from reprise.objectives.targets import require_kind, require_weights, score_names
 from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    import keras
 
 
 def build(
@@ -21,7 +19,7 @@ def build(
     ] = "cross_entropy_dice",
     class_weights: list[Annotated[float, Gt(0)]] | None = None,
     threshold: Annotated[float, Interval(gt=0, lt=1)] = 0.5,
-) -> tuple[keras.Loss, list[keras.Metric]]:
+) -> "tuple[keras.Loss, list[keras.Metric]]":
     """Build the loss and the metrics for masks of class ids.
 
     Args:
@@ -38,30 +36,20 @@ def build(
     Raises:
         UserError: the target has no classes, or `class_weights` has another number of them.
     """
-    names = target_spec.classes
+    from reprise.objectives.losses import SegmentationLoss
+    from reprise.objectives.metrics import ClassScore
+
+    names, ignore = target_spec.classes, target_spec.ignore
     require_kind("segmentation", target_spec, ("mask",))
-    _check(names, class_weights)
-    metrics = [
-        ClassScore(kind, len(names), None, threshold, target_spec.ignore)
-        for kind in ("iou", "f1", "accuracy")
+    if class_weights is not None:
+        require_weights(class_weights, ("no", *names) if len(names) == 1 else names)
+    metrics: list[keras.Metric] = [
+        ClassScore(kind, len(names), None, threshold, ignore) for kind in ("iou", "f1", "accuracy")
     ]
     if len(names) > 1:
         metrics += [
-            ClassScore(kind, len(names), at, threshold, target_spec.ignore, name=name)
+            ClassScore(kind, len(names), at, threshold, ignore, name=name)
             for kind in ("iou", "f1")
             for at, name in enumerate(score_names(kind, names))
         ]
-    return SegmentationLoss(loss, class_weights, target_spec.ignore), metrics
-
-
-def _check(names: tuple[str, ...], class_weights: list[float] | None) -> None:
-    weighted = ("no", names[0]) if len(names) == 1 else names
-    if class_weights is not None and (
-        len(class_weights) != len(weighted) or not math.isfinite(sum(class_weights))
-    ):
-        raise UserError(
-            "objective.class_weights does not fit the dataset's classes",
-            expected=f"{len(weighted)} weights, for {', '.join(weighted)}",
-            received=str(class_weights),
-            remedy="give one weight per class, or objective.class_weights=null",
-        )
+    return SegmentationLoss(loss, class_weights, ignore), metrics

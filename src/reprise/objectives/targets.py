@@ -1,5 +1,6 @@
-"""What the objectives ask of the dataset's target: its kind, and names of its classes' scores."""
+"""Checks and names that all objectives share: target kinds, class weights, score names."""
 
+import math
 import re
 from collections.abc import Collection, Sequence
 
@@ -21,10 +22,10 @@ OBJECTIVES = {
 
 
 def require_kind(objective: str, spec: Spec, kinds: Collection[str]) -> None:
-    """Refuse a target that the objective does not fit.
+    """Check that the objective fits the target.
 
     Raises:
-        UserError: names the objective that does.
+        UserError: it does not; the message names the objective that does.
     """
     if spec.kind not in kinds:
         raise UserError(
@@ -42,11 +43,26 @@ def require_kind(objective: str, spec: Spec, kinds: Collection[str]) -> None:
         )
 
 
+def require_weights(class_weights: Sequence[float], classes: Sequence[str]) -> None:
+    """Check that there is one finite weight per class.
+
+    Raises:
+        UserError: there is not; the message lists the classes.
+    """
+    if len(class_weights) != len(classes) or not math.isfinite(sum(class_weights)):
+        raise UserError(
+            "objective.class_weights does not fit the dataset's classes",
+            expected=f"{len(classes)} weights, for {', '.join(classes)}",
+            received=str(class_weights),
+            remedy="give one weight per class, or objective.class_weights=null",
+        )
+
+
 def score_names(kind: str, classes: Sequence[str]) -> list[str]:
     """Names for the scores of single classes, `<kind>_<class>`, all different.
 
-    What MLflow refuses in a metric's name (all but letters, digits and `_`, `-`, `.`, space) is
-    replaced by `_`.
+    Characters that MLflow refuses in a metric's name (all but letters, digits and `_`, `-`, `.`,
+    space) are replaced by `_`.
     """
     cleaned = [re.sub(r"[^\w.\- ]", "_", name) for name in classes]
     return [
