@@ -2,26 +2,24 @@ import inspect
 import subprocess
 import sys
 import typing
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-import yaml
 from models.by_heart import by_heart, noise
 
 from reprise.config.check import check
 from reprise.errors import UserError
 from reprise.models import application
+from reprise.models.layers import to_imagenet
 from reprise.objectives import classification
 from reprise.spec import Spec
 from reprise.training.compile import compile_model
 from reprise.training.release import Release
 
-ROOT = Path(__file__).parents[2]
 GREY, RGB = Spec((32, 32, 1), "uint8"), Spec((32, 32, 3), "uint8")
 THREE = Spec((), "int32", ("a", "b", "c"))
-BACKBONES = typing.get_args(typing.get_type_hints(application.build)["backbone"])
+BACKBONES = typing.get_args(application.Backbone)
 NORMS = keras.layers.BatchNormalization
 
 
@@ -48,7 +46,7 @@ def test_each_is_given_what_its_published_weights_were_trained_on(backbone):
     expected = np.asarray(module.preprocess_input(images.copy()))
     inputs = keras.Input((4, 4, 3))
     mode = application._mode(backbone)
-    received = keras.Model(inputs, application.to_imagenet(inputs, mode, 255.0))(images)
+    received = keras.Model(inputs, to_imagenet(inputs, mode, 255.0))(images)
     np.testing.assert_allclose(np.asarray(received), expected, rtol=0, atol=1e-4)
 
 
@@ -180,14 +178,3 @@ def test_eight_samples_are_learned_by_heart(backbone):
         steps=150, learning_rate=0.001,
     )  # fmt: skip
     assert metrics["accuracy"] == 1
-
-
-def test_the_config_file_says_what_the_signature_says():
-    node = yaml.safe_load((ROOT / "conf/model/application.yaml").read_text())
-    assert node.pop("_target_") == "reprise.models.application.build"
-    parameters = inspect.signature(application.build).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-    assert len(defaults) == 6
-    assert node == {
-        name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()
-    }

@@ -1,17 +1,11 @@
-import inspect
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
-import yaml
 from models.by_heart import by_heart, noise
 
 from reprise.models import autoencoder
 from reprise.objectives import regression
 from reprise.spec import Spec
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -53,14 +47,3 @@ def test_a_sigmoid_s_reach_is_left_behind():
     assert received[..., 0].min() < -5
     assert received[..., 0].max() > 3
     assert 9e5 < received[..., 1].min() < received[..., 1].max() < 1.1e6
-
-
-def test_the_config_file_says_what_the_signature_says():
-    node = yaml.safe_load((ROOT / "conf/model/autoencoder.yaml").read_text())
-    assert node.pop("_target_") == "reprise.models.autoencoder.build"
-    parameters = inspect.signature(autoencoder.build).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-    assert len(defaults) == 3
-    assert node == {
-        name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()
-    }

@@ -1,10 +1,6 @@
-import inspect
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
-import yaml
 from models.by_heart import by_heart, noise
 
 from reprise.errors import UserError
@@ -12,7 +8,6 @@ from reprise.models import cnn
 from reprise.objectives import classification
 from reprise.spec import Spec
 
-ROOT = Path(__file__).parents[2]
 THREE = Spec((), "int32", ("a", "b", "c"))
 
 
@@ -76,14 +71,3 @@ def test_eight_samples_are_learned_by_heart():
     )  # fmt: skip
     assert metrics["accuracy"] == metrics["f1"] == 1
     assert metrics["loss"] < 0.05
-
-
-def test_the_config_file_says_what_the_signature_says():
-    node = yaml.safe_load((ROOT / "conf/model/cnn.yaml").read_text())
-    assert node.pop("_target_") == "reprise.models.cnn.build"
-    parameters = inspect.signature(cnn.build).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-    assert len(defaults) == 8
-    assert node == {
-        name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()
-    }

@@ -1,35 +1,165 @@
+import os
+import subprocess
+import sys
+from hashlib import sha256
+
 import keras
 import numpy as np
 import pytest
 
-from reprise.models import segmentation
-from reprise.models.encoders import scale_images
+from reprise.errors import UserError
+from reprise.models import encoders, unet
+from reprise.spec import Spec
+
+IMAGES = Spec((64, 64, 3), "uint8")
+MASKS = Spec((64, 64, 1), "uint8", ("ink",))
+QUICK = ("resnet18", "resnet34", "mobilenetv2")
+SLOW = ("resnext50", "seresnet18", "efficientnetb0", "vgg16", "inceptionv3")
+
+# Writes an encoder as tf-keras does, Keras 2's layout, and what it gives for one batch.
+WRITE = """
+import sys
+from hashlib import sha256
+import numpy as np
+from tensorflow import keras
+import segmentation_models
+from segmentation_models.backbones.backbones_factory import Backbones
+
+assert keras.Model.__module__.startswith("tf_keras"), keras.Model.__module__
+parts = dict(
+    backend=keras.backend, layers=keras.layers, models=keras.models, utils=keras.utils
+)
+rng = np.random.default_rng(0)
+images = rng.normal(size=(1, 96, 96, 3)).astype("float32")
+for name in sys.argv[2:]:
+    model = Backbones.get_backbone(
+        name, input_shape=(96, 96, 3), weights=None, include_top=False, **parts
+    )
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    model.save_weights(f"{sys.argv[1]}/{name}.h5")
+    np.savez(
+        f"{sys.argv[1]}/{name}.npz",
+        x=images,
+        y=model(images).numpy(),
+        last=model.layers[-1].name,
+        weights=[sha256(w.tobytes()).hexdigest() for w in model.get_weights()],
+    )
+"""
 
 
-def test_scaling_equals_what_every_backbone_s_weights_were_trained_on():
-    library = segmentation._segmentation_models()
-    names = [name for name in library.get_available_backbone_names() if "densenet" not in name]
-    assert len(names) == 29
-    images = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3)).astype("uint8")
-    seen = set()
-    for name in names:
-        expected = np.asarray(library.get_preprocessing(name)(images.astype("float32")))
-        received = scaled(images, name)
-        assert received.dtype == np.float32
-        np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5, err_msg=name)
-        seen.add(expected.tobytes())
-    assert len(seen) == 4  # raw, caffe, tf and torch
+@pytest.fixture(scope="session")
+def quick_files(tmp_path_factory):
+    return written(tmp_path_factory.mktemp("keras_2"), QUICK)
 
 
-@pytest.mark.parametrize("backbone", ["resnet18", "vgg16", "mobilenet", "efficientnetb0"])
-def test_16_bit_and_grey_images_are_scaled_to_the_same_range(backbone):
-    grey = np.random.default_rng(0).integers(0, 256, (1, 5, 4, 1)).astype("uint8")
-    expected = scaled(np.repeat(grey, 3, axis=-1), backbone)
-    np.testing.assert_array_equal(scaled(grey, backbone), expected)
-    deep = grey.astype("uint16") * 257
-    np.testing.assert_allclose(scaled(deep, backbone), expected, rtol=0, atol=5e-5)
+def written(folder, names):
+    command = [sys.executable, "-c", WRITE, str(folder), *names]
+    environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1", "SM_FRAMEWORK": "tf.keras"}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return folder
 
 
-def scaled(images, backbone):
-    inputs = keras.Input(images.shape[1:], dtype=images.dtype.name)
-    return np.asarray(keras.Model(inputs, scale_images(inputs, backbone))(images))
+def built(backbone, **options):
+    size = Spec((96, 96, 3), "uint8")
+    return unet.build(size, MASKS, backbone=backbone, decoder_filters=[8] * 5, **options)
+
+
+def assert_the_encoder_arrived(folder, backbone):
+    known = np.load(folder / f"{backbone}.npz")
+    network = built(backbone, encoder_weights=str(folder / f"{backbone}.h5")).get_layer("unet")
+    encoder = keras.Model(network.input, network.get_layer(str(known["last"])).output)
+    received = sorted(sha256(w.tobytes()).hexdigest() for w in encoder.get_weights())
+    assert received == sorted(known["weights"])
+    # The weights are equal to the bit; the rest is the order of sums through dozens of layers.
+    expected = known["y"]
+    assert np.ptp(expected) > 0.01
+    tolerance = 5e-6 * np.abs(expected).max()
+    np.testing.assert_allclose(np.asarray(encoder(known["x"])), expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("backbone", QUICK)
+def test_files_in_the_layout_of_keras_2_arrive(quick_files, backbone):
+    assert_the_encoder_arrived(quick_files, backbone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", SLOW)
+def test_files_of_other_families_arrive(tmp_path, backbone):
+    assert_the_encoder_arrived(written(tmp_path, [backbone]), backbone)
+
+
+def test_files_in_the_layout_of_keras_3_arrive(tmp_path, quick_files):
+    source = built("resnet18", encoder_weights=str(quick_files / "resnet18.h5")).get_layer("unet")
+    path = tmp_path / "encoder.weights.h5"
+    keras.Model(source.input, source.get_layer("relu1").output).save_weights(path)
+    network = built("resnet18", encoder_weights=str(path)).get_layer("unet")
+    for name in ("conv0", "bn_data", "stage4_unit2_conv2"):
+        for a, b in zip(
+            source.get_layer(name).get_weights(), network.get_layer(name).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_file_of_another_backbone_is_refused(tmp_path, quick_files):
+    source = built("resnet34").get_layer("unet")
+    in_keras_3 = tmp_path / "resnet34.weights.h5"
+    keras.Model(source.input, source.get_layer("relu1").output).save_weights(in_keras_3)
+    for path in (quick_files / "resnet34.h5", in_keras_3):
+        with pytest.raises(UserError, match=r"do not fit model\.backbone=resnet18") as error:
+            built("resnet18", encoder_weights=str(path))
+        assert str(path) in str(error.value)
+
+
+def test_a_file_in_keras_2_s_layout_with_keras_3_s_name_is_refused(tmp_path, quick_files):
+    path = tmp_path / "resnet18.weights.h5"
+    path.write_bytes((quick_files / "resnet18.h5").read_bytes())
+    with pytest.raises(UserError, match=r"must not end in \.weights\.h5"):
+        built("resnet18", encoder_weights=str(path))
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path, quick_files):
+    (tmp_path / "text.h5").write_text("not weights")
+    (tmp_path / "resnet18.bin").write_bytes((quick_files / "resnet18.h5").read_bytes())
+    for name, received in {
+        "missing.h5": "no such file",
+        ".": "not a file",
+        "text.h5": "a file of 11 bytes that is not HDF5",
+        "resnet18.bin": "an HDF5 file whose name ends in .bin",
+    }.items():
+        with pytest.raises(UserError, match="the weights cannot be read") as error:
+            encoders.find_weights(str(tmp_path / name))
+        assert received in str(error.value)
+
+
+def test_relative_paths_start_from_the_project_s_folder(tmp_path, monkeypatch, quick_files):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(encoders, "ROOT", quick_files)
+    assert encoders.find_weights("resnet18.h5") == str(quick_files / "resnet18.h5")
+    assert encoders.find_weights("imagenet") == "imagenet"
+    assert encoders.find_weights(None) is None
+
+
+def test_without_a_network_imagenet_says_so_and_what_to_do(tmp_path):
+    program = """
+from reprise.spec import Spec
+from reprise.errors import UserError
+from reprise.models import unet
+try:
+    unet.build(
+        Spec((32, 32, 3), "uint8"), Spec((32, 32, 1), "uint8", ("a",)), encoder_weights="imagenet"
+    )
+except UserError as error:
+    print(error)
+"""
+    # A fresh cache, and a proxy that nobody answers at: the machine's own network plays no part.
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9"}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert (
+        "model.encoder_weights=imagenet: the weights of resnet18 could not be had" in result.stdout
+    )
+    assert "resnet18_imagenet_1000_no_top.h5" in result.stdout
+    assert "model.encoder_weights=PATH" in result.stdout

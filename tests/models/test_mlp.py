@@ -1,17 +1,12 @@
-import inspect
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
-import yaml
 from models.by_heart import by_heart, noise
 
 from reprise.models import mlp
 from reprise.objectives import classification, regression
 from reprise.spec import Spec
 
-ROOT = Path(__file__).parents[2]
 ROW, STEPS = Spec((4,), "float32"), Spec((None, 4), "float32")
 THREE = Spec((), "int32", ("a", "b", "c"))
 
@@ -63,14 +58,3 @@ def test_values_of_any_unit_are_learned_by_heart():
     assert np.abs(received - y).max(axis=0)[1] < 1500
     assert metrics["r2"] > 0.999
     assert received[:, 0].min() < -3
-
-
-def test_the_config_file_says_what_the_signature_says():
-    node = yaml.safe_load((ROOT / "conf/model/mlp.yaml").read_text())
-    assert node.pop("_target_") == "reprise.models.mlp.build"
-    parameters = inspect.signature(mlp.build).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-    assert len(defaults) == 3
-    assert node == {
-        name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()
-    }

@@ -1,36 +1,31 @@
 import pytest
 
 from reprise.errors import UserError
-from reprise.models import application, autoencoder, cnn, mlp
+from reprise.models import application, autoencoder, cnn, fpn, linknet, mlp, pspnet, unet
 from reprise.spec import Spec
 
 PICTURE, ROW = Spec((16, 16, 1), "uint8"), Spec((4,), "float32")
 ONE, VALUE = Spec((), "int32", ("a", "b")), Spec((), "float32")
 MASK = Spec((16, 16, 1), "uint8", ("ink",))
-BUILDS = [
-    lambda target: cnn.build(PICTURE, target),
-    lambda target: mlp.build(ROW, target),
-    lambda target: application.build(Spec((32, 32, 3), "uint8"), target),
-]
+BUILDS = {
+    "cnn": lambda target: cnn.build(PICTURE, target),
+    "mlp": lambda target: mlp.build(ROW, target),
+    "application": lambda target: application.build(Spec((32, 32, 3), "uint8"), target),
+}
 
 
-@pytest.mark.parametrize("build", BUILDS)
-def test_masks_are_refused_by_models_that_answer_once(build):
-    with pytest.raises(UserError, match="gives one answer per sample") as error:
-        build(MASK)
-    assert "model=unet" in str(error.value)
-
-
-@pytest.mark.parametrize("build", BUILDS)
-def test_one_class_alone_is_refused(build):
-    with pytest.raises(UserError, match="nothing to tell apart"):
-        build(Spec((), "int32", ("cat",)))
-
-
-@pytest.mark.parametrize("build", BUILDS)
-def test_values_of_unknown_shape_are_refused(build):
-    with pytest.raises(UserError, match="values of one shape"):
-        build(Spec((None, 2), "float32"))
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (MASK, r"gives one answer per sample[\s\S]*model=unet"),
+        (Spec((), "int32", ("cat",)), "nothing to tell apart"),
+        (Spec((None, 2), "float32"), "values of one shape"),
+    ],
+)
+@pytest.mark.parametrize("name", BUILDS)
+def test_targets_that_no_head_answers_for_are_refused(name, target, said):
+    with pytest.raises(UserError, match=said):
+        BUILDS[name](target)
 
 
 @pytest.mark.parametrize("shape", [(4,), (16, 16), (None, None, 3), (16, 16, 3, 1)])
@@ -61,3 +56,48 @@ def test_an_mlp_needs_known_sizes_but_for_steps(shape):
 def test_an_autoencoder_rebuilds_its_input(target, received):
     with pytest.raises(UserError, match=received):
         autoencoder.build(PICTURE, target)
+
+
+def images(height, width, channels=3):
+    return Spec((height, width, channels), "uint8")
+
+
+def masks(classes=("sky", "road", "car")):
+    return Spec((32, 32, 1), "uint8", classes, ignore=255)
+
+
+@pytest.mark.parametrize("module", [unet, fpn, linknet])
+def test_sizes_that_32_does_not_divide_are_refused(module):
+    name = module.__name__.rpartition(".")[2]
+    with pytest.raises(UserError, match=f"model={name} with backbone resnet18") as error:
+        module.build(images(360, 480), masks())
+    assert "multiples of 32, at least 32" in str(error.value)
+    assert "dataset.image_size=[360,480]" in str(error.value)
+    assert "set dataset.image_size=[352,480] or dataset.image_size=[384,480]" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("module", "size", "options", "said"),
+    [
+        (
+            pspnet,
+            (128, 128),
+            {},
+            r"multiples of 48[\s\S]*\[96,96\] or dataset.image_size=\[144,144\]",
+        ),
+        (pspnet, (128, 128), {"downsample_factor": 4}, "multiples of 24"),
+        (unet, (64, 128), {"backbone": "inceptionv3"}, "multiples of 32, at least 96"),
+        (unet, (64, 128), {"backbone": "inceptionv3"}, r"set dataset.image_size=\[96,128\]$"),
+        (unet, (32, 32, 4), {}, "cannot take images of 4 channels"),
+        (unet, (32, 32), {"classes": 2}, r"classes=2 does not fit[\s\S]*3 \(sky, road, car\)"),
+        (unet, (32, 32), {"classes": 4}, r"classes=4 does not fit[\s\S]*3 \(sky, road, car\)"),
+    ],
+)
+def test_what_an_architecture_cannot_take_is_refused(module, size, options, said):
+    with pytest.raises(UserError, match=said):
+        module.build(images(*size), masks(), **options)
+
+
+def test_a_target_without_classes_is_refused():
+    with pytest.raises(UserError, match="values of shape"):
+        unet.build(images(32, 32), Spec((32, 32, 1), "float32"))

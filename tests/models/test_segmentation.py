@@ -1,3 +1,5 @@
+import inspect
+import json
 import subprocess
 import sys
 import typing
@@ -9,6 +11,7 @@ import tensorflow
 from tensorflow.python.framework import config as tf_config
 
 from reprise.models import fpn, linknet, pspnet, segmentation, unet
+from reprise.models.segmentation import plain_copy, scale_images
 from reprise.objectives import segmentation as objective
 from reprise.spec import Spec
 
@@ -215,7 +218,7 @@ def test_the_right_number_of_classes_is_taken():
 
 
 def backbones(module):
-    return typing.get_args(typing.get_type_hints(module.build)["backbone"])
+    return typing.get_args(inspect.signature(module.build).parameters["backbone"].annotation)
 
 
 def test_every_architecture_lists_the_same_backbones_and_all_there_are():
@@ -237,3 +240,103 @@ def test_every_backbone_builds_and_gives_finite_probabilities(backbone):
     network = model.get_layer("unet")
     frozen = [layer.name for layer in network.layers if layer.weights and not layer.trainable]
     assert len(frozen) == len(encoder_layers(backbone))
+
+
+def test_scaling_equals_what_every_backbone_s_weights_were_trained_on():
+    library = segmentation._segmentation_models()
+    names = [name for name in library.get_available_backbone_names() if "densenet" not in name]
+    assert len(names) == 29
+    images = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3)).astype("uint8")
+    seen = set()
+    for name in names:
+        expected = np.asarray(library.get_preprocessing(name)(images.astype("float32")))
+        received = scaled(images, name)
+        assert received.dtype == np.float32
+        np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5, err_msg=name)
+        seen.add(expected.tobytes())
+    assert len(seen) == 4  # raw, caffe, tf and torch
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "vgg16", "mobilenet", "efficientnetb0"])
+def test_16_bit_and_grey_images_are_scaled_to_the_same_range(backbone):
+    grey = np.random.default_rng(0).integers(0, 256, (1, 5, 4, 1)).astype("uint8")
+    expected = scaled(np.repeat(grey, 3, axis=-1), backbone)
+    np.testing.assert_array_equal(scaled(grey, backbone), expected)
+    deep = grey.astype("uint16") * 257
+    np.testing.assert_allclose(scaled(deep, backbone), expected, rtol=0, atol=5e-5)
+
+
+def scaled(images, backbone):
+    inputs = keras.Input(images.shape[1:], dtype=images.dtype.name)
+    return np.asarray(keras.Model(inputs, scale_images(inputs, backbone))(images))
+
+
+# One backbone for each thing that has to be rewritten: squeeze and excitation, swish with a
+# dropout of its own, and nothing at all. The residual of InceptionResNetV2 and grouped
+# convolutions are among the slow ones.
+QUICK = ("seresnet18", "efficientnetb0", "resnet18")
+SLOW = ("inceptionresnetv2", "resnext50", "seresnext50", "mobilenetv2")
+
+
+def network_of(backbone):
+    library = segmentation._segmentation_models()
+    keras.utils.set_random_seed(0)
+    return library.Linknet(backbone, input_shape=(96, 96, 3), encoder_weights=None)
+
+
+def foreign_to_keras(node):
+    """What a saved config names that a process with Keras alone could not find."""
+    if isinstance(node, list):
+        return {name for item in node for name in foreign_to_keras(item)}
+    if not isinstance(node, dict):
+        return set()
+    found = {name for value in node.values() for name in foreign_to_keras(value)}
+    module = node.get("module") or "keras"
+    if module.split(".")[0] not in ("keras", "builtins"):
+        found.add(module)
+    if node.get("registered_name") not in (None, node.get("class_name"), "Functional"):
+        found.add(node["registered_name"])
+    if node.get("class_name") in ("Lambda", "__lambda__", "function"):
+        found.add(str(node["class_name"]))
+    return found
+
+
+@pytest.mark.parametrize(
+    "backbone", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+)
+def test_the_copy_has_the_same_outputs_and_nothing_foreign(backbone):
+    network = network_of(backbone)
+    copy = plain_copy(network, None, frozen=set())
+    images = np.random.default_rng(0).normal(size=(1, 96, 96, 3)).astype("float32")
+    expected = np.asarray(network(images))
+    assert np.ptp(expected) > 1e-4
+    np.testing.assert_allclose(np.asarray(copy(images)), expected, atol=1e-6)
+    assert copy.count_params() == network.count_params()
+    assert foreign_to_keras(json.loads(copy.to_json())) == set()
+
+
+def test_what_is_foreign_is_seen_in_the_original():
+    assert foreign_to_keras(json.loads(network_of("seresnet18").to_json())) >= {"Lambda"}
+
+
+def test_momentum_and_frozen_layers():
+    network = network_of("resnet18")
+    norms = [layer.name for layer in network.layers if hasattr(layer, "momentum")]
+    assert len(norms) > 20
+
+    copy = plain_copy(network, 0.8, frozen={"stage1_unit1_bn1"})
+    assert {copy.get_layer(name).momentum for name in norms} == {0.8}
+    assert not copy.get_layer("stage1_unit1_bn1").trainable
+    assert copy.get_layer("bn0").trainable
+
+    copy = plain_copy(network, None, frozen=set())
+    assert [copy.get_layer(name).momentum for name in norms] == [
+        network.get_layer(name).momentum for name in norms
+    ]
+
+
+def test_an_unknown_lambda_is_not_passed_on():
+    images = keras.Input((4, 4, 3))
+    network = keras.Model(images, keras.layers.Lambda(lambda x: x * 2, name="double")(images))
+    with pytest.raises(NotImplementedError, match="double"):
+        plain_copy(network, None, frozen=set())

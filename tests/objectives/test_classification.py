@@ -1,20 +1,15 @@
-import inspect
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
-import yaml
 from sklearn.metrics import f1_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from reprise.config.check import check
 from reprise.errors import UserError
-from reprise.objectives.losses import ClassLoss, LabelsLoss
 from reprise.objectives.classification import balanced, build
+from reprise.objectives.losses import ClassLoss, LabelsLoss
 from reprise.spec import Spec
 
-ROOT = Path(__file__).parents[2]
 ANIMALS = ("cat", "dog", "emu")
 
 
@@ -104,15 +99,6 @@ def test_names_are_flat_values_are_the_split_s_and_a_saved_model_gives_them_agai
     again = keras.saving.load_model(tmp_path / "model.keras")
     received = again.evaluate(x, y, batch_size=23, verbose=0, return_dict=True)
     assert received == pytest.approx(expected)
-
-
-def test_the_config_file_says_what_the_signature_says():
-    node = yaml.safe_load((ROOT / "conf/objective/classification.yaml").read_text())
-    assert node.pop("_target_") == "reprise.objectives.classification.build"
-    parameters = inspect.signature(build).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-    assert len(defaults) == 3
-    assert node == defaults
 
 
 @pytest.mark.parametrize(

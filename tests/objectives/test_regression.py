@@ -1,15 +1,9 @@
-import inspect
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
-import yaml
 
 from reprise.objectives.regression import build
 from reprise.spec import Spec
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(("shape", "channels"), [((), 1), ((1,), 1), ((3,), 3), ((8, 6, 2), 2)])
@@ -45,10 +39,3 @@ def test_values_are_the_split_s_in_the_user_s_unit_and_a_saved_model_gives_them_
     again = keras.saving.load_model(tmp_path / "model.keras")
     received = again.evaluate(x, y, batch_size=23, verbose=0, return_dict=True)
     assert received == pytest.approx(expected)
-
-
-def test_the_config_file_says_what_the_signature_says():
-    node = yaml.safe_load((ROOT / "conf/objective/regression.yaml").read_text())
-    assert node == {"_target_": "reprise.objectives.regression.build", "loss": "mse"}
-    parameters = inspect.signature(build).parameters.values()
-    assert {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY} == {"loss": "mse"}

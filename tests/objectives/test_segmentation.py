@@ -1,16 +1,11 @@
-import inspect
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
-import yaml
 
 from reprise.errors import UserError
 from reprise.objectives.segmentation import build
 from reprise.spec import Spec
 
-ROOT = Path(__file__).parents[2]
 YES_NO = Spec((4, 4, 1), "uint8", ("ink",))
 THREE = Spec((4, 4, 1), "uint8", ("sky", "road", "car"), ignore=255)
 
@@ -87,12 +82,3 @@ def test_another_number_of_class_weights_is_refused(spec, weights, expected):
     with pytest.raises(UserError, match=r"objective\.class_weights") as error:
         build(spec, class_weights=weights)
     assert expected in str(error.value)
-
-
-def test_the_config_file_says_what_the_signature_says():
-    node = yaml.safe_load((ROOT / "conf/objective/segmentation.yaml").read_text())
-    assert node.pop("_target_") == "reprise.objectives.segmentation.build"
-    parameters = inspect.signature(build).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-    assert len(defaults) == 3
-    assert node == defaults

@@ -1,23 +1,23 @@
 """Any network of keras.applications as the body of a classifier or a regressor."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import keras
 from annotated_types import Ge, Interval
 
-from reprise.models import weights
-from reprise.models.encoders import Freeze, Momentum, Weights
-from reprise.models.head import add_head
-from reprise.models.imagenet import Mode, to_imagenet
+from reprise.models.encoders import Freeze, Momentum, Weights, find_weights, loading_weights
 from reprise.models.requirements import (
     require_colours,
     require_picture,
     require_size,
     require_target,
 )
-from reprise.models.scaling import scale
 from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    import keras
+
+    from reprise.models.layers import Mode
 
 Backbone = Literal[
     "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge",
@@ -32,7 +32,7 @@ Backbone = Literal[
 
 # What each family's published weights take, by the first of these that a name begins with; all
 # others take 0 to 255. ResNet50V2 and its like take 'tf'.
-SCALINGS: dict[str, Mode] = {
+SCALINGS: dict[str, "Mode"] = {
     "DenseNet": "torch", "Inception": "tf", "MobileNetV3": "raw", "MobileNet": "tf",
     "NASNet": "tf", "ResNet": "caffe", "VGG": "caffe", "Xception": "tf",
 }  # fmt: skip
@@ -49,7 +49,7 @@ def build(
     batchnorm_momentum: Momentum = 0.9,
     units: Sequence[Annotated[int, Ge(1)]] = (),
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.2,
-) -> keras.Model:
+) -> "keras.Model":
     """Build a network of keras.applications with an average over its last features and a head.
 
     In small batches its many layers of BatchNormalization need some hundred steps until what they
@@ -58,16 +58,20 @@ def build(
     Args:
         input_spec: Pictures of 1 or 3 channels, integers, or floats that `scale` brings to 0..1.
         target_spec: One class, several labels, or values.
-        backbone, encoder_weights, encoder_freeze, batchnorm_momentum: As in `Encoder`, but for
-            Keras's names and all of its networks.
+        backbone, encoder_weights, encoder_freeze, batchnorm_momentum: As in
+            `segmentation.assemble`, but for Keras's names and all of its networks.
         units, dropout: As in `add_head`.
 
     Returns:
-        Uncompiled model; `release_epoch` is when a frozen backbone shall be let go, or None.
+        Uncompiled model; `release_epoch` is the epoch that releases a frozen backbone, or None.
 
     Raises:
         UserError: size, channels, target or weights do not fit.
     """
+    import keras
+
+    from reprise.models.layers import add_head, scale, to_imagenet
+
     _check(input_spec, target_spec, backbone)
     inputs = keras.Input(input_spec.shape, dtype=input_spec.dtype, name="inputs")
     network = _network(backbone, input_spec.shape[:2], encoder_weights, batchnorm_momentum)
@@ -92,19 +96,20 @@ def _check(spec: Spec, target_spec: Spec, backbone: str) -> None:
 
 def _network(
     backbone: str, size: tuple[int, ...], encoder_weights: str | None, momentum: float | None
-) -> keras.Model:
+) -> "keras.Model":
+    import keras
+
     make = getattr(keras.applications, backbone)
-    with weights.loading(encoder_weights, backbone):
-        network = make(
-            include_top=False, weights=weights.find(encoder_weights), input_shape=(*size, 3)
-        )
+    weights = find_weights(encoder_weights)
+    with loading_weights(encoder_weights, backbone):
+        network = make(include_top=False, weights=weights, input_shape=(*size, 3))
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization) and momentum is not None:
             layer.momentum = momentum
     return network
 
 
-def _mode(backbone: str) -> Mode:
+def _mode(backbone: str) -> "Mode":
     if backbone.startswith("ResNet") and backbone.endswith("V2"):
         return "tf"
     return next((SCALINGS[family] for family in SCALINGS if backbone.startswith(family)), "raw")

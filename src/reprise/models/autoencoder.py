@@ -1,14 +1,15 @@
 """A convolutional autoencoder: a matrix squeezed and rebuilt, without its noise."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
 from annotated_types import Ge, Interval, Len
 
 from reprise.models.requirements import require_same_picture
-from reprise.models.scaling import scale, unscale
 from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    import keras
 
 
 def build(
@@ -18,7 +19,7 @@ def build(
     filters: Annotated[Sequence[Annotated[int, Ge(1)]], Len(1)] = (16, 8),
     kernel_size: Annotated[int, Ge(1)] = 3,
     batchnorm_momentum: Annotated[float, Interval(gt=0, lt=1)] | None = None,
-) -> keras.Model:
+) -> "keras.Model":
     """Build an autoencoder for matrices or pictures, (height, width, channels) of any size.
 
     Args:
@@ -32,8 +33,12 @@ def build(
         UserError: input and target are not matrices of one size.
 
     Source: the denoising autoencoder of TensorFlow's tutorial on autoencoders, with a linear output
-    in the place of its sigmoid, which cannot leave 0 to 1.
+    instead of its sigmoid, whose range is 0 to 1.
     """
+    import keras
+
+    from reprise.models.layers import scale, unscale
+
     require_same_picture("autoencoder", input_spec, target_spec)
     height, width = input_spec.shape[:2]
     step = 2 ** len(filters)
@@ -53,7 +58,9 @@ def build(
     return keras.Model(inputs, unscale(linear(x), target_spec), name="autoencoder")
 
 
-def _activated(x: keras.KerasTensor, momentum: float | None) -> keras.KerasTensor:
+def _activated(x: "keras.KerasTensor", momentum: float | None) -> "keras.KerasTensor":
+    import keras
+
     if momentum is not None:
         x = keras.layers.BatchNormalization(momentum=momentum)(x)
     return keras.layers.ReLU()(x)

@@ -1,15 +1,15 @@
 """A plain convolutional network: blocks that halve the picture, then one answer per sample."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import keras
 from annotated_types import Ge, Interval, Len
 
-from reprise.models.head import add_head, dropped
 from reprise.models.requirements import require_picture, require_size, require_target
-from reprise.models.scaling import scale
 from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    import keras
 
 
 def build(
@@ -24,7 +24,7 @@ def build(
     top: Literal["average", "flatten"] = "average",
     units: Sequence[Annotated[int, Ge(1)]] = (128,),
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.25,
-) -> keras.Model:
+) -> "keras.Model":
     """Build a CNN for pictures, spectrograms or matrices, (height, width, channels) of any number.
 
     Args:
@@ -42,6 +42,10 @@ def build(
     Raises:
         UserError: the input is no picture, or too small, or the target a mask.
     """
+    import keras
+
+    from reprise.models.layers import add_head, dropped, scale
+
     _check(input_spec, target_spec, len(filters))
     inputs = keras.Input(input_spec.shape, dtype=input_spec.dtype, name="inputs")
     x = scale(inputs, input_spec)
@@ -63,8 +67,10 @@ def _check(spec: Spec, target_spec: Spec, blocks: int) -> None:
 
 
 def _convolution(
-    x: keras.KerasTensor, filters: int, kernel_size: int, momentum: float | None
-) -> keras.KerasTensor:
+    x: "keras.KerasTensor", filters: int, kernel_size: int, momentum: float | None
+) -> "keras.KerasTensor":
+    import keras
+
     is_normalised = momentum is not None
     x = keras.layers.Conv2D(filters, kernel_size, padding="same", use_bias=not is_normalised)(x)
     if is_normalised:

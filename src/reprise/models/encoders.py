@@ -1,13 +1,17 @@
-"""The encoder that a segmentation network stands on, and the images it was trained for."""
+"""Pretrained encoders: the types of their settings, and the weights they start from."""
 
-from dataclasses import dataclass
+import contextlib
+import socket
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-import keras
 from annotated_types import Ge, Interval
 
-from reprise.models.imagenet import Mode, to_imagenet
+from reprise.errors import UserError
+from reprise.project import ROOT
 
+# The names of segmentation-models, without its DenseNets: Keras 3 refuses the `/` in the names of
+# their layers.
 Backbone = Literal[
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50", "resnext101",
     "seresnet18", "seresnet34", "seresnet50", "seresnet101", "seresnet152", "seresnext50",
@@ -19,52 +23,73 @@ Weights = Literal["imagenet"] | Annotated[str, "file"] | None
 Freeze = bool | Annotated[int, Ge(1)]
 Momentum = Annotated[float, Interval(gt=0, lt=1)] | None
 
-# How each family's published weights were trained. Backbones that are not here (ResNet, ResNeXt,
-# SE-ResNet 18 and 34) take the raw values 0 to 255: they begin with a BatchNormalization.
-SCALINGS: dict[str, Mode] = {
-    "vgg": "caffe",
-    "mobilenet": "tf",
-    "inception": "tf",
-    "efficientnet": "torch",
-    "seresnet50": "torch",
-    "seresnet101": "torch",
-    "seresnet152": "torch",
-    "seresnext": "torch",
-    "senet": "torch",
-}
+DOWNLOAD_TIMEOUT_S = 20.0
 
 
-@dataclass(frozen=True)
-class Encoder:
-    """The keys that every architecture has in common.
-
-    Args:
-        backbone: Name in segmentation-models. Its DenseNets are missing: Keras 3 refuses the `/` in
-            the names of their layers.
-        weights: None (random), `imagenet` (downloaded once) or an HDF5 file.
-        freeze: Keep it as it is, BatchNormalization included: True for the whole run, a number for
-            that many epochs.
-        batchnorm_momentum: Of every BatchNormalization, the decoder's too. The backbones' own
-            (None) is 0.99 or 0.999, and takes hundreds of steps to forget the random start; 0.9
-            takes dozens.
-    """
-
-    backbone: str
-    weights: str | None
-    freeze: bool | int
-    batchnorm_momentum: float | None
-
-
-def scale_images(images: keras.KerasTensor, backbone: str) -> keras.KerasTensor:
-    """Bring raw images to the values that the backbone's published weights were trained on.
-
-    Args:
-        images: Grey or RGB, shape (batch, height, width, 1 or 3), uint8 or uint16.
-        backbone: A name of segmentation-models.
+def find_weights(encoder_weights: str | None) -> str | None:
+    """Check an encoder's weights, and find their file.
 
     Returns:
-        Shape (batch, height, width, 3), float32.
+        None and "imagenet" as they are, a file as its path seen from the project's folder.
+
+    Raises:
+        UserError: the file is missing, has another format, or a name that Keras refuses.
     """
-    family = next((family for family in SCALINGS if backbone.startswith(family)), None)
-    mode: Mode = "raw" if family is None else SCALINGS[family]
-    return to_imagenet(images, mode, 65535.0 if images.dtype == "uint16" else 255.0)
+    if encoder_weights is None or encoder_weights == "imagenet":
+        return encoder_weights
+    import h5py
+
+    path = ROOT / encoder_weights
+    if not path.is_file():
+        received = "no such file" if not path.exists() else "not a file"
+    elif not h5py.is_hdf5(path):
+        received = f"a file of {path.stat().st_size} bytes that is not HDF5"
+    elif path.suffix not in (".h5", ".hdf5"):
+        received = f"an HDF5 file whose name ends in {path.suffix or 'nothing'}"
+    else:
+        return str(path)
+    raise UserError(
+        f"model.encoder_weights={encoder_weights}: the weights cannot be read",
+        expected="null, imagenet, or an HDF5 file with a name in .h5 (Keras 2's layout, as "
+        "published) or .weights.h5 (Keras 3's)",
+        received=received,
+        remedy="set model.encoder_weights to such a file, or to null for random weights",
+    )
+
+
+@contextlib.contextmanager
+def loading_weights(encoder_weights: str | None, backbone: str) -> Iterator[None]:
+    """Turn errors raised while an encoder's weights load into a UserError; limit the download.
+
+    Args:
+        encoder_weights: None lets every error pass as it is.
+        backbone: Named in the message.
+    """
+    if encoder_weights is None:
+        yield
+        return
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
+    try:
+        yield
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        received = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        if encoder_weights == "imagenet":
+            raise UserError(
+                f"model.encoder_weights=imagenet: the weights of {backbone} could not be had",
+                expected="the network, the first time; afterwards they lie in ~/.keras/models",
+                received=received,
+                remedy="fetch that file on a machine with a network and set "
+                "model.encoder_weights=PATH, or train from random weights: "
+                "model.encoder_weights=null",
+            ) from error
+        raise UserError(
+            f"model.encoder_weights={encoder_weights}: they do not fit model.backbone={backbone}",
+            expected=f"the encoder of {backbone} alone, without its classification layers "
+            "(published as `notop` or `no_top`)",
+            received=received,
+            remedy="give the file that belongs to this backbone, or set model.backbone to the "
+            "file's own; a file in Keras 2's layout must not end in .weights.h5",
+        ) from error
+    finally:
+        socket.setdefaulttimeout(before)

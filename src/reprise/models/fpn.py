@@ -1,13 +1,14 @@
 """FPN: features of four sizes, each decoded alone, then brought together."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import keras
 from annotated_types import Ge, Interval
 
-from reprise.models.encoders import Backbone, Encoder, Freeze, Momentum, Weights
-from reprise.models.segmentation import assemble
+from reprise.models.encoders import Backbone, Freeze, Momentum, Weights
 from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    import keras
 
 
 def build(
@@ -22,8 +23,8 @@ def build(
     pyramid_filters: Annotated[int, Ge(1)] = 256,
     aggregation: Literal["concat", "sum"] = "concat",
     dropout: Annotated[float, Interval(gt=0, lt=1)] | None = None,
-) -> keras.Model:  # fmt: skip
-    """Build an FPN; arguments that are not listed are those of `Encoder` and `assemble`.
+) -> "keras.Model":
+    """Build an FPN; arguments that are not listed are those of `segmentation.assemble`.
 
     Args:
         pyramid_filters: Channels of every level of the pyramid.
@@ -32,13 +33,19 @@ def build(
 
     Source: Lin et al. (2017); Kirillov et al. (2019); built by segmentation-models.
     """
-    encoder = Encoder(backbone, encoder_weights, encoder_freeze, batchnorm_momentum)
-    options = {
-        "pyramid_block_filters": pyramid_filters,
-        "pyramid_aggregation": aggregation,
-        "pyramid_dropout": dropout,
-    }
+    from reprise.models.segmentation import assemble
+
     return assemble(
-        "FPN", input_spec, target_spec, encoder,
-        classes=classes, size_step=32, options=options,
-    )  # fmt: skip
+        "FPN",
+        input_spec,
+        target_spec,
+        backbone=backbone,
+        encoder_weights=encoder_weights,
+        encoder_freeze=encoder_freeze,
+        classes=classes,
+        batchnorm_momentum=batchnorm_momentum,
+        size_step=32,
+        pyramid_block_filters=pyramid_filters,
+        pyramid_aggregation=aggregation,
+        pyramid_dropout=dropout,
+    )

@@ -1,16 +1,15 @@
 """Dense layers on a vector, such as a row of a table; also on a sequence of them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import keras
 from annotated_types import Ge, Interval
-from keras import ops
 
-from reprise.models.head import add_head, dropped
 from reprise.models.requirements import require_target, require_vector
-from reprise.models.scaling import scale
 from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    import keras
 
 
 def build(
@@ -20,7 +19,7 @@ def build(
     units: Sequence[Annotated[int, Ge(1)]] = (64, 64),
     activation: Literal["relu", "gelu", "silu", "tanh"] = "relu",
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0,
-) -> keras.Model:
+) -> "keras.Model":
     """Build a multi-layer perceptron.
 
     Args:
@@ -35,6 +34,10 @@ def build(
     Raises:
         UserError: sizes are unknown that must be known, or the target is a mask.
     """
+    import keras
+
+    from reprise.models.layers import add_head, dropped, scale
+
     require_vector("mlp", input_spec)
     require_target("mlp", target_spec)
     inputs = keras.Input(input_spec.shape, dtype=input_spec.dtype, name="inputs")
@@ -50,8 +53,10 @@ def build(
     return keras.Model(inputs, add_head(x, target_spec), name="mlp")
 
 
-def _mean_of_real_steps(x: keras.KerasTensor, inputs: keras.KerasTensor) -> keras.KerasTensor:
+def _mean_of_real_steps(x: "keras.KerasTensor", inputs: "keras.KerasTensor") -> "keras.KerasTensor":
     """Mean over the steps, (batch, steps, n) to (batch, n); 0 where all of them are padding."""
+    from keras import ops
+
     is_real = ops.cast(ops.any(ops.not_equal(inputs, 0), axis=-1, keepdims=True), "float32")
     total = ops.sum(ops.cast(x, "float32") * is_real, axis=1)
     return total / ops.maximum(ops.sum(is_real, axis=1), 1.0)

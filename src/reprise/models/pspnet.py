@@ -1,13 +1,14 @@
 """PSPNet: a pyramid of pooled contexts on one feature map of the encoder."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import keras
 from annotated_types import Ge, Interval
 
-from reprise.models.encoders import Backbone, Encoder, Freeze, Momentum, Weights
-from reprise.models.segmentation import assemble
+from reprise.models.encoders import Backbone, Freeze, Momentum, Weights
 from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    import keras
 
 
 def build(
@@ -23,8 +24,8 @@ def build(
     pyramid_filters: Annotated[int, Ge(1)] = 512,
     pooling: Literal["avg", "max"] = "avg",
     dropout: Annotated[float, Interval(gt=0, lt=1)] | None = None,
-) -> keras.Model:  # fmt: skip
-    """Build a PSPNet; arguments that are not listed are those of `Encoder` and `assemble`.
+) -> "keras.Model":
+    """Build a PSPNet; arguments that are not listed are those of `segmentation.assemble`.
 
     Args:
         downsample_factor: Image size over feature map size; sizes are multiples of 6 times it.
@@ -34,12 +35,20 @@ def build(
 
     Source: Zhao et al. (2017); built by segmentation-models.
     """
-    encoder = Encoder(backbone, encoder_weights, encoder_freeze, batchnorm_momentum)
-    options = {
-        "downsample_factor": downsample_factor, "psp_conv_filters": pyramid_filters,
-        "psp_pooling_type": pooling, "psp_dropout": dropout,
-    }  # fmt: skip
+    from reprise.models.segmentation import assemble
+
     return assemble(
-        "PSPNet", input_spec, target_spec, encoder,
-        classes=classes, size_step=6 * downsample_factor, options=options,
-    )  # fmt: skip
+        "PSPNet",
+        input_spec,
+        target_spec,
+        backbone=backbone,
+        encoder_weights=encoder_weights,
+        encoder_freeze=encoder_freeze,
+        classes=classes,
+        batchnorm_momentum=batchnorm_momentum,
+        size_step=6 * downsample_factor,
+        downsample_factor=downsample_factor,
+        psp_conv_filters=pyramid_filters,
+        psp_pooling_type=pooling,
+        psp_dropout=dropout,
+    )

@@ -1,14 +1,16 @@
-"""What a model asks of the dataset's arrays, said before it is built."""
+"""Checks of a dataset's specs before a model is built."""
 
 from reprise.errors import UserError
 from reprise.spec import Spec
 
+INCEPTION_SMALLEST = 75  # pixels; smaller images vanish on the way down
+
 
 def require_target(model: str, spec: Spec) -> None:
-    """Refuse a target that is not one answer per sample: a mask, or values of unknown shape.
+    """Check that a target is one answer per sample: no mask, no values of unknown shape.
 
     Raises:
-        UserError: names the models that would do.
+        UserError: it is not.
     """
     if spec.kind == "mask":
         raise UserError(
@@ -34,7 +36,7 @@ def require_target(model: str, spec: Spec) -> None:
 
 
 def require_picture(model: str, spec: Spec) -> None:
-    """Refuse an input that is not (height, width, channels), all known."""
+    """Check that an input is (height, width, channels), all known."""
     if len(spec.shape) != 3 or None in spec.shape:
         raise UserError(
             f"model={model} takes pictures",
@@ -45,7 +47,7 @@ def require_picture(model: str, spec: Spec) -> None:
 
 
 def require_size(model: str, spec: Spec, smallest: int, reason: str, remedy: str) -> None:
-    """Refuse a picture of which nothing would be left on the way down.
+    """Check that something is left of a picture after all halvings.
 
     Args:
         model: Named in the message.
@@ -64,7 +66,7 @@ def require_size(model: str, spec: Spec, smallest: int, reason: str, remedy: str
 
 
 def require_vector(model: str, spec: Spec) -> None:
-    """Refuse an input of unknown sizes, but for sequences of vectors: (None, n)."""
+    """Check that an input has a known shape, or is a sequence of vectors: (None, n)."""
     if None in spec.shape[1:] or (None in spec.shape and len(spec.shape) != 2):
         raise UserError(
             f"model={model} takes inputs of known shape, and sequences of vectors",
@@ -75,7 +77,7 @@ def require_vector(model: str, spec: Spec) -> None:
 
 
 def require_same_picture(model: str, input_spec: Spec, target_spec: Spec) -> None:
-    """Refuse all but values (height, width, channels) for inputs of the same height and width."""
+    """Check that input and target are (height, width, channels), equal in height and width."""
     require_picture(model, input_spec)
     if (
         target_spec.kind != "values"
@@ -92,11 +94,56 @@ def require_same_picture(model: str, input_spec: Spec, target_spec: Spec) -> Non
 
 
 def require_colours(model: str, channels: int) -> None:
-    """Refuse pictures that are neither grey nor RGB."""
+    """Check that pictures are grey or RGB."""
     if channels not in (1, 3):
         raise UserError(
             f"model={model} cannot take images of {channels} channels",
             expected="1 (grey) or 3 (RGB)",
             received=str(channels),
             remedy="set dataset.channels=3",
+        )
+
+
+def require_mask(target_spec: Spec, classes: int | None) -> None:
+    """Check that the target is a mask, and that `classes`, unless None, is its number of classes.
+
+    Raises:
+        UserError: it is not.
+    """
+    known = len(target_spec.classes) if target_spec.kind == "mask" else 0
+    if not known:
+        raise UserError(
+            f"model.classes={classes} does not fit the dataset's masks",
+            expected="masks of class ids",
+            received=f"{target_spec.kind} of shape {target_spec.shape}",
+            remedy="choose a dataset whose target is a mask, such as dataset=image_mask",
+        )
+    if classes not in (None, known):
+        raise UserError(
+            f"model.classes={classes} does not fit the dataset's masks",
+            expected=f"{known} ({', '.join(target_spec.classes)})",
+            received=str(classes),
+            remedy="leave model.classes=null, which takes the number from the dataset",
+        )
+
+
+def require_images(architecture: str, backbone: str, spec: Spec, step: int) -> None:
+    """Check that images are grey or RGB, their height and width multiples of `step`.
+
+    Raises:
+        UserError: they are not; the message names the nearest sizes that are.
+    """
+    height, width, channels = spec.shape
+    require_colours(architecture, channels)
+    smallest = step * -(-INCEPTION_SMALLEST // step) if backbone.startswith("inception") else step
+    if height % step or width % step or min(height, width) < smallest:
+        smaller = [max(smallest, size // step * step) for size in (height, width)]
+        larger = [max(smallest, -(-size // step) * step) for size in (height, width)]
+        sizes = [smaller, larger] if smaller != larger else [smaller]
+        remedies = " or ".join(f"dataset.image_size=[{high},{wide}]" for high, wide in sizes)
+        raise UserError(
+            f"model={architecture} with backbone {backbone} cannot take images of this size",
+            expected=f"height and width that are multiples of {step}, at least {smallest}",
+            received=f"dataset.image_size=[{height},{width}]",
+            remedy=f"set {remedies}",
         )

@@ -1,20 +1,35 @@
-"""What the segmentation architectures share: raw images in, class probabilities out."""
+"""What the segmentation architectures share: raw images in, class probabilities out.
+
+The networks are those of segmentation-models, rewritten into layers that any Keras can load.
+"""
 
 import contextlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Set
 from types import ModuleType
 from typing import Any
 
 import keras
 
-from reprise.models import weights
-from reprise.models.checks import check_images, count_classes
-from reprise.models.encoders import Encoder, scale_images
-from reprise.models.plain_layers import plain_copy
+from reprise.models.encoders import find_weights, loading_weights
+from reprise.models.layers import Mode, to_imagenet
+from reprise.models.requirements import require_images, require_mask
 from reprise.spec import Spec
 
+# How each family's published weights were trained. Backbones that are not here (ResNet, ResNeXt,
+# SE-ResNet 18 and 34) take the raw values 0 to 255: they begin with a BatchNormalization.
+SCALINGS: dict[str, Mode] = {
+    "vgg": "caffe",
+    "mobilenet": "tf",
+    "inception": "tf",
+    "efficientnet": "torch",
+    "seresnet50": "torch",
+    "seresnet101": "torch",
+    "seresnet152": "torch",
+    "seresnext": "torch",
+    "senet": "torch",
+}
 # A layer is the decoder's if its name begins so; the last two are always the head. Encoder layers
 # have no mark of their own that BatchNormalization carries too.
 DECODER = (
@@ -26,11 +41,14 @@ def assemble(
     architecture: str,
     input_spec: Spec,
     target_spec: Spec,
-    encoder: Encoder,
     *,
+    backbone: str,
+    encoder_weights: str | None,
+    encoder_freeze: bool | int,
     classes: int | None,
+    batchnorm_momentum: float | None,
     size_step: int,
-    options: Mapping[str, Any],
+    **options: Any,
 ) -> keras.Model:
     """Build a network of segmentation-models between raw images and class probabilities.
 
@@ -38,59 +56,65 @@ def assemble(
         architecture: Its class in segmentation-models.
         input_spec: Images as the dataset gives them, uint8 or uint16.
         target_spec: Masks of class ids; one class means yes/no.
-        encoder: Its first half.
+        backbone: Name of the encoder in segmentation-models.
+        encoder_weights: None (random), `imagenet` (downloaded once) or an HDF5 file.
+        encoder_freeze: Keep the encoder as it is, BatchNormalization included: True for the whole
+            run, a number for that many epochs.
         classes: Number of classes; None takes it from `target_spec`, any other must agree with it.
+        batchnorm_momentum: Of every BatchNormalization, the decoder's too. The backbones' own
+            (None) is 0.99 or 0.999, and takes hundreds of steps to forget the random start; 0.9
+            takes dozens.
         size_step: Height and width must be multiples of it.
         options: Further arguments of the architecture.
 
     Returns:
         Uncompiled model: (batch, height, width, channels) raw to (batch, height, width, classes)
         float32, 0 to 1. Its attribute `release_epoch` is the number of epochs after which a
-        frozen encoder shall be let go, or None.
+        frozen encoder is released, or None.
 
     Raises:
         UserError: sizes, channels, classes or weights do not fit.
     """
-    name, num_classes = architecture.lower(), count_classes(target_spec, classes)
-    check_images(name, encoder.backbone, input_spec, size_step)
-    network = _network(architecture, encoder, input_spec.shape[:2], num_classes, options)
+    name = architecture.lower()
+    require_mask(target_spec, classes)
+    require_images(name, backbone, input_spec, size_step)
+    num_classes, weights = len(target_spec.classes), find_weights(encoder_weights)
+    build = getattr(_segmentation_models(), architecture)
+    with loading_weights(encoder_weights, backbone):
+        network = build(
+            backbone,
+            input_shape=(*input_spec.shape[:2], 3),
+            classes=num_classes,
+            activation="linear",
+            encoder_weights=weights,
+            **options,
+        )
+    frozen = _encoder_layers(network) if encoder_freeze else set()
+    network = plain_copy(network, batchnorm_momentum, frozen)
+    network.name = name
     images = keras.Input(input_spec.shape, dtype=input_spec.dtype, name="images")
-    logits = network(scale_images(images, encoder.backbone))
+    logits = network(scale_images(images, backbone))
     # float32 under a mixed policy too: the losses need what bfloat16's 8 bits cannot hold.
     activation = "sigmoid" if num_classes == 1 else "softmax"
     head = keras.layers.Activation(activation, dtype="float32", name="probabilities")
-    model = keras.Model(images, head(logits), name=f"{name}_{encoder.backbone}")
-    model.release_epoch = None if isinstance(encoder.freeze, bool) else encoder.freeze
+    model = keras.Model(images, head(logits), name=f"{name}_{backbone}")
+    model.release_epoch = None if isinstance(encoder_freeze, bool) else encoder_freeze
     return model
 
 
-def _network(
-    architecture: str,
-    encoder: Encoder,
-    size: tuple[int, ...],
-    num_classes: int,
-    options: Mapping[str, Any],
-) -> keras.Model:
-    encoder_weights = weights.find(encoder.weights)
-    build = getattr(_segmentation_models(), architecture)
-    with weights.loading(encoder.weights, encoder.backbone):
-        network = build(
-            encoder.backbone,
-            input_shape=(*size, 3),
-            classes=num_classes,
-            activation="linear",
-            encoder_weights=encoder_weights,
-            **options,
-        )
-    head = [layer.name for layer in network.layers[-2:]]
-    frozen = {
-        layer.name
-        for layer in network.layers
-        if encoder.freeze and layer.name not in head and not layer.name.startswith(DECODER)
-    }
-    copy = plain_copy(network, encoder.batchnorm_momentum, frozen)
-    copy.name = architecture.lower()
-    return copy
+def scale_images(images: keras.KerasTensor, backbone: str) -> keras.KerasTensor:
+    """Bring raw images to the values that the backbone's published weights were trained on.
+
+    Args:
+        images: Grey or RGB, shape (batch, height, width, 1 or 3), uint8 or uint16.
+        backbone: A name of segmentation-models.
+
+    Returns:
+        Shape (batch, height, width, 3), float32.
+    """
+    families = (mode for family, mode in SCALINGS.items() if backbone.startswith(family))
+    mode: Mode = next(families, "raw")
+    return to_imagenet(images, mode, 65535.0 if images.dtype == "uint16" else 255.0)
 
 
 def _segmentation_models() -> ModuleType:
@@ -98,3 +122,67 @@ def _segmentation_models() -> ModuleType:
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a line when imported
         import segmentation_models
     return segmentation_models
+
+
+def _encoder_layers(network: keras.Model) -> set[str]:
+    names = [layer.name for layer in network.layers]
+    return {name for name in names[:-2] if not name.startswith(DECODER)}
+
+
+def plain_copy(
+    network: keras.Model, batchnorm_momentum: float | None, frozen: Set[str]
+) -> keras.Model:
+    """Copy a network, weights included, with nothing but Keras's own layers and slices.
+
+    The Lambda layers of segmentation-models and efficientnet's own classes do not load in a process
+    that has only Keras. The copy costs one more initialisation of the weights, under a second for
+    most backbones.
+
+    Args:
+        network: Functional model without nesting.
+        batchnorm_momentum: Of every BatchNormalization; None leaves each its own.
+        frozen: Names of the layers that are not trained.
+
+    Returns:
+        Model with the same layer names, weights and outputs.
+    """
+    copy = keras.models.clone_model(
+        network, clone_function=lambda layer: _plain(layer, batchnorm_momentum)
+    )
+    # By name, since a layer that was replaced by two can change the order of the others.
+    for layer in network.layers:
+        if layer.weights:
+            copy.get_layer(layer.name).set_weights(layer.get_weights())
+    for layer in copy.layers:
+        layer.trainable = layer.name not in frozen
+    return copy
+
+
+def _plain(layer: keras.Layer, batchnorm_momentum: float | None) -> Any:
+    config = layer.get_config()
+    if isinstance(layer, keras.layers.Lambda):
+        return _without_lambda(layer)
+    if type(layer).__name__ == "FixedDropout":  # efficientnet's; Keras's own has long done the same
+        return keras.layers.Dropout.from_config(config)
+    if isinstance(layer, keras.layers.BatchNormalization) and batchnorm_momentum is not None:
+        config["momentum"] = batchnorm_momentum
+    if isinstance(layer, keras.layers.UpSampling2D) and layer.interpolation == "bilinear":
+        config["dtype"] = "float32"  # XLA fails on the gradient of a bfloat16 resize
+    if getattr(getattr(layer, "activation", None), "__name__", "") == "swish":
+        config["activation"] = "silu"
+    return type(layer).from_config(config)
+
+
+def _without_lambda(layer: keras.layers.Lambda) -> Any:
+    arguments = layer.arguments
+    # Each form takes, and leaves, the mask that a Lambda is called with.
+    if set(arguments) == {"start", "stop", "axis"}:  # one group of a grouped convolution
+        return lambda x, **_: x[..., arguments["start"] : arguments["stop"]]
+    if set(arguments) == {"channels_axis"}:  # squeeze and excitation
+        reshape = keras.layers.Reshape((1, 1, layer.output.shape[-1]), name=layer.name)
+        return lambda x, **_: reshape(x)
+    if set(arguments) == {"scale"}:  # residual of InceptionResNetV2
+        residual = keras.layers.Rescaling(arguments["scale"], name=f"{layer.name}_scale")
+        add = keras.layers.Add(name=layer.name)
+        return lambda pair, **_: add([pair[0], residual(pair[1])])
+    raise NotImplementedError(f"Lambda layer {layer.name} with {arguments} has no plain form")

@@ -1,4 +1,4 @@
-"""The promises that cnn, mlp and autoencoder keep alike; application shares their head."""
+"""Layers that architectures share, and promises that cnn, mlp and autoencoder keep alike."""
 
 import subprocess
 import sys
@@ -6,10 +6,11 @@ import sys
 import keras
 import numpy as np
 import pytest
+from keras.applications.imagenet_utils import preprocess_input
 from models.by_heart import noise
 
 from reprise.models import autoencoder, cnn, mlp
-from reprise.models.head import add_head
+from reprise.models.layers import add_head, scale, to_imagenet, unscale
 from reprise.objectives import classification, regression
 from reprise.spec import Spec
 from reprise.training.compile import compile_model
@@ -26,6 +27,82 @@ MODELS = {
     "mlp steps": lambda: mlp.build(STEPS, ONE),
     "autoencoder": lambda: autoencoder.build(PICTURE, MATRIX, batchnorm_momentum=0.9),
 }
+IMAGES = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3)).astype("uint8")
+
+
+def converted(images, mode, white):
+    inputs = keras.Input(images.shape[1:], dtype=images.dtype.name)
+    return np.asarray(keras.Model(inputs, to_imagenet(inputs, mode, white))(images))
+
+
+@pytest.mark.parametrize("mode", ["caffe", "tf", "torch", "raw"])
+def test_imagenet_scaling_equals_keras_s_own_and_raw_is_0_to_255(mode):
+    received, expected = converted(IMAGES, mode, 255.0), IMAGES.astype("float32")
+    assert received.dtype == np.float32
+    if mode != "raw":
+        expected = preprocess_input(expected.copy(), mode=mode)
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["caffe", "tf", "torch", "raw"])
+def test_every_range_and_one_channel_give_the_same(mode):
+    grey = IMAGES[..., :1]
+    expected = converted(np.repeat(grey, 3, axis=-1), mode, 255.0)
+    np.testing.assert_array_equal(converted(grey, mode, 255.0), expected)
+    floats = (grey / 255).astype("float32")
+    np.testing.assert_allclose(converted(floats, mode, 1.0), expected, rtol=0, atol=1e-4)
+    deep = grey.astype("uint16") * 257
+    np.testing.assert_allclose(converted(deep, mode, 65535.0), expected, rtol=0, atol=1e-4)
+
+
+def scaled(values, spec):
+    inputs = keras.Input(spec.shape, dtype=spec.dtype)
+    return np.asarray(keras.Model(inputs, scale(inputs, spec))(values))
+
+
+def unscaled(values, spec):
+    inputs = keras.Input(spec.shape)
+    return np.asarray(keras.Model(inputs, unscale(inputs, spec))(values))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "largest"), [("uint8", 255), ("uint16", 65535), ("float32", 1), ("int32", 1)]
+)
+def test_unsigned_integers_alone_are_divided_by_their_largest_value(dtype, largest):
+    received = scaled(np.array([[0, 51, largest]], dtype), Spec((3,), dtype))
+    assert received.dtype == np.float32
+    np.testing.assert_allclose(received, [[0, 51 / largest, 1]], rtol=1e-7)
+
+
+def test_what_was_learned_holds_for_each_entry_of_the_last_axis_or_for_all():
+    values = np.array([[10.0, 300.0], [14.0, 100.0]], "float32")
+    each = scaled(values, Spec((2,), "float32", offset=(12.0, 200.0), scale=(2.0, 100.0)))
+    np.testing.assert_allclose(each, [[-1, 1], [1, -1]])
+    together = scaled(values, Spec((2,), "float32", offset=(10.0,), scale=(10.0,)))
+    np.testing.assert_allclose(together, [[0, 29], [0.4, 9]], rtol=1e-6)
+    received = scaled(np.array([[3, 5]], "uint8"), Spec((2,), "uint8", offset=(3,), scale=(2,)))
+    np.testing.assert_array_equal(received, [[0, 1]])
+
+
+def test_large_values_that_differ_little_keep_their_digits():
+    spec = Spec((1,), "float32", offset=(16_000_000.0,), scale=(3.0,))
+    received = scaled(np.array([[16_000_001.0], [15_999_997.0]], "float32"), spec)
+    np.testing.assert_allclose(received, [[1 / 3], [-1]], rtol=1e-6)
+
+
+def test_the_way_back_is_the_inverse():
+    spec = Spec((2,), "float32", offset=(1e6, 0.0), scale=(1e5, 1e-9))
+    outputs = np.array([[-1.5, 0.25], [0.0, 2.0]], "float32")
+    values = unscaled(outputs, spec)
+    np.testing.assert_allclose(values, [[850_000, 2.5e-10], [1e6, 2e-9]], rtol=1e-6)
+    np.testing.assert_allclose(scaled(values, spec), outputs, rtol=1e-5)
+
+
+def test_without_anything_learned_the_way_back_changes_nothing():
+    values = np.array([[-7.0, 7.0]], "float32")
+    np.testing.assert_array_equal(unscaled(values, Spec((2,), "float32")), values)
+    shifted = unscaled(values, Spec((2,), "float32", offset=(1.0,)))
+    np.testing.assert_array_equal(shifted, [[-6, 8]])
 
 
 def head(target_spec, policy="float32"):
