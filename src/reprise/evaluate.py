@@ -13,7 +13,7 @@ from reprise.errors import UserError
 from reprise.experiment import Data, compiled
 from reprise.project import ROOT
 from reprise.recorded import open_recorded
-from reprise.run_folder import find
+from reprise.run_folder import CHECKPOINTS, RESULT, find, keep_of
 
 
 def main(argv: list[str]) -> None:
@@ -50,13 +50,18 @@ def load_best(folder: Path) -> Any:
 
     from reprise.training.checkpoint import BEST
 
-    path = folder / "checkpoints" / BEST
+    path = folder / CHECKPOINTS / BEST
     if not path.exists():
+        kept_none = (folder / RESULT).exists() and keep_of(folder) == "none"
         raise UserError(
             f"{path.name} is missing",
             expected=f"the best checkpoint of run {folder.name} in {path.parent}",
-            received="no such file: the run has not finished an epoch",
-            remedy="choose a run that has; runs/ holds them all",
+            received="no such file: the run was trained with tracking.keep=none"
+            if kept_none
+            else "no such file: the run has not finished an epoch",
+            remedy="train it again with tracking.keep=best"
+            if kept_none
+            else "choose a run that has; runs/ holds them all",
         )
     return keras.models.load_model(path, compile=False)
 
@@ -70,14 +75,14 @@ def score_splits(
         `{'<split>/<metric>': value}`
     """
     from reprise.loading.feed import as_tf_dataset
-    from reprise.training.score import score
+    from reprise.training.fit import score
 
     model = compiled(config, data.dataset, model, total_steps=1)
     result: dict[str, float] = {}
     for split in splits:
         with data.loader(split) as loader:
             batches = as_tf_dataset(loader, stop=loader.steps_per_pass)
-            result |= score(model, batches, split, cause=partial(getattr, loader, "error"))
+            result |= score(model, batches, split, data_error=partial(getattr, loader, "error"))
     return result
 
 

@@ -90,7 +90,7 @@ def compiled(
     config: Mapping[str, Any], dataset: BaseDataset[Any], model: Any, total_steps: int
 ) -> Any:
     """`model`, compiled with the config's optimizer and objective; returns it."""
-    from reprise.training.compile import compile_model
+    from reprise.training.fit import compile_model
 
     loss, metrics = build(config["objective"], dataset.target_spec)
     require_metric(config["trainer"]["monitor"], ["loss", *(metric.name for metric in metrics)])

@@ -1,39 +1,50 @@
-"""A run's training: what it is watched by, and how its state is kept."""
+"""A run's training: its callbacks, and where its state is saved."""
+
+from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from reprise.experiment import Data
 from reprise.resumed import Resumed
-from reprise.run_folder import STATE
+from reprise.run_folder import CHECKPOINTS, STATE
+
+if TYPE_CHECKING:
+    import keras
+
+    from reprise.loading.loader import Loader
+    from reprise.tracking.run import Run
+    from reprise.training.trainer import Trainer
 
 
 def fit_run(
-    run: Any,
-    model: Any,
-    trainer: Any,
-    steps: int,
+    run: Run,
+    model: keras.Model,
+    trainer: Trainer,
+    steps_per_epoch: int,
     data: Data,
-    loaders: Mapping[str, Any],
-    keeping: Any,
+    loaders: Mapping[str, Loader],
+    resumed: Resumed | None,
+    stop: Callable[[], int | None],
 ) -> None:
-    """Train; leaves the best and the last model, and the training state, in the run's folder.
+    """Train; leaves the best model and the training state in the run's folder.
 
     Args:
         run: The record.
         model: Compiled.
         trainer: Settings.
-        steps: Of an epoch.
+        steps_per_epoch: Batches per epoch.
         data: For the pictures.
         loaders: Of `train` and `valid`.
-        keeping: As `keeping_of` makes it.
+        resumed: The run to go on with, or None for a new one.
+        stop: Returns the signal that asks training to end, or None.
     """
     from reprise.loading.feed import as_tf_dataset
     from reprise.training.checkpoint import weights_sha256
     from reprise.training.fit import fit
+    from reprise.training.state_callback import StateCallback
 
     train, valid = loaders["train"], loaders["valid"]
     run.params({"model.num_parameters": model.count_params()})
@@ -42,30 +53,28 @@ def fit_run(
         lambda step: as_tf_dataset(train, start=step),
         as_tf_dataset(valid, stop=valid.steps_per_pass),
         trainer,
-        steps_per_epoch=steps,
-        callbacks=_observers(run, trainer, data, loaders, steps),
-        keeping=keeping,
-        cause=lambda: train.error or valid.error,
+        steps_per_epoch=steps_per_epoch,
+        callbacks=_observers(run, trainer, data, loaders, steps_per_epoch),
+        state=StateCallback(
+            run.folder / STATE,
+            resumed.state if resumed else None,
+            stop,
+            partial(_say_not_saved, "training state"),
+            resumed.learning_rate if resumed else None,
+        ),
+        data_error=lambda: train.error or valid.error,
     )
     run.tags({"weights_sha256": weights_sha256(model)})
 
 
-def keeping_of(folder: Path, resumed: Resumed | None, asked: Callable[[], int | None]) -> Any:
-    """How the training state of the run in `folder` is kept, and which one it goes on from."""
-    from reprise.training.keeping import Keeping
-
-    state, rate = (resumed.state, resumed.learning_rate) if resumed else (None, None)
-    return Keeping(folder / STATE, state, asked, partial(_say_not_kept, "training state"), rate)
-
-
-def _say_not_kept(what: str, error: OSError) -> None:
+def _say_not_saved(what: str, error: OSError) -> None:
     note = f"the {what} could not be written; training goes on, and the one before stays"
     print(f"\nnote: {note}: {error}", file=sys.stderr, flush=True)
 
 
 def _observers(
-    run: Any, trainer: Any, data: Data, loaders: Mapping[str, Any], steps: int
-) -> list[Any]:
+    run: Run, trainer: Trainer, data: Data, loaders: Mapping[str, Loader], steps_per_epoch: int
+) -> list[keras.callbacks.Callback]:
     """The callbacks that only watch: checkpoint, numbers, pictures, the terminal."""
     from reprise.sweeping.pruning import pruning_of
     from reprise.tracking.callback import EpochMetrics, StepMetrics
@@ -78,16 +87,16 @@ def _observers(
 
     draw = data.dataset.draw
     write_inputs(run, *data.first("train", trainer.num_pictures), draw, "pictures/inputs.png")
-    observers = [
+    observers: list[keras.callbacks.Callback] = [
         Checkpoint(
-            run.folder / "checkpoints",
+            run.folder / CHECKPOINTS,
             run.folder / STATE,
             trainer.keras_monitor,
             trainer.monitor_mode,
-            partial(_say_not_kept, "checkpoint"),
+            partial(_say_not_saved, "checkpoint"),
         ),
         EpochMetrics(run, waited),
-        Progress(steps, waited, trainer.keras_monitor),
+        Progress(steps_per_epoch, waited, trainer.keras_monitor),
     ]
     if trainer.log_every_steps is not None:
         observers.append(StepMetrics(run, trainer.log_every_steps))

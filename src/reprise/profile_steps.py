@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
     print(f"\nmade by {workers}: a batch every {1e3 * delivered_s:.2f} ms if nobody else works")
     print(f"in fit, all of it together: a step every {1e3 * together_s:.2f} ms")
 
-    from reprise.training.bound import verdict
+    from reprise.training.progress import verdict
 
     print(verdict(waited_s, together_s))
 
@@ -79,7 +79,7 @@ def delivery_of(loader: Loader) -> tuple[Sample, float, float]:
 def step_of(model: Any, loader: Loader, batch: Sample) -> tuple[float, float]:
     """Seconds to hand a batch to the backend, and of a training step without that."""
     from reprise.loading.feed import as_tf_dataset
-    from reprise.training.pace import pace
+    from reprise.training.progress import pace
 
     same: Any = _Same(loader, batch)
     handed = iter(as_tf_dataset(same))
@@ -92,7 +92,7 @@ def step_of(model: Any, loader: Loader, batch: Sample) -> tuple[float, float]:
 def together_of(model: Any, loader: Loader) -> tuple[float, float]:
     """Seconds of a step in fit with its loader, and of these the seconds it waited for data."""
     from reprise.loading.feed import as_tf_dataset
-    from reprise.training.pace import pace
+    from reprise.training.progress import pace
 
     return pace(model, as_tf_dataset(loader), STEPS, lambda: loader.waited_s)
 

@@ -17,7 +17,7 @@ from reprise.parent import Parent
 from reprise.project import ROOT
 from reprise.recorded import open_recorded
 from reprise.resumed import Resumed
-from reprise.run_folder import RESULT, STATE, Recorded, find
+from reprise.run_folder import RESULT, STATE, Recorded, find, keep_of
 from reprise.train import train
 from reprise.update import start_from
 
@@ -99,9 +99,17 @@ def _refuse_changed_data(recorded: Recorded, data: Data, *, force: bool) -> tupl
 
 
 def _refuse_finished(recorded: Recorded, composed: Composed, state: Any) -> None:
-    """Say of a finished run that it is, unless it is now to be longer."""
-    if not (recorded.folder / RESULT).exists() or state is None:
+    """Refuse to resume a finished run, unless it is now to be longer and has kept its state."""
+    if not (recorded.folder / RESULT).exists():
         return
+    if state is None:
+        keep = keep_of(recorded.folder)
+        raise UserError(
+            f"run {recorded.folder.name} is finished and has no training state to go on from",
+            expected="a run that was trained with tracking.keep=all",
+            received=f"tracking.keep={keep}" if keep != "all" else "no state that can be read",
+            remedy="train a new one with more epochs",
+        )
     epochs, is_over = composed.values["trainer"]["epochs"], state.facts["is_over"]
     if state.facts["epoch"] < epochs and not is_over:
         return

@@ -15,7 +15,8 @@ from reprise.spec import Spec
 from reprise.tracking.journal import delivered
 
 CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
-STATE = "state"  # folder of the training state
+STATE = "state"  # folder of the training states
+CHECKPOINTS = "checkpoints"  # folder of the best model
 TRACEBACK = "traceback.txt"  # of what made it fail
 RESULT = "result.json"  # metrics of the best model; there once the run is finished
 
@@ -96,6 +97,11 @@ def find(run: str, runs: Path) -> Recorded:
         received=f"run={run}; the newest runs are: {newest}",
         remedy="give one of these ids, or train one: make train exp=NAME",
     )
+
+
+def keep_of(folder: Path) -> str:
+    """What the run keeps once it is finished: its setting `tracking.keep`."""
+    return yaml.safe_load((folder / CONFIG).read_text())["tracking"].get("keep", "all")
 
 
 def _names(folder: Path) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from reprise.comparing.seen import is_of_one_class
 from reprise.experiment import Data
 from reprise.parent import Parent
-from reprise.run_folder import RESULT
+from reprise.run_folder import CHECKPOINTS, RESULT, STATE
 from reprise.tracking.journal import OWN_ID
 
 COLUMNS = (
@@ -30,9 +30,13 @@ def score_best(
     from reprise.tracking.curves import write_curves
     from reprise.tracking.model import save_model
     from reprise.tracking.pictures import write_predictions
+    from reprise.training.checkpoint import BEST, discard
 
-    model = load_best(run.folder)
-    save_model(run, model)  # before it is compiled: to load it then takes Keras alone
+    model, keep = load_best(run.folder), config["tracking"]["keep"]
+    if keep != "none":
+        save_model(
+            run, model, run.folder / CHECKPOINTS / BEST
+        )  # before it is compiled: to load it then takes Keras alone
     splits = [split for split in ("valid", "test") if split in data.splits]
     result = score_splits(model, config, data, splits)
     classes, name = data.dataset.target_spec.classes, f"pictures/confusion_{splits[-1]}.png"
@@ -47,9 +51,10 @@ def score_best(
     write_predictions(run, model, x, y, data.dataset.draw, pictures[1])
     write_curves(run, pictures[0])
     run.tags({"mlflow.note.content": description(result, pictures)})
-    if config["tracking"]["upload_checkpoints"]:
-        run.artifact(run.folder / "checkpoints")
-    run.text(RESULT, json.dumps(result, indent=1))  # last: where it stands, the run is finished
+    if config["tracking"]["upload_checkpoints"] and keep != "none":
+        run.artifact(run.folder / CHECKPOINTS)
+    run.text(RESULT, json.dumps(result, indent=1))  # where it stands, the run is finished
+    discard(run.folder / CHECKPOINTS, run.folder / STATE, keep)
     return result
 
 

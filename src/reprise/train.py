@@ -48,7 +48,7 @@ def train(
     """
     with command.native_notes_hidden():
         from reprise.training.device import set_up
-    from reprise.fitting import fit_run, keeping_of
+    from reprise.fitting import fit_run
     from reprise.records import write_records
     from reprise.training.interrupts import Interrupts
 
@@ -67,9 +67,8 @@ def train(
             resumed.record(run)
         else:
             write_records(run, composed, data, learned, facts, parent)
-        with interrupts.training() as asked:
-            keeping = keeping_of(run.folder, resumed, asked)
-            fit_run(run, model, trainer, steps, data, loaders, keeping)
+        with interrupts.training() as stop:
+            fit_run(run, model, trainer, steps, data, loaders, resumed, stop)
         result = score_best(run, config, data, parent)
     _say(run.folder, result)
     return result

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from reprise.training.compile import compile_model
+from reprise.training.fit import compile_model
 
 
 def by_heart(build, x, y, objective, *, steps, learning_rate=0.01):

@@ -14,8 +14,8 @@ from reprise.models import application
 from reprise.models.layers import to_imagenet
 from reprise.objectives import classification
 from reprise.spec import Spec
-from reprise.training.compile import compile_model
-from reprise.training.release import Release
+from reprise.training.fit import compile_model
+from reprise.training.unfreeze import Unfreeze
 
 GREY, RGB = Spec((32, 32, 1), "uint8"), Spec((32, 32, 3), "uint8")
 THREE = Spec((), "int32", ("a", "b", "c"))
@@ -93,7 +93,7 @@ def test_a_frozen_backbone_is_frozen_whole_and_let_go_after_its_epochs():
     assert model.release_epoch == 2
     loss, metrics = classification.build(THREE)
     compile_model(model, keras.optimizers.SGD(), loss, metrics)
-    release = Release(2)
+    release = Unfreeze(2)
     release.set_model(model)
     release.on_epoch_begin(1)
     assert len(model.trainable_variables) == 2

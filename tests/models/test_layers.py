@@ -13,7 +13,7 @@ from reprise.models import autoencoder, cnn, mlp
 from reprise.models.layers import add_head, scale, to_imagenet, unscale
 from reprise.objectives import classification, regression
 from reprise.spec import Spec
-from reprise.training.compile import compile_model
+from reprise.training.fit import compile_model
 
 ONE = Spec((), "int32", ("a", "b", "c"))
 SEVERAL = Spec((3,), "uint8", ("a", "b", "c"))

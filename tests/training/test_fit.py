@@ -3,15 +3,22 @@ import numpy as np
 import pytest
 
 from reprise.errors import UserError
-from reprise.training.blow_up import BlowUp
-from reprise.training.compile import compile_model
-from reprise.training.fit import fit, watchers
-from reprise.training.keeping import Keeping
-from reprise.training.score import score
+from reprise.training.fit import LossGuard, compile_model, fit, score, watchers
+from reprise.training.state import read_state
+from reprise.training.state_callback import StateCallback
 from reprise.training.trainer import Trainer
 
 X = np.arange(8, dtype="float32").reshape(4, 2)
 Y = np.ones((4, 1), "float32")
+GOOD, STEPS = 6, 4
+
+
+class Pass(keras.utils.PyDataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return X, Y
 
 
 def make_model(learning_rate=0.001):
@@ -26,83 +33,64 @@ def endless(start):
         yield X, Y
 
 
-@pytest.fixture
-def keeping(tmp_path):
-    """A new training, which nobody asks to end."""
-    return Keeping(tmp_path, None, lambda: None, failed=print)
+def train(folder, model, batches=endless, **settings):
+    """Train without a state to resume from; `settings` are arguments of `fit` or of `Trainer`."""
+    named = ("callbacks", "data_error", "steps_per_epoch")
+    options = {name: settings.pop(name) for name in named if name in settings}
+    options = {"steps_per_epoch": 1, "callbacks": [], **options}
+    state = StateCallback(folder, None, lambda: None, failed=print)
+    fit(model, batches, Pass(), Trainer(**settings), **options, state=state)
+    return model
 
 
-class Pass(keras.utils.PyDataset):
-    def __len__(self):
-        return 1
-
-    def __getitem__(self, index):
-        return X, Y
+def test_steps_and_epochs_are_as_asked(tmp_path):
+    assert (
+        int(train(tmp_path, make_model(), epochs=3, steps_per_epoch=5).optimizer.iterations) == 15
+    )
 
 
-def test_steps_and_epochs_are_as_asked(keeping):
-    model = make_model()
-    fit(model, endless, Pass(), Trainer(epochs=3), steps_per_epoch=5, callbacks=[], keeping=keeping)
-    assert int(model.optimizer.iterations) == 15
-
-
-def test_early_stopping_stops(keeping):
+def test_early_stopping_stops(tmp_path):
     seen = []
     watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs))
-    trainer = Trainer(epochs=50, early_stopping_patience=2, min_delta=1e9)
-    fit(
-        make_model(),
-        endless,
-        Pass(),
-        trainer,
-        steps_per_epoch=1,
-        callbacks=[watch],
-        keeping=keeping,
-    )
+    patience = {"early_stopping_patience": 2, "min_delta": 1e9}
+    train(tmp_path, make_model(), epochs=50, callbacks=[watch], **patience)
     assert len(seen) == 3
     assert "val_loss" in seen[0]
 
 
-def test_the_learning_rate_falls_on_a_plateau(keeping):
-    model = make_model(learning_rate=0.01)
-    trainer = Trainer(epochs=3, reduce_lr_patience=1, reduce_lr_factor=0.1, min_delta=1e9)
-    fit(model, endless, Pass(), trainer, steps_per_epoch=1, callbacks=[], keeping=keeping)
+def test_the_learning_rate_falls_on_a_plateau(tmp_path):
+    patience = {"reduce_lr_patience": 1, "reduce_lr_factor": 0.1, "min_delta": 1e9}
+    model = train(tmp_path, make_model(learning_rate=0.01), epochs=3, **patience)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.0001)
 
 
-def test_no_watcher_that_was_not_asked_for():
-    (only,) = watchers(Trainer(epochs=1), make_model())
-    assert isinstance(only, BlowUp)
-
-
-def test_own_callbacks_come_from_the_settings():
+def test_no_watcher_but_the_guard_and_those_of_the_settings():
     own = keras.callbacks.TerminateOnNaN()
-    assert watchers(Trainer(epochs=1, callbacks=[own]), make_model())[1:] == [own]
+    guard, *others = watchers(Trainer(epochs=1, callbacks=[own]), make_model())
+    assert isinstance(guard, LossGuard)
+    assert others == [own]
 
 
-def test_an_error_of_the_data_reaches_the_user_as_itself(keeping):
-    mistake = UserError("sample 3", "an image", "nothing", "mend it")
-
-    def broken(start):
-        yield X, Y
-        raise RuntimeError("wrapped")
-
-    with pytest.raises(UserError, match="sample 3"):
-        fit(
-            make_model(), broken, None, Trainer(epochs=1),
-            steps_per_epoch=4, callbacks=[], keeping=keeping, cause=lambda: mistake,
-        )  # fmt: skip
-
-
-def test_an_error_of_ours_stays_as_it_is(keeping):
+@pytest.mark.parametrize(
+    ("mistake", "kind", "said"),
+    [
+        (UserError("sample 3", "an image", "nothing", "mend it"), UserError, "sample 3"),
+        (None, Exception, "ours"),
+    ],
+)
+def test_an_error_of_the_data_is_raised_as_itself_and_any_other_as_it_is(
+    mistake, kind, said, tmp_path
+):
     def broken(start):
         yield X, Y
         raise RuntimeError("ours")
 
-    with pytest.raises(Exception, match="ours"):
-        fit(
-            make_model(), broken, None, Trainer(epochs=1),
-            steps_per_epoch=4, callbacks=[], keeping=keeping,
+    with pytest.raises(
+        UserError if mistake else Exception, match="sample 3" if mistake else "ours"
+    ):
+        train(
+            tmp_path, make_model(), broken,
+            epochs=1, steps_per_epoch=4, data_error=lambda: mistake,
         )  # fmt: skip
 
 
@@ -117,3 +105,44 @@ def test_score_names_the_split():
 )
 def test_monitor_is_translated(monitor, keras_name):
     assert Trainer(epochs=1, monitor=monitor).keras_monitor == keras_name
+
+
+def batches_with(bad):
+    """Ones, and inputs that are `bad` from step 6 on, in the second epoch."""
+    ones = np.ones_like(X)
+    return lambda start: (
+        (ones if step < GOOD else np.full_like(X, bad), Y) for step in range(start, 100)
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "limit", "said"),
+    [
+        (np.nan, None, "the loss is nan in epoch 2, step 3"),
+        (np.inf, None, "in epoch 2, step 3"),
+        (1e6, 1e3, "a finite number of at most 1000"),
+    ],
+)
+def test_a_loss_that_diverges_ends_the_run_with_the_last_good_state(bad, limit, said, tmp_path):
+    settings = {"epochs": 9, "loss_limit": limit, "steps_per_epoch": STEPS}
+    with pytest.raises(UserError, match=said):
+        train(tmp_path, make_model(0.01), batches_with(bad), **settings)
+    state, passed = read_state(tmp_path)
+    assert (state.step, passed) == (STEPS, [])
+    assert all(np.isfinite(array).all() for array in state.arrays.values())
+
+
+def test_it_goes_back_and_lowers_the_rate_as_often_as_allowed(tmp_path, capsys):
+    """From step 0 with 10, then 1, then 0.1: as if it had begun with 0.1, to the last bit."""
+    settings = {"epochs": 2, "loss_limit": 1e3, "reduce_lr_factor": 0.1, "steps_per_epoch": STEPS}
+    one = batches_with(1.0)
+    model = train(tmp_path / "back", make_model(10.0), one, recoveries=3, **settings)
+    assert capsys.readouterr().err.count("back to step 0, with a learning rate of") == 2
+    rate = float(model.optimizer.learning_rate)  # 0.1 as two roundings to float32 leave it
+    assert rate == pytest.approx(0.1)
+    state, _ = read_state(tmp_path / "back")
+    assert (state.step, state.facts["recoveries"]) == (2 * STEPS, 2)
+    again = train(tmp_path / "begun", make_model(rate), one, **settings)
+    np.testing.assert_array_equal(model.get_weights()[0], again.get_weights()[0])
+    with pytest.raises(UserError, match=r"(?s)the loss is.*trainer\.recoveries"):
+        train(tmp_path / "often", make_model(10.0), one, recoveries=1, **settings)

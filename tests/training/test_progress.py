@@ -1,8 +1,15 @@
-import types
+import itertools
+from types import SimpleNamespace
 
+import keras
+import numpy as np
 import pytest
 
-from reprise.training.progress import Progress
+from reprise.loading.feed import as_tf_dataset
+from reprise.spec import Spec
+from reprise.training.progress import Progress, pace, verdict
+
+SPECS = SimpleNamespace(input_spec=Spec((3,), "float32"), target_spec=Spec((1,), "float32"))
 
 
 def test_a_line_per_epoch_without_the_per_class_scores(capsys):
@@ -14,9 +21,8 @@ def test_a_line_per_epoch_without_the_per_class_scores(capsys):
     logs = {"loss": 0.5, "iou": 0.25, **many}
     progress.on_epoch_end(2, logs | {f"val_{k}": v for k, v in logs.items()})
     line = capsys.readouterr().out
-    assert "epoch 3/7" in line
-    assert "train loss 0.5000 iou 0.2500" in line
-    assert "valid loss 0.5000 iou 0.2500" in line
+    for part in ("epoch 3/7", "train loss 0.5000 iou 0.2500", "valid loss 0.5000 iou 0.2500"):
+        assert part in line
     assert "2.5 s of them for data" in line
     assert "iou_class_9" not in line
 
@@ -32,7 +38,7 @@ def test_the_last_word_says_what_held_training_up(epochs, stopped, told, capsys,
     monkeypatch.setattr("reprise.training.progress.time.monotonic", lambda: next(clock))
     waits = iter([0.0, 4.0, 4.0, 5.0])
     progress = Progress(2, lambda: next(waits), "val_iou")
-    progress.set_model(types.SimpleNamespace(stop_training=stopped))
+    progress.set_model(SimpleNamespace(stop_training=stopped))
     progress.set_params({"epochs": epochs})
     for epoch in range(2):
         progress.on_epoch_begin(epoch)
@@ -42,3 +48,41 @@ def test_the_last_word_says_what_held_training_up(epochs, stopped, told, capsys,
     assert out.count("10 s, ") == 2
     assert ("data-bound: 25% of the time" in out) == told
     assert "compute-bound" not in out
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "seconds", "said"),
+    [
+        (0.0, 5.0, "compute-bound: 0% of the time"),
+        (0.99, 10.0, "compute-bound: 10% of the time"),
+        (1.0, 10.0, "data-bound: 10% of the time was spent waiting for data; without it training "
+         "would be 1.1 times as fast"),
+        (3.0, 4.0, "data-bound: 75% of the time was spent waiting for data; without it training "
+         "would be 4.0 times as fast"),
+        (5.0, 4.9, "data-bound: 99%"),  # two clocks never agree to the end
+    ],
+)  # fmt: skip
+def test_a_tenth_of_the_time_is_worth_saying_and_then_what_to_change(waited_s, seconds, said):
+    told = verdict(waited_s, seconds)
+    assert told.startswith(said)
+    remedies = ("loader.workers", "loader.cache", "make profile exp=")
+    assert all((remedy in told) == said.startswith("data-bound") for remedy in remedies)
+
+
+def test_steps_are_timed_after_the_first_three(monkeypatch):
+    """The clock and the waiting stand still but for what each batch adds to them."""
+    now = waited = 0.0
+    monkeypatch.setattr("reprise.training.progress.time.perf_counter", lambda: now)
+
+    def batches(start, stop):
+        nonlocal now, waited
+        for step in itertools.count():
+            now += 100.0 if step < 3 else 2.0
+            waited += 50.0 if step < 3 else 0.5
+            yield np.ones((2, 3), "float32"), np.ones((2, 1), "float32")
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    feed = as_tf_dataset(SimpleNamespace(dataset=SPECS, batches=batches))
+    assert pace(model, feed, 5, lambda: waited) == (2.0, 0.5)
+    assert int(model.optimizer.iterations) == 8

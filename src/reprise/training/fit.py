@@ -1,18 +1,38 @@
-"""Keras's own fit, driven in steps."""
+"""Keras's own `fit` and `evaluate`: compiled, driven in steps, with the data's errors shown."""
 
+import math
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 
-from reprise.training.blow_up import BlownUp, BlowUp
-from reprise.training.cause import Cause, data_errors_as_themselves
-from reprise.training.keeper import Keeper
-from reprise.training.keeping import Keeping
-from reprise.training.release import Release
+from reprise.errors import UserError
+from reprise.training.state_callback import StateCallback
 from reprise.training.trainer import Trainer
+from reprise.training.unfreeze import Unfreeze, build_optimizer
+
+DataError = Callable[[], BaseException | None]
+
+
+def compile_model(
+    model: keras.Model,
+    optimizer: keras.Optimizer,
+    loss: keras.Loss,
+    metrics: list[keras.Metric],
+    *,
+    jit_compile: bool = False,
+) -> keras.Model:
+    """Compile `model`, its optimizer built over all that will ever be trained; returns the model.
+
+    A float16 policy gets loss scaling, which small gradients need.
+    """
+    if keras.config.dtype_policy().name == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=jit_compile)
+    build_optimizer(model)
+    return model
 
 
 def fit(
@@ -23,68 +43,79 @@ def fit(
     *,
     steps_per_epoch: int,
     callbacks: Sequence[keras.callbacks.Callback],
-    keeping: Keeping,
-    cause: Cause | None = None,
+    state: StateCallback,
+    data_error: DataError | None = None,
 ) -> None:
     """Train until `trainer.epochs` epochs of `steps_per_epoch` steps are done.
 
     Args:
         model: A compiled model.
-        train_from: Gives the endless batches (x, y) from a step on, of any kind that Keras takes.
+        train_from: Returns the endless batches (x, y) from a step on, of any kind that Keras takes.
         valid_data: One pass of batches, read anew at every epoch's end.
         trainer: Settings.
         steps_per_epoch: Batches per epoch.
         callbacks: Called in this order, after those that `trainer` asks for.
-        keeping: Where the training state is kept, and the one to go on from.
-        cause: Tells which error of the data stopped the feed, if one did.
+        state: Saves the training state, and knows the one to resume from.
+        data_error: Returns the error of the data that stopped the feed, if one did.
 
     Raises:
-        UserError: a sample could not be read.
+        UserError: a sample could not be read, or the loss diverged.
         Stopped: training was asked to end, and can be resumed.
     """
-    everyone = [*watchers(trainer, model), *callbacks]
-    keeper = Keeper(keeping, steps_per_epoch, everyone)
+    others = [*watchers(trainer, model), *callbacks]
+    state.watch(others, steps_per_epoch)
     called = keras.callbacks.CallbackList(
-        [*everyone, keeper], True, model=model, epochs=trainer.epochs, steps=steps_per_epoch
+        [*others, state], True, model=model, epochs=trainer.epochs, steps=steps_per_epoch
     )
     try:
-        with data_errors_as_themselves(cause):
-            keeper.restore()
-            if not keeper.is_over:
-                again = partial(_go_on, model, train_from, valid_data, keeper, called)
-                _recovering(again, keeper, trainer)
+        with data_errors_shown(data_error):
+            state.restore()
+            while not state.is_over:
+                try:
+                    _fit_rest(model, train_from, valid_data, state, called)
+                    break
+                except Diverged as error:
+                    _go_back(error, state, trainer)
     finally:
-        keeper.writer.wait()
+        state.wait()
 
 
-def _recovering(again: Callable[[], None], keeper: Keeper, trainer: Trainer) -> None:
-    """Train; where the loss blows up, go back and train again as often as `trainer` allows."""
-    while True:
-        try:
-            again()
-            return
-        except BlownUp as error:
-            _go_back(error, keeper, trainer)
+def score(
+    model: keras.Model, data: Any, split: str, data_error: DataError | None = None
+) -> dict[str, float]:
+    """Evaluate a compiled model on one pass of batches.
 
+    Args:
+        model: A compiled model.
+        data: One pass of batches (x, y), of any kind that Keras takes.
+        split: Name the metrics are filed under.
+        data_error: Returns the error of the data that stopped the feed, if one did.
 
-def _go_back(error: BlownUp, keeper: Keeper, trainer: Trainer) -> None:
-    """Go back to the newest state and lower the learning rate, as often as `trainer` allows.
-
-    Raises:
-        BlownUp: that was often enough.
+    Returns:
+        `{'<split>/<metric>': value}`, the loss among them.
     """
-    if keeper.recoveries >= trainer.recoveries or not keeper.go_back(trainer.reduce_lr_factor):
-        raise error
-    rate = float(keras.ops.convert_to_numpy(keeper.model.optimizer.learning_rate))
-    where = f"back to step {keeper.step}, with a learning rate of {rate:g}"
-    print(f"note: {error.args[0]}; {where}", file=sys.stderr, flush=True)
+    with data_errors_shown(data_error):
+        values = model.evaluate(data, return_dict=True, verbose=0)
+    return {f"{split}/{name}": float(value) for name, value in values.items()}
 
 
-def _go_on(
+@contextmanager
+def data_errors_shown(data_error: DataError | None) -> Iterator[None]:
+    """Raise the data's own error instead of the backend's wrapper of it."""
+    try:
+        yield
+    except Exception:
+        error = data_error() if data_error else None
+        if error is not None:
+            raise error from None
+        raise
+
+
+def _fit_rest(
     model: keras.Model,
     train_from: Callable[[int], Any],
     valid_data: Any,
-    keeper: Keeper,
+    state: StateCallback,
     called: keras.callbacks.CallbackList,
 ) -> None:
     """End the epoch that was left in its middle, if one was, and do those that remain."""
@@ -92,35 +123,51 @@ def _go_on(
 
     def run(until: int) -> None:
         model.fit(
-            train_from(keeper.step),
+            train_from(state.step),
             validation_data=valid_data,
-            initial_epoch=keeper.epoch,
+            initial_epoch=state.epoch,
             epochs=until,
-            steps_per_epoch=steps - keeper.done,
+            steps_per_epoch=steps - state.done,
             callbacks=called,
             shuffle=False,
             verbose=0,
         )
 
-    if keeper.done == steps:
-        _end_epoch(model, called, keeper, valid_data)
-    elif keeper.done:
+    if state.done == steps:
+        _end_epoch(model, called, state, valid_data)
+    elif state.done:
         model.evaluate(valid_data, steps=1, verbose=0)  # builds the metrics, whose values
-        run(keeper.epoch + 1)  # are put back for the rest of the epoch
-    if keeper.epoch < epochs and not model.stop_training:
+        run(state.epoch + 1)  # are restored for the rest of the epoch
+    if state.epoch < epochs and not model.stop_training:
         run(epochs)
 
 
 def _end_epoch(
-    model: keras.Model, called: keras.callbacks.CallbackList, keeper: Keeper, valid_data: Any
+    model: keras.Model,
+    called: keras.callbacks.CallbackList,
+    state: StateCallback,
+    valid_data: Any,
 ) -> None:
     """Do what fit does after an epoch's last step, for an epoch that was left in validation."""
-    epoch, logs = keeper.epoch, dict(keeper.logs)
+    epoch, logs = state.epoch, dict(state.logs)
     called.on_train_begin()
     called.on_epoch_begin(epoch)
     values = model.evaluate(valid_data, callbacks=called, return_dict=True, verbose=0)
     called.on_epoch_end(epoch, logs | {f"val_{name}": value for name, value in values.items()})
     called.on_train_end()
+
+
+def _go_back(error: "Diverged", state: StateCallback, trainer: Trainer) -> None:
+    """Go back to the newest state and lower the learning rate, as often as `trainer` allows.
+
+    Raises:
+        Diverged: that was often enough.
+    """
+    if state.recoveries >= trainer.recoveries or not state.go_back(trainer.reduce_lr_factor):
+        raise error
+    rate = float(keras.ops.convert_to_numpy(state.model.optimizer.learning_rate))
+    where = f"back to step {state.step}, with a learning rate of {rate:g}"
+    print(f"note: {error.args[0]}; {where}", file=sys.stderr, flush=True)
 
 
 def watchers(trainer: Trainer, model: keras.Model) -> list[keras.callbacks.Callback]:
@@ -130,9 +177,9 @@ def watchers(trainer: Trainer, model: keras.Model) -> list[keras.callbacks.Callb
         "mode": trainer.monitor_mode,
         "min_delta": trainer.min_delta,
     }
-    found: list[keras.callbacks.Callback] = [BlowUp(trainer.loss_limit)]
+    found: list[keras.callbacks.Callback] = [LossGuard(trainer.loss_limit)]
     if getattr(model, "release_epoch", None) is not None:
-        found.append(Release(model.release_epoch))
+        found.append(Unfreeze(model.release_epoch))
     if trainer.reduce_lr_patience is not None:
         found.append(
             keras.callbacks.ReduceLROnPlateau(
@@ -147,3 +194,44 @@ def watchers(trainer: Trainer, model: keras.Model) -> list[keras.callbacks.Callb
             keras.callbacks.EarlyStopping(patience=trainer.early_stopping_patience, **watch)
         )
     return [*found, *trainer.callbacks]
+
+
+class Diverged(UserError):
+    """The loss is not finite or too large; going back to an earlier state may help."""
+
+
+class LossGuard(keras.callbacks.Callback):
+    """End training before its state is saved, once the loss is not finite or above a limit.
+
+    Args:
+        limit: Largest mean loss of an epoch so far; None: any that is finite.
+    """
+
+    def __init__(self, limit: float | None) -> None:
+        super().__init__()
+        self._limit = math.inf if limit is None else limit
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Remember which epoch it is."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Look at the mean loss of the epoch so far, which one bad step is enough to spoil.
+
+        Raises:
+            Diverged: it is not finite, or above the limit.
+        """
+        loss = float((logs or {}).get("loss", 0.0))
+        if math.isfinite(loss) and loss <= self._limit:
+            return
+        limit = "" if self._limit == math.inf else f" of at most {self._limit:g}"
+        raise Diverged(
+            f"the loss is {loss:g} in epoch {self._epoch + 1}, step {batch + 1}",
+            expected=f"a finite number{limit}",
+            received=f"{loss:g}",
+            remedy="look at the inputs (make check-data), lower optimizer.learning_rate, set "
+            "optimizer.clipnorm=1, or let it\ngo back and lower the rate by itself: "
+            "trainer.recoveries=3; the last epoch's state is kept, go on from it with\n"
+            'make resume run=last args="optimizer.learning_rate=… force=true"',
+        )

@@ -1,22 +1,24 @@
-"""What a person sees while training runs: a bar within the epoch, a line after it, a last word."""
+"""The progress of training on the terminal, and whether data or computation holds it up."""
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from tqdm import tqdm
 
-from reprise.training.bound import verdict
+WORTH_SAYING = 0.1  # share of waiting: without it training would be 1.1 times as fast
+WARM_UP = 3  # steps: the first builds the function, and the next may still find their memory
 
 
 class Progress(keras.callbacks.Callback):
-    """A progress bar on the terminal (none where there is no terminal) and a line per epoch.
+    """A progress bar (where there is a terminal) and a line per epoch.
 
-    After the last one it says whether training was held up by data or by computation.
+    After the last epoch it says whether training was held up by data or by computation.
 
     Args:
         steps_per_epoch: Length of the bar.
-        waited: Total seconds that training and validation have waited for data so far.
+        waited: Returns the seconds that training and validation have waited for data so far.
         monitor: Keras's name of the metric that is shown beside the loss.
     """
 
@@ -54,7 +56,7 @@ class Progress(keras.callbacks.Callback):
         print(f"{self._title}  train {train}  |  valid {valid}  |  {times}", flush=True)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Leave no bar behind; say what held training up, if this was its end."""
+        """Remove the bar; at the end of training say what held it up."""
         self._close()
         if self._seconds and (self._is_last or self.model.stop_training):
             print(verdict(self._waiting, self._seconds), flush=True)
@@ -67,3 +69,45 @@ class Progress(keras.callbacks.Callback):
     def _text(self, logs: dict[str, float], prefix: str = "") -> str:
         found = {name: logs[prefix + name] for name in self.shown if prefix + name in logs}
         return " ".join(f"{name} {float(value):.4f}" for name, value in found.items())
+
+
+def verdict(waited_s: float, seconds: float) -> str:
+    """Say what holds training up, and what would change it.
+
+    Args:
+        waited_s: Seconds in which the step waited for data.
+        seconds: All of them, more than 0.
+    """
+    share = min(waited_s / seconds, 0.99)
+    waiting = f"{share:.0%} of the time was spent waiting for data"
+    if share < WORTH_SAYING:
+        return f"compute-bound: {waiting}; more workers would change little"
+    return (
+        f"data-bound: {waiting}; without it training would be {1 / (1 - share):.1f} times as fast\n"
+        "what to change: loader.workers (as many as there are cores), or loader.cache, which keeps "
+        "decoded samples;\nwhere the time goes: make profile exp=NAME"
+    )
+
+
+def pace(
+    model: keras.Model, batches: Any, steps: int, waited: Callable[[], float]
+) -> tuple[float, float]:
+    """Train for some steps and time them, the first few left out.
+
+    Args:
+        model: Compiled; it learns.
+        batches: Endless, of any kind that Keras takes.
+        steps: How many to time, 1 or more.
+        waited: Returns the seconds that training has waited for data so far.
+
+    Returns:
+        Seconds of a step, and of these the seconds it waited.
+    """
+    ticks: list[tuple[float, float]] = []
+    clock = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ticks.append((time.perf_counter(), waited()))
+    )
+    total = WARM_UP + steps
+    model.fit(batches, steps_per_epoch=total, callbacks=[clock], shuffle=False, verbose=0)
+    (began, before), (ended, after) = ticks[WARM_UP - 1], ticks[-1]
+    return (ended - began) / steps, (after - before) / steps

@@ -1,13 +1,12 @@
 """The training state on disk: written in one step, checked when it is read, the one before kept.
 
 A state is a folder `step-00000120` with `arrays.npz`, and `state.json` that holds the SHA-256 of
-both. It is made under another name, flushed to the disk and renamed, which is the moment it begins
-to count: a kill leaves the old state or the new one.
+both. It is written under a temporary name and renamed, which is the moment it begins to count: a
+kill leaves the old state or the new one.
 """
 
 import hashlib
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from reprise.files import replacing
 
 ARRAYS, FACTS = "arrays.npz", "state.json"
 KEPT = 2  # the newest, and the one before it for when the newest is damaged
@@ -37,7 +38,7 @@ class State:
 
 
 def write_state(folder: Path, state: State) -> Path:
-    """Write a state into `folder`, which is made if it is missing, and forget the oldest.
+    """Write a state into `folder`, which is made if it is missing, and delete the oldest.
 
     Returns:
         The state's own folder.
@@ -47,25 +48,21 @@ def write_state(folder: Path, state: State) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"step-{state.step:08d}"
-    partial = folder / f".partial-{final.name}"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with replacing(final) as partial:
         partial.mkdir()
         np.savez(partial / ARRAYS, allow_pickle=False, **state.arrays)
         facts = {"step": state.step, "facts": dict(state.facts)}
         digest = _digest(partial / ARRAYS, facts)
         (partial / FACTS).write_text(json.dumps(facts | {"sha256": digest}))
-        for path in (partial / ARRAYS, partial / FACTS, partial):
-            _flush(path)
-        shutil.rmtree(final, ignore_errors=True)  # of an attempt that was given up
-        partial.rename(final)
-        _flush(folder)
-    except OSError:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    for old in _states(folder)[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+    keep_newest(folder, KEPT)
     return final
+
+
+def keep_newest(folder: Path, count: int) -> None:
+    """Delete all states but the newest `count`."""
+    states = _states(folder)
+    for old in states[: len(states) - count]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def read_state(folder: Path) -> tuple[State | None, list[str]]:
@@ -84,7 +81,7 @@ def read_state(folder: Path) -> tuple[State | None, list[str]]:
 
 
 def read_facts(folder: Path) -> Mapping[str, Any] | None:
-    """What the newest state says beside its arrays, unchecked; None where there is none."""
+    """The facts of the newest state, unchecked; None where there is none."""
     for path in reversed(_states(folder)):
         try:
             return json.loads((path / FACTS).read_text())["facts"]
@@ -112,11 +109,3 @@ def _digest(arrays: Path, facts: Mapping[str, Any]) -> str:
 def _states(folder: Path) -> list[Path]:
     """The folders of states, oldest first."""
     return sorted(path for path in folder.glob("step-*") if path.is_dir())
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

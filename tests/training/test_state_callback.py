@@ -9,11 +9,10 @@ import pytest
 
 from reprise.errors import Stopped, UserError
 from reprise.training.checkpoint import weights_sha256
-from reprise.training.compile import compile_model
-from reprise.training.fit import fit
-from reprise.training.keeping import Keeping
+from reprise.training.fit import compile_model, fit
 from reprise.training.optimizers import adam
 from reprise.training.state import State, read_state
+from reprise.training.state_callback import StateCallback
 from reprise.training.trainer import Trainer
 
 STEPS, EPOCHS = 4, 6
@@ -95,12 +94,12 @@ def train(folder: Path, trainer: Trainer, stop: StopAfter | None = None, schedul
     resumed, passed = read_state(folder)
     assert passed == []
     failures = []
-    keeping = Keeping(folder, resumed, stop.asked, failures.append)
+    saved = StateCallback(folder, resumed, stop.asked, failures.append)
     stopped = None
     try:
         fit(
             model, batches, Pass(workers=0), trainer,
-            steps_per_epoch=STEPS, callbacks=[log, stop], keeping=keeping,
+            steps_per_epoch=STEPS, callbacks=[log, stop], state=saved,
         )  # fmt: skip
     except Stopped as error:
         stopped = error.signal
@@ -175,7 +174,7 @@ def test_a_learning_rate_of_its_own_is_gone_on_with(tmp_path):
     fit(
         model, batches, Pass(workers=0), Trainer(epochs=2),
         steps_per_epoch=STEPS, callbacks=[log, StopAfter()],
-        keeping=Keeping(tmp_path, state, lambda: None, print, learning_rate=0.125),
+        state=StateCallback(tmp_path, state, lambda: None, print, learning_rate=0.125),
     )  # fmt: skip
     assert [(epoch, rate) for epoch, _, rate in log.rows] == [(1, 0.125)]
 
@@ -185,11 +184,11 @@ def test_the_state_of_another_model_is_refused(tmp_path):
     state, _ = read_state(tmp_path)
     arrays = dict(state.arrays)
     arrays["model.0000"] = np.zeros((5, 7), np.float32)
-    keeping = Keeping(tmp_path, State(state.step, arrays, state.facts), lambda: None, print)
+    saved = StateCallback(tmp_path, State(state.step, arrays, state.facts), lambda: None, print)
     with pytest.raises(UserError, match=r"(?s)number 0 .*\(5, 6\).*has shape \(5, 7\)"):
         fit(
             make_model(), batches, Pass(workers=0), Trainer(epochs=2),
-            steps_per_epoch=STEPS, callbacks=[Log(), StopAfter()], keeping=keeping,
+            steps_per_epoch=STEPS, callbacks=[Log(), StopAfter()], state=saved,
         )  # fmt: skip
 
 
@@ -197,11 +196,11 @@ def test_a_state_that_cannot_be_written_ends_nothing(tmp_path):
     folder = tmp_path / "state"
     folder.write_text("a file stands where the folder should be")
     failures = []
-    keeping = Keeping(folder, None, lambda: None, failures.append)
+    saved = StateCallback(folder, None, lambda: None, failures.append)
     model = make_model()
     fit(
         model, batches, Pass(workers=0), Trainer(epochs=2),
-        steps_per_epoch=STEPS, callbacks=[], keeping=keeping,
+        steps_per_epoch=STEPS, callbacks=[], state=saved,
     )  # fmt: skip
     assert int(model.optimizer.iterations) == 2 * STEPS
     assert len(failures) == 3
@@ -215,6 +214,6 @@ def test_a_callback_may_come_or_go_between_two_attempts(tmp_path, undisturbed):
     fit(
         model, batches, Pass(workers=0), Trainer(epochs=EPOCHS),
         steps_per_epoch=STEPS, callbacks=[StopAfter(), keras.callbacks.Callback(), Log(), Log()],
-        keeping=Keeping(tmp_path, state, lambda: None, print),
+        state=StateCallback(tmp_path, state, lambda: None, print),
     )  # fmt: skip
     assert weights_sha256(model) == weights_sha256(undisturbed[1])

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from tensorflow.python.framework import config as tf_config
 
-from reprise.training.release import Release, build_for_all
+from reprise.training.unfreeze import Unfreeze, build_optimizer
 
 EPOCHS, STEPS = 3, 2
 
@@ -39,7 +39,7 @@ def new_model(release_epoch, optimizer="adam", frozen=True):
     model = keras.Model(images, probabilities)
     model.release_epoch = release_epoch
     model.compile(optimizer=optimizer, loss="binary_crossentropy")
-    build_for_all(model)
+    build_optimizer(model)
     return model
 
 
@@ -53,7 +53,7 @@ def train(model, epochs, initial_epoch=0):
         epochs=epochs,
         initial_epoch=initial_epoch,
         steps_per_epoch=STEPS,
-        callbacks=[] if model.release_epoch is None else [Release(model.release_epoch)],
+        callbacks=[] if model.release_epoch is None else [Unfreeze(model.release_epoch)],
         shuffle=False,
         verbose=0,
     )
@@ -102,7 +102,7 @@ def test_the_release_leaves_the_optimizer_as_it_is():
     paths = [v.path for v in model.optimizer.variables]
     assert sum("decoder_conv" in path for path in paths) == 4  # two slots of kernel and bias
     assert sum("encoder" in path for path in paths) == 8
-    callback = Release(1)
+    callback = Unfreeze(1)
     callback.set_model(model)
     callback.on_epoch_begin(1)
     assert all(layer.trainable for layer in model.layers)
@@ -146,7 +146,7 @@ def test_an_encoder_that_is_never_released_has_no_slots():
 def test_a_model_that_says_nothing_of_a_release_is_built_as_keras_would():
     model = new_model(release_epoch=None, frozen=False)
     del model.release_epoch
-    build_for_all(model)
+    build_optimizer(model)
     assert sum("encoder" in v.path for v in model.optimizer.variables) == 8
 
 
