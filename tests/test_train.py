@@ -60,8 +60,8 @@ def test_the_run_holds_everything(first):
     assert run.data.metrics["best/valid/iou"] == pytest.approx(max(valid), abs=1e-6)
     assert run.data.metrics["time/data_wait_s"] >= 0
     expected = {
-        "config.yaml", "splits.json", "requirements.lock", "checkpoints/best.keras",
-        "checkpoints/last.keras", "model/MLmodel", "pictures/inputs.png",
+        "config.yaml", "splits.json", "requirements.lock",
+        "model/MLmodel", "pictures/inputs.png",
         "pictures/curves.png", "pictures/best_test.png",
     }  # fmt: skip
     assert expected <= set(files(client, run.info.run_id))
