@@ -20,8 +20,8 @@ from tiny import refused, short
 
 from reprise.config.build import build
 from reprise.datasets.stream import Stream
-from reprise.datasets.streams.part import Part
 from reprise.datasets.streams.source import Source
+from reprise.datasets.streams.split import StreamSplit
 from reprise.datasets.streams.table_source import TableSource
 from reprise.errors import UserError
 from reprise.spec import Spec
@@ -59,15 +59,20 @@ def stream(request, tmp_path) -> Stream:
     return STREAMS[request.param](tmp_path)
 
 
-def content(part: Part) -> list[tuple[int, int, bytes, bytes]]:
-    return [(i.shard, i.position, i.x.tobytes(), i.y.tobytes()) for i in part]
+def samples(split: StreamSplit) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
+    """Shard, position, x and y of each sample."""
+    return [(chunk.shard, *row) for chunk in split for row in zip(*chunk[1:], strict=True)]
+
+
+def content(split: StreamSplit) -> list[tuple[int, int, bytes, bytes]]:
+    return [(*place, x.tobytes(), y.tobytes()) for *place, x, y in samples(split)]
 
 
 def test_samples_are_as_the_specs_say(stream):
     seen = 0
     for part in stream.splits().values():
-        for item in part:
-            for array, spec in ((item.x, stream.input_spec), (item.y, stream.target_spec)):
+        for *_, x, y in samples(part):
+            for array, spec in ((x, stream.input_spec), (y, stream.target_spec)):
                 assert array.dtype == spec.dtype
                 assert len(array.shape) == len(spec.shape)
                 pairs = zip(array.shape, spec.shape, strict=True)
@@ -101,7 +106,7 @@ def test_splits_are_disjoint_and_cover_every_sample(stream):
     places = [{found[:2] for found in content(part)} for part in splits.values()]
     assert all(places)
     source = splits["train"].source
-    whole = content(Part("train", source))
+    whole = content(StreamSplit("train", source))
     assert set.union(*places) == {found[:2] for found in whole}
     assert sum(map(len, places)) == len(whole)
 
@@ -129,9 +134,9 @@ def test_what_is_learned_comes_from_the_train_split_and_changes_no_sample(stream
 
 
 def test_a_sample_is_drawn_under_its_target(stream):
-    item = next(iter(stream.splits()["train"]))
+    *_, x, y = samples(stream.splits()["train"])[0]
     axes = Figure().subplots()
-    stream.draw(axes, item.x, item.y, np.array([0.25, 0.75], np.float32))
+    stream.draw(axes, x, y, np.array([0.25, 0.75], np.float32))
     assert axes.get_title().startswith("truth: ")
     assert len(axes.lines) == 1
 
@@ -159,7 +164,7 @@ def test_a_sorted_source_is_split_evenly():
 def test_split_seed_moves_samples_and_train_may_shrink_without_moving_the_test_set():
     def test_set(seed: int, **split: float) -> list[int]:
         parts = Stream(Numbers(200), {**FRACTIONS, **split}, split_seed=seed).splits()
-        return [item.position for item in parts["test"]]
+        return [position for _, position, *_ in samples(parts["test"])]
 
     assert test_set(0) != test_set(1)
     assert test_set(0) == test_set(0, train=0.1)
@@ -175,8 +180,8 @@ def test_a_split_may_have_a_source_of_its_own():
 def test_offset_scale_and_counts_are_those_of_the_train_split():
     stream = Stream(Floats(50), {"train": 0.5, "valid": 0.5, "test": None})
     train = stream.splits()["train"]
-    values = np.array([item.x for item in train], np.float64)
-    odd = sum(int(item.y) for item in train)
+    values = np.concatenate([chunk.x for chunk in train]).astype(np.float64)
+    odd = sum(int(chunk.y.sum()) for chunk in train)
     learned = stream.learn(train)
     np.testing.assert_allclose(stream.input_spec.offset, values.mean(0), rtol=1e-12)
     np.testing.assert_allclose(stream.input_spec.scale, [values[:, 0].std(), 1.0], rtol=1e-12)
@@ -193,9 +198,11 @@ def test_integers_and_stated_scales_are_not_read(source):
 
 
 def test_a_few_samples_can_be_kept():
-    train = Stream(Numbers(5, 40), FRACTIONS).splits()["train"]
-    assert [f[2:] for f in content(train.first(6))] == [f[2:] for f in content(train)[:6]]
-    assert train.first(1000).count() == train.count()
+    stream = Stream(Numbers(5, 40), FRACTIONS)
+    train = stream.splits()["train"]
+    few = stream.first(train, 6)
+    assert [f[2:] for f in content(few)] == [f[2:] for f in content(train)[:6]]
+    assert stream.first(train, 1000).count() == train.count()
 
 
 @pytest.mark.parametrize(
@@ -228,7 +235,7 @@ def test_numbers_that_are_not_finite_are_refused(value):
     source = Yields([0.0, value], 0)
     source.input_spec = Spec((2,), "float32")
     with pytest.raises(UserError, match="finite"):
-        list(Part("train", source))
+        list(StreamSplit("train", source))
 
 
 def test_another_number_of_samples_than_before_is_refused():

@@ -1,18 +1,17 @@
-"""A Python generator as data: samples without random access, split as they pass."""
+"""Samples without random access, such as those of a Python generator."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Interval
 
-from reprise.datasets.base import BaseDataset
+from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import write_target
-from reprise.datasets.streams.part import Part
-from reprise.datasets.streams.patience import with_word
 from reprise.datasets.streams.source import Source
-from reprise.datasets.streams.splits import require_source, split_stream
+from reprise.datasets.streams.split import StreamSplit, announced
 from reprise.datasets.targets.moments import Counts, Moments, is_unscaled
 from reprise.errors import UserError
 from reprise.spec import Spec
@@ -21,11 +20,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class Stream(BaseDataset[Part]):
-    """Samples of a source, read in order, shuffled a buffer at a time.
+class Stream(BaseDataset[StreamSplit]):
+    """Samples of a source, read in order and shuffled within a buffer.
 
-    Unlike a Dataset it has no indices: a split is a `Part`, which its samples are found to be in
-    as they pass. Each split by fraction therefore costs a reading of the whole source.
+    It has no indices: whether a sample is in a split is found out when it is read. Each split by
+    fraction therefore costs a reading of the whole source.
 
     Args:
         source: Samples of the train split and of other splits by fraction.
@@ -51,51 +50,60 @@ class Stream(BaseDataset[Part]):
         shuffle_buffer: Annotated[int, Ge(1)] = 1000,
         pad_value: float = 0.0,
     ) -> None:
-        require_source("dataset.source", source)
+        _require_source("dataset.source", source)
         self.input_spec, self.target_spec = source.input_spec, source.target_spec
         self.shuffle_buffer, self.pad_value = shuffle_buffer, pad_value
         self._source = source
-        self._parts = split_stream(source, split, split_seed)
+        self._splits = _split_stream(source, split, split_seed)
         for spec in (self.input_spec, self.target_spec):
-            _require_padding(spec, self.padding(spec))
-
-    def splits(self) -> dict[str, Part]:
-        """The parts 'train', 'valid' and, where there is one, 'test'; disjoint."""
-        return dict(self._parts)
+            value = self.padding(spec)
+            if None in spec.shape and np.asarray(value).astype(spec.dtype) != value:
+                raise UserError(
+                    "dataset.pad_value cannot stand in these arrays",
+                    f"a value of {spec.dtype}",
+                    f"{value}",
+                    "choose another dataset.pad_value",
+                )
 
     def padding(self, spec: Spec) -> float:
-        """What fills up arrays of this spec."""
+        """The value that fills up arrays of this spec."""
         return self.pad_value if spec.ignore is None else spec.ignore
 
-    def num_samples(self, split: Part) -> int | None:
+    def splits(self) -> dict[str, StreamSplit]:
+        return dict(self._splits)
+
+    def num_samples(self, split: StreamSplit) -> int | None:
         return split.num_samples
 
-    def names(self, split: Part) -> Sequence[str]:
+    def names(self, split: StreamSplit) -> Sequence[str]:
         return ()
 
-    def first(self, split: Part, count: int) -> Part:
-        return split.first(count)
+    def first(self, split: StreamSplit, count: int) -> StreamSplit:
+        """The first samples of a split as a split of their own, kept in memory."""
+        samples = (sample for chunk in split for sample in zip(chunk.x, chunk.y, strict=True))
+        return StreamSplit(split.split, _InMemory(split.source, list(islice(samples, count))))
 
-    def record(self, split: Part) -> dict[str, Any]:
-        return split.record()
+    def record(self, split: StreamSplit) -> dict[str, Any]:
+        """Number of samples and rule; counts those of 'valid' and 'test', which are read whole."""
+        if split.num_samples is None and split.split != "train":
+            split.count()
+        seed, low, high = split.seed, split.low, split.high
+        rule = f"samples whose lot of seed {seed} is from {low:g} to below {high:g}"
+        return {"num_samples": split.num_samples, "rule": rule}
 
     def restore(
-        self, recorded: Mapping[str, Any], splits: Mapping[str, Part]
-    ) -> Mapping[str, Part]:
-        for name, part in splits.items():
-            part.num_samples = recorded[name]["num_samples"]  # a reading of another number raises
+        self, recorded: Mapping[str, Any], splits: Mapping[str, StreamSplit]
+    ) -> Mapping[str, StreamSplit]:
+        for name, split in splits.items():
+            split.num_samples = recorded[name]["num_samples"]  # another number is an error
         return splits
 
-    @property
-    def package(self) -> str:
-        return type(self._source).__module__.partition(".")[0]
-
-    def problems(self, splits: Mapping[str, Part], *, thorough: bool = False) -> list[str]:
+    def problems(self, splits: Mapping[str, StreamSplit], *, thorough: bool = False) -> list[str]:
         """What stopped the reading of each split, one line each; nothing unless `thorough`."""
         problems = []
-        for part in splits.values() if thorough else ():
+        for split in splits.values() if thorough else ():
             try:
-                part.count()
+                split.count()
             except UserError as error:
                 problems.append(f"{error.args[0]}: {error.args[2]}")
             except Exception as error:
@@ -103,28 +111,25 @@ class Stream(BaseDataset[Part]):
                 problems.append(f"{type(error).__name__}: {error} ({notes})")
         return list(dict.fromkeys(problems))
 
-    def learn(self, train: Part) -> Mapping[str, Any]:
+    def learn(self, train: StreamSplit) -> Mapping[str, Any]:
         """Learn `offset` and `scale` of floats, and `counts` of classes, from the train split.
 
         Reads it once if there are floats without a scale, and else not at all.
-
-        Returns:
-            What was learned, by name, to be recorded with the run.
         """
         specs = train.source.input_spec, train.source.target_spec
         if not any(map(is_unscaled, specs)):
             return {}
-        of_x, of_y = (Moments(spec) if is_unscaled(spec) else Counts(spec) for spec in specs)
+        learners = [Moments(spec) if is_unscaled(spec) else Counts(spec) for spec in specs]
         number = 0
-        blocks = train.blocks() or ((item.x[None], item.y[None]) for item in train)
         doing = "learning mean and deviation of the stream's train split"
-        for inputs, targets in with_word(blocks, doing):
-            of_x.add(inputs)
-            of_y.add(targets)
-            number += len(inputs)
+        for chunk in announced(train, doing):
+            for learner, rows in zip(learners, (chunk.x, chunk.y), strict=True):
+                for array in rows if rows.dtype == object else [rows]:
+                    learner.add(array)
+            number += len(chunk.x)
         train.counted(number)
-        self.input_spec, self.target_spec = of_x.onto(specs[0]), of_y.onto(specs[1])
-        x, y = self.input_spec, self.target_spec
+        x, y = (learner.onto(spec) for learner, spec in zip(learners, specs, strict=True))
+        self.input_spec, self.target_spec = x, y
         return {
             "offset": list(x.offset),
             "scale": list(x.scale),
@@ -136,9 +141,12 @@ class Stream(BaseDataset[Part]):
 
     @property
     def sources(self) -> Sequence[Path]:
-        """Files and folders the samples come from, for the record of what a run saw."""
-        parts = self._parts.values()
-        return tuple(dict.fromkeys(path for part in parts for path in part.source.paths))
+        splits = self._splits.values()
+        return tuple(dict.fromkeys(path for split in splits for path in split.source.paths))
+
+    @property
+    def package(self) -> str:
+        return type(self._source).__module__.partition(".")[0]
 
     def draw(
         self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
@@ -147,11 +155,71 @@ class Stream(BaseDataset[Part]):
         write_target(axes, self.target_spec, y, prediction)
 
 
-def _require_padding(spec: Spec, value: float) -> None:
-    if None in spec.shape and np.asarray(value).astype(spec.dtype) != value:
+class _InMemory(Source):
+    """A few samples of another source."""
+
+    def __init__(self, source: Source, kept: Sequence[Sample]) -> None:
+        self.input_spec, self.target_spec = source.input_spec, source.target_spec
+        self._kept = kept
+
+    def samples(self, shard: int) -> Iterator[Sample]:
+        return iter(self._kept)
+
+
+def _split_stream(source: Source, split: Mapping[Any, Any], seed: int) -> dict[str, StreamSplit]:
+    """The splits 'train', 'valid' and, where it is asked for, 'test'."""
+    if not isinstance(split.get("train"), int | float) or split.get("valid") is None:
+        said = {name: "a source" if isinstance(of, Source) else of for name, of in split.items()}
         raise UserError(
-            "dataset.pad_value cannot stand in these arrays",
-            f"a value of {spec.dtype}",
-            f"{value}",
-            "choose another dataset.pad_value",
+            "dataset.split is incomplete",
+            "a fraction for train; for valid and test fractions or sources of their own; "
+            "test alone may be null",
+            ", ".join(f"{name}: {value}" for name, value in said.items()),
+            "set dataset.split.train and dataset.split.valid",
         )
+    splits: dict[str, StreamSplit] = {}
+    low = 0.0
+    # Test first, so that train may shrink without moving the test set.
+    for name in ("test", "valid", "train"):
+        value = split.get(name)
+        if isinstance(value, int | float):
+            splits[name] = StreamSplit(name, source, low, round(low + value, 9), seed)
+            low = splits[name].high
+        elif value is not None:
+            _require_source(f"dataset.split.{name}", value)
+            _require_same_specs(name, value, source)
+            splits[name] = StreamSplit(name, value)
+    if low > 1:
+        raise UserError(
+            "the fractions in dataset.split do not divide the data",
+            "at most 1 together",
+            f"{low:g}",
+            "for instance dataset.split.train=0.7 dataset.split.valid=0.15 dataset.split.test=0.15",
+        )
+    return {name: splits[name] for name in ("train", "valid", "test") if name in splits}
+
+
+def _require_same_specs(split: str, source: Source, first: Source) -> None:
+    announced, same = ((one.input_spec, one.target_spec) for one in (source, first))
+    if announced != same:
+        raise UserError(
+            f"dataset.split.{split} announces other samples than dataset.source",
+            _specs(*same),
+            _specs(*announced),
+            "give both the same columns and classes",
+        )
+
+
+def _require_source(key: str, value: Any) -> None:
+    if not isinstance(value, Source):  # such as a generator that has begun
+        raise UserError(
+            f"{key} is no source of a stream",
+            "an object of a child class of reprise.datasets.streams.source.Source",
+            f"{type(value).__qualname__}",
+            f"correct {key}._target_; docs/your_generator.md shows such a class",
+        )
+
+
+def _specs(x: Spec, y: Spec) -> str:
+    classes = f", classes {', '.join(y.classes)}" if y.classes else ""
+    return f"x {x.shape} {x.dtype}, y {y.shape} {y.dtype}{classes}"

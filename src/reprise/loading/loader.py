@@ -12,8 +12,8 @@ from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.loading.indexed import Indexed
 from reprise.loading.order import Order
-from reprise.loading.streams.reading import Reading
-from reprise.loading.streams.streaming import Streaming
+from reprise.loading.stream_batches import StreamBatches
+from reprise.loading.stream_readers import StreamReaders
 from reprise.project import ROOT
 
 
@@ -25,7 +25,7 @@ class Loader:
 
     Args:
         dataset: Where the samples are.
-        indices: The split's samples, shape (samples,), int64; of a stream its `Part`.
+        indices: The split's samples, shape (samples,), int64; of a stream its `StreamSplit`.
         split: 'train', 'valid' or 'test'; only 'train' is shuffled and randomly transformed.
         seed: Of order and randomness; 0 or more.
         batch_size: Samples per batch; a pass's last batch has what is left.
@@ -74,9 +74,11 @@ class Loader:
         what: dict[str, Any] = {"split": split, "seed": seed, "batch_size": batch_size}
         if isinstance(self.dataset, Stream):
             _refuse_order(order)
-            reading = Reading(indices, ahead=max_queue_size * batch_size, **who)
-            self._source: Indexed | Streaming = Streaming(
-                self.dataset, indices, **what, reading=reading
+            readers = StreamReaders(
+                indices, ahead=max_queue_size * batch_size, rows=batch_size, **who
+            )
+            self._source: Indexed | StreamBatches = StreamBatches(
+                self.dataset, indices, **what, readers=readers
             )
         else:
             jobs = Order(indices, **what, kind=order, block_size=block_size, window=window)

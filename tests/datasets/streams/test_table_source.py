@@ -4,7 +4,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from reprise.datasets.streams import table_source
-from reprise.datasets.streams.part import Part
+from reprise.datasets.streams.source import Source
+from reprise.datasets.streams.split import StreamSplit
 from reprise.datasets.streams.table_source import TableSource
 from reprise.errors import UserError
 
@@ -129,16 +130,21 @@ def test_blocks_are_the_samples(tmp_path):
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.2, 0.45), (0.9, 1.0)])
-def test_a_split_has_the_same_samples_in_blocks(tmp_path, low, high):
-    source = TableSource(write(tmp_path, count=9001), "label", classes=CLASSES)
-    part = Part("train", source, low, high, seed=4)
-    items, blocks = list(part), list(part.blocks())
-    assert len(blocks) == 10
-    assert np.array_equal(np.concatenate([x for x, _ in blocks]), [item.x for item in items])
-    assert np.array_equal(np.concatenate([y for _, y in blocks]), [item.y for item in items])
-    assert part.count() == len(items)
+def test_a_split_has_the_same_samples_in_blocks_and_one_by_one(tmp_path, low, high):
+    class OneByOne(TableSource):
+        blocks = Source.blocks
 
+        def samples(self, shard):
+            for x, y in TableSource.blocks(self, shard):
+                yield from zip(x, y, strict=True)
 
-def test_several_files_have_no_blocks_as_a_whole(tmp_path):
-    files = [write(tmp_path, n, f"{n}.csv") for n in (3, 5)]
-    assert Part("train", TableSource(files, "label", classes=CLASSES)).blocks() is None
+    file = write(tmp_path, count=9001)
+    splits = [
+        StreamSplit("train", source(file, "label", classes=CLASSES), low, high, seed=4)
+        for source in (TableSource, OneByOne)
+    ]
+    blocks, alone = (
+        [np.concatenate(parts) for parts in list(zip(*split, strict=True))[1:]] for split in splits
+    )
+    assert all(map(np.array_equal, blocks, alone))
+    assert splits[0].count() == splits[1].count() == len(blocks[0])

@@ -44,7 +44,7 @@ def numbers(batches: Any) -> list[list[int]]:
 
 
 def pids(loader: Loader) -> list[int]:
-    return [reader._process.pid for reader in loader._source._reading._readers]  # type: ignore
+    return [worker._process.pid for worker in loader._source._readers._workers]  # type: ignore
 
 
 def flat(batches: list[list[int]]) -> list[int]:
@@ -130,7 +130,7 @@ def test_unequal_lengths_are_padded_to_the_longest_of_the_batch():
     assert first.dtype == np.float32
 
 
-def test_more_shards_than_lanes():
+def test_more_shards_than_are_open_at_a_time():
     lengths = [*range(20), 3, 1]
     made = []
     for workers in (0, 3):

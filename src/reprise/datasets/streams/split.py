@@ -1,0 +1,178 @@
+"""One split of a stream: which samples of a source are in it, and reading them in chunks."""
+
+import math
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from reprise.datasets.streams.checks import checked
+from reprise.datasets.streams.source import Source
+from reprise.errors import UserError
+
+_Values = Sequence[Any] | np.ndarray  # one sample each; an array has a leading axis
+_STRATA = 20  # neighbouring samples whose random numbers are spread evenly from 0 to 1
+_GROUPS = 200  # of such neighbours, drawn at a time
+_ROWS = 64  # samples in a chunk, where nobody asks for another number
+
+
+class Chunk(NamedTuple):
+    """Samples of one shard that follow one another in their split.
+
+    Args:
+        shard: Number of the shard.
+        positions: Their positions in the shard, over all splits, shape (rows,), int64.
+        x: Inputs, shape (rows, …); of dtype object, an array each, where lengths differ.
+        y: Targets, likewise.
+    """
+
+    shard: int
+    positions: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+
+
+@dataclass(eq=False)
+class StreamSplit:
+    """One split of a stream: the samples of a source whose random number lies in a range.
+
+    A sample's number, from 0 to 1, is a pure function of seed, shard and position. Nothing is
+    stored, and a source that grows at its end leaves its samples in their splits.
+
+    Args:
+        split: 'train', 'valid' or 'test'.
+        source: Where the samples come from.
+        low: Smallest random number of this split.
+        high: Number it stays below.
+        seed: Of the random numbers.
+        num_samples: How many there are; None until they were counted.
+    """
+
+    split: str
+    source: Source
+    low: float = 0.0
+    high: float = 1.0
+    seed: int = 0
+    num_samples: int | None = None
+
+    def chunks(self, shard: int, rows: int = _ROWS) -> Iterator[Chunk]:
+        """Read the split's samples of one shard, in their order.
+
+        Args:
+            shard: Number of the shard.
+            rows: Samples to read at a time, where the source has no blocks of its own.
+
+        Raises:
+            UserError: a sample is not what the source announces; the message names it.
+            Exception: whatever the source raises, with a note that says where.
+        """
+        place, position = f"{self.source.shard_name(shard)}, sample", 0
+        numbers, drawn = np.empty(0), _random_numbers(self.seed, shard)
+        try:
+            for x, y in self._groups(shard, rows):
+                while len(numbers) < len(x):
+                    numbers = np.concatenate([numbers, next(drawn)])
+                is_own = (self.low <= numbers[: len(x)]) & (numbers[: len(x)] < self.high)
+                own, numbers = np.flatnonzero(is_own), numbers[len(x) :]
+                positions, position = position + own, position + len(x)
+                if len(own):
+                    inputs = checked(_taken(x, own), self.source.input_spec, "x", place, positions)
+                    targets = checked(
+                        _taken(y, own), self.source.target_spec, "y", place, positions
+                    )
+                    yield Chunk(shard, positions, inputs, targets)
+        except Exception as error:
+            if not isinstance(error, UserError):  # which names the place itself
+                error.add_note(f"in {self.source.shard_name(shard)}, after {position} samples")
+            raise
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Read all of the split's samples, shard after shard."""
+        return (chunk for shard in range(self.source.num_shards) for chunk in self.chunks(shard))
+
+    def count(self) -> int:
+        """The number of samples, by reading them all.
+
+        Raises:
+            UserError: none at all, or not as many as before.
+        """
+        chunks = announced(self, f"counting the split '{self.split}' of the stream")
+        self.counted(sum(len(chunk.x) for chunk in chunks))
+        assert self.num_samples is not None
+        return self.num_samples
+
+    def counted(self, num_samples: int) -> None:
+        """Note that a whole pass gave this number of samples.
+
+        Raises:
+            UserError: none at all, or not as many as before.
+        """
+        kind = type(self.source).__qualname__
+        if num_samples == 0:
+            raise UserError(
+                f"the split '{self.split}' of the stream is empty",
+                "at least one sample",
+                f"none from {kind}",
+                f"give dataset.split.{self.split} more, or look at what {kind} yields",
+            )
+        if self.num_samples not in (None, num_samples):
+            raise UserError(
+                f"the split '{self.split}' of the stream has changed",
+                f"{self.num_samples} samples, as before",
+                f"{num_samples} samples",
+                f"bring the data back to what it was, or have {kind} yield the same samples "
+                "whenever it is asked",
+            )
+        self.num_samples = num_samples
+
+    def _groups(self, shard: int, rows: int) -> Iterator[tuple[_Values, _Values]]:
+        """All samples of a shard, of whichever split: x and y of some that follow one another."""
+        blocks = self.source.blocks(shard)
+        if blocks is not None:
+            yield from blocks
+            return
+        x: list[Any] = []
+        y: list[Any] = []
+        try:
+            for one, other in self.source.samples(shard):
+                x.append(one)
+                y.append(other)
+                if len(x) == rows:
+                    yield x, y
+                    x, y = [], []
+        except Exception:
+            yield x, y  # what was read before the error comes before it
+            raise
+        yield x, y
+
+
+def _random_numbers(seed: int, shard: int) -> Iterator[np.ndarray]:
+    """Random numbers of a shard's samples, from 0 to 1, endless, 4,000 at a time.
+
+    Of every 20 neighbours one lies in each twentieth of the range (stratified sampling), so that a
+    small source, and a sorted one, is split as evenly as a large one.
+    """
+    for block in count():
+        rng = np.random.default_rng([seed, shard, block, 1])
+        strata = rng.permuted(np.tile(np.arange(_STRATA), (_GROUPS, 1)), axis=1)
+        yield ((strata + rng.random(strata.shape)) / _STRATA).ravel()
+
+
+def _taken(values: _Values, chosen: np.ndarray) -> _Values:
+    if isinstance(values, np.ndarray):
+        return values[chosen]
+    return [values[at] for at in chosen.tolist()]
+
+
+def announced(chunks: Iterable[Chunk], doing: str) -> Iterator[Chunk]:
+    """The chunks; prints `doing` once to stderr if they take more than a second."""
+    limit = time.monotonic() + 1
+    for chunk in chunks:
+        if time.monotonic() > limit:
+            print(f"note: {doing}, by reading it once", file=sys.stderr, flush=True)
+            limit = math.inf
+        yield chunk
