@@ -1,6 +1,7 @@
 """A project in a folder of its own, apart from the engine's checkout."""
 
 import multiprocessing
+import re
 import shutil
 import subprocess
 import sys
@@ -96,8 +97,10 @@ def test_mistakes_name_the_files_and_options_of_both(folder):
     assert f"({project.ENGINE_CONF / 'experiment/digits.yaml'}, line" in str(caught.value)
     (folder / "conf/experiment/mine.yaml").write_text(MINE)
     for typed, meant in (("mien", "mine"), ("digit", "digits")):
-        with pytest.raises(UserError, match=f"digits, .*mine, .*\n.*\n.*did you mean {meant}"):
+        with pytest.raises(UserError) as caught:
             check([f"experiment={typed}"], folder / "conf")
+        assert re.search(r"one of: .*digits, .*mine, ", str(caught.value))
+        assert f"did you mean {meant}?" in str(caught.value)
 
 
 def test_the_wheel_contains_conf(tmp_path):
