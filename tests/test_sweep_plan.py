@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tiny import array_words, refused, write_arrays
 
-from reprise.config.compose import compose
+from reprise.config.check import check
 from reprise.errors import UserError
 from reprise.sweep_checks import require_measured
 from reprise.sweep_plan import differences, drift, make_plan
@@ -105,7 +105,7 @@ def test_a_jobs_key_follows_from_overrides_configuration_and_data(words, tmp_pat
 
 def test_a_job_sees_that_files_were_edited_since_its_sweep_began(words):
     plan = make_plan([*words, "seed=1,2"])
-    job = compose([*words, "seed=2"])
+    job = check([*words, "seed=2"])
     assert drift(plan.compositions, job) == []
     before = {**plan.compositions, "": {**plan.compositions[""], "model.dropout": 0.75}}
     assert drift(before, job) == [f"model.dropout: 0.75 -> {job.values['model']['dropout']}"]

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from reprise import data
+from reprise.config.annotations import sqlite_file
 from reprise.config.build import build
 from reprise.config.check import check
 from reprise.config.compose import Composed
-from reprise.config.paths import sqlite_file
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.errors import UserError
 from reprise.loading.loader import Loader

@@ -6,8 +6,7 @@ from typing import Any
 
 import yaml
 
-from reprise.config.compose import Composed
-from reprise.config.flatten import flatten
+from reprise.config.compose import Composed, flatten
 from reprise.experiment import Data
 from reprise.parent import Parent
 from reprise.project import ROOT

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reprise import command
-from reprise.config.compose import Composed
-from reprise.config.flatten import flatten
-from reprise.config.restate import restate
+from reprise.config.compose import Composed, flatten
+from reprise.config.overrides import restate
 from reprise.errors import UserError
 from reprise.experiment import Data, compose_and_check
 from reprise.parent import Parent

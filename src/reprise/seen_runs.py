@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from reprise.comparing.seen import Seen
-from reprise.config.flatten import Scalar, flatten
+from reprise.config.compose import Scalar, flatten
 from reprise.run_folder import CONFIG, IDENTITY, RESULT
 from reprise.runs import describe
 from reprise.tracking.journal import metric_history, params_of, tags_of

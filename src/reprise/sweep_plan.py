@@ -8,9 +8,8 @@ from typing import Any
 from reprise import data
 from reprise.config.build import build
 from reprise.config.check import check, check_each
-from reprise.config.compose import Composed
+from reprise.config.compose import Composed, flatten
 from reprise.config.files import options_of
-from reprise.config.flatten import flatten
 from reprise.config.secrets import redact
 from reprise.resume import FREE
 from reprise.sweep_checks import aim, digest_of, hash_of, refuse_odd

@@ -12,7 +12,7 @@ import numpy as np
 
 from reprise import command
 from reprise.config.compose import Composed
-from reprise.config.restate import restate
+from reprise.config.overrides import restate
 from reprise.datasets.base import Dataset
 from reprise.datasets.mixed import Mixed
 from reprise.errors import UserError

@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from reprise.config.files import Conf
-from reprise.config.origins import find_origins, key_lines
+from reprise.config.origins import Origins, key_lines
 from reprise.config.overrides import Setting
 
 NESTED = """\
@@ -36,30 +38,33 @@ def test_lines_of_keys(tmp_path):
     }
 
 
-def files(tmp_path: Path) -> list[tuple[Path, str]]:
-    conf = tmp_path / "conf"
-    conf.mkdir()
-    (conf / "config.yaml").write_text("seed: 0\n")
-    (conf / "model.yaml").write_text("\nwidth: 1\nkind: a\n")
-    (conf / "experiment.yaml").write_text("model:\n  kind: b\n  new: 1\n")
-    return [
-        (conf / "model.yaml", "model"),
-        (conf / "config.yaml", ""),
-        (conf / "experiment.yaml", ""),
-    ]
-
-
-def test_the_last_one_to_set_a_key_is_its_origin(tmp_path):
+@pytest.fixture
+def origins(conf: Path) -> Origins:
+    for name, text in (
+        ("model", "\nwidth: 1\nkind: a\n"),
+        ("config", "seed: 0\n"),
+        ("experiment", "model:\n  kind: b\n  new: 1\n"),
+    ):
+        (conf / f"{name}.yaml").write_text(text)
+    files = [(conf / "model.yaml", "model"), (conf / "config.yaml", "")]
     typed = Setting("model.size.x=1", "model.size", "value", ("++model.size={x: 1}",))
-    origins = find_origins(files(tmp_path), [typed], Conf(tmp_path / "conf"))
-    assert origins.place("model.width") == "conf/model.yaml, line 2"
-    assert origins.place("model.kind") == "conf/experiment.yaml, line 2"
-    assert origins.place("model.size") == "on the command line: model.size.x=1"
-    assert origins.place("model.size.x") == "on the command line: model.size.x=1"
-    assert origins.place("model.sizes") == "conf/experiment.yaml, line 1"
-    assert origins.place("nowhere") == "conf/config.yaml"
+    return Origins([*files, (conf / "experiment.yaml", "")], [typed], Conf(conf))
 
 
-def test_an_experiment_invents_no_key(tmp_path):
-    origins = find_origins(files(tmp_path), [], Conf(tmp_path / "conf"))
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("model.width", "conf/model.yaml, line 2"),
+        ("model.kind", "conf/experiment.yaml, line 2"),
+        ("model.size", "on the command line: model.size.x=1"),
+        ("model.size.x", "on the command line: model.size.x=1"),
+        ("model.sizes", "conf/experiment.yaml, line 1"),
+        ("nowhere", "conf/config.yaml"),
+    ],
+)
+def test_the_last_one_to_set_a_key_is_its_origin(origins, key, place):
+    assert origins.place(key) == place
+
+
+def test_an_experiment_invents_no_key(origins):
     assert origins.own == {"seed", "model.width", "model.kind"}

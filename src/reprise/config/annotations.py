@@ -1,82 +1,40 @@
-"""A parameter's annotation: evaluated from source, said in plain words, held against a value."""
+"""A parameter's type: whether a value fits it, and how it is said in a message."""
 
-import ast
-import builtins
-import collections.abc
-import typing
+import re
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, ValidationInfo
+from pydantic_core import PydanticCustomError
 
-from reprise.config.paths import NO_PATH, PATHS, Surroundings
-
-_SCOPE: dict[str, Any] = {
-    **{name: getattr(typing, name) for name in typing.__all__},
-    **{name: getattr(collections.abc, name) for name in collections.abc.__all__},
-    **{name: getattr(annotated_types, name) for name in annotated_types.__all__},
-    **vars(builtins),
-    "PATHS": PATHS,
-}
-
-
-class _PathMarkers(ast.NodeTransformer):
-    """Put the check of a path in the place of the "folder", "file" or "database" that marks one."""
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        self.generic_visit(node)
-        is_annotated = ast.unparse(node.value).split(".")[-1] == "Annotated"
-        if is_annotated and isinstance(node.slice, ast.Tuple):
-            node.slice.elts = [_marker(element) for element in node.slice.elts]
-        return node
-
-
-def _marker(element: ast.expr) -> ast.expr:
-    if isinstance(element, ast.Constant) and element.value in PATHS:
-        return ast.parse(f"PATHS[{element.value!r}]", mode="eval").body
-    return element
+from reprise.config.mistakes import listing
 
 
 class Built:
     """Stands for a class that a config cannot write down, only build by a node of its own."""
 
 
-Names = Callable[[str], ast.ClassDef | ast.expr | None]
-
-
-def evaluate(annotation: ast.expr | None, names: Names) -> Any:
-    """Evaluate an annotation with the names of builtins, typing, annotated_types, collections.abc.
+@dataclass(frozen=True)
+class Surroundings:
+    """What decides whether a path exists.
 
     Args:
-        annotation: As it stands in the source.
-        names: Finds what another name stands for: a class of the same package, or an alias.
-
-    Returns:
-        The type, such classes being `Built`; Any where there is none, or where it uses other names.
+        root: Folder that relative paths start from.
+        providable: Tells of a missing path whether the program can make it.
     """
-    if annotation is None:
-        return Any
-    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        annotation = ast.parse(annotation.value, mode="eval").body
-    expression = ast.fix_missing_locations(ast.Expression(_PathMarkers().visit(annotation)))
-    used = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
-    found = {name: names(name) for name in used - set(_SCOPE)}
-    own = {
-        name: Built if isinstance(meaning, ast.ClassDef) else evaluate(meaning, lambda _: None)
-        for name, meaning in found.items()
-        if meaning is not None
-    }
-    try:
-        return eval(compile(expression, "<annotation>", "eval"), {**_SCOPE, **own})
-    except (NameError, AttributeError, TypeError):
-        return Any
+
+    root: Path
+    providable: Callable[[Path], bool]
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a value does not fit its annotation.
+    """Why a value does not fit its type.
 
     Args:
         path: The path that does not exist, where that is the reason.
@@ -90,7 +48,7 @@ class Refusal:
 
 
 def refusals(value: object, annotation: Any, surroundings: Surroundings) -> list[Refusal]:
-    """Hold a value against an annotation, strictly: only a whole number may stand for a number.
+    """Compare a value with a type, strictly: of other types, only a whole number is a number.
 
     Returns:
         One for every missing path, else one for the value as a whole; none where it fits.
@@ -99,20 +57,115 @@ def refusals(value: object, annotation: Any, surroundings: Surroundings) -> list
     try:
         TypeAdapter(annotation, config=rules).validate_python(value, context=surroundings)
     except ValidationError as error:
-        wrong = [one for one in error.errors() if one["type"] == NO_PATH]
-        return [
-            Refusal(one["ctx"]["path"], one["ctx"]["kind"], _within(value, one["loc"]))
-            for one in wrong
-        ] or [Refusal()]
+        missing = [one for one in error.errors() if one["type"] == _NO_PATH]
+        return [Refusal(**one["ctx"], within=_within(value, one["loc"])) for one in missing] or [
+            Refusal()
+        ]
     return []
 
 
-def _within(value: object, location: tuple[int | str, ...]) -> tuple[str, ...]:
+def _within(value: Any, location: tuple[int | str, ...]) -> tuple[str, ...]:
     """Keep of pydantic's location what is a key or an index, and drop the names of its branches."""
     steps = []
     for step in location:
         is_key = isinstance(value, dict) and step in value
         if is_key or (isinstance(value, list) and isinstance(step, int)):
-            value = value[step]  # type: ignore[index]
+            value = value[step]
             steps.append(str(step))
     return tuple(steps)
+
+
+def sqlite_file(url: str) -> str | None:
+    """Return the path in `sqlite:///FILE`; None for any other text."""
+    found = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+).*", url)
+    return found and found[1]
+
+
+def _existing(value: str, info: ValidationInfo, kind: str) -> str:
+    surroundings: Surroundings = info.context  # type: ignore[assignment]
+    path = surroundings.root / value
+    found = path.is_dir() if kind == "folder" else path.is_file()
+    if not value or not (found or (not path.exists() and surroundings.providable(path))):
+        raise PydanticCustomError(_NO_PATH, "{path}", {"path": value, "kind": kind})
+    return value
+
+
+def _database(value: str, info: ValidationInfo) -> str:
+    """Check the file of an SQLite URL; whether a server has a database, only it could tell."""
+    if file := sqlite_file(value):
+        _existing(file, info, "file")
+    elif not re.match(r"(?!sqlite)\w[\w+]*://", value):
+        raise ValueError("no URL of a database")
+    return value
+
+
+_NO_PATH = "no_path"
+# What "folder", "file" and "database" mean in `Annotated[str, "folder"]`.
+PATHS = {
+    "folder": AfterValidator(partial(_existing, kind="folder")),
+    "file": AfterValidator(partial(_existing, kind="file")),
+    "database": AfterValidator(_database),
+}
+
+_PLAIN: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    list: "a list",
+    dict: "names with values",
+    type(None): "null",
+    None: "null",
+    Any: "any value",
+    Built: "keys with a _target_ among them",
+    PATHS["folder"]: "an existing folder",
+    PATHS["file"]: "an existing file",
+    PATHS["database"]: "sqlite:///FILE of an existing file, or mysql+mysqldb://USER@HOST/DATABASE",
+}
+_SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+
+
+def words(annotation: Any) -> str:
+    """Say what fits a type: `Annotated[float, Gt(0)] | None` is 'a number > 0 or null'."""
+    if annotation in _PLAIN:
+        return _PLAIN[annotation]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in {Union, types.UnionType}:
+        return " or ".join(words(one) for one in arguments)
+    if origin is Literal:
+        return listing(str(one) for one in arguments)
+    if origin is Annotated:
+        return _annotated(*arguments)
+    if origin is dict:
+        return f"names, each with {words(arguments[1])}"
+    if origin is not None and len(arguments) == 1:
+        return f"a list, each item {words(arguments[0])}"
+    return str(annotation)
+
+
+def _annotated(base: Any, *marks: Any) -> str:
+    if marks[0] in _PLAIN:
+        return _PLAIN[marks[0]]
+    text = words(base)
+    limits = []
+    for mark in marks:
+        if isinstance(mark, annotated_types.Len):
+            text = text.replace("a list", f"a list of {_count(mark)}", 1)
+        bounds = {sign: getattr(mark, name, None) for name, sign in _SIGNS.items()}
+        limits += [f"{sign} {bound}" for sign, bound in bounds.items() if bound is not None]
+    return f"{text} {' and '.join(limits)}".strip()
+
+
+def _count(length: annotated_types.Len) -> str:
+    if length.max_length is None:
+        return f"{length.min_length} or more"
+    if length.min_length == length.max_length:
+        return str(length.min_length)
+    return f"{length.min_length} to {length.max_length}"
+
+
+def choices_in(annotation: Any) -> list[str]:
+    """Return the texts that a type lists."""
+    if get_origin(annotation) is Literal:
+        return [one for one in get_args(annotation) if isinstance(one, str)]
+    return [text for one in get_args(annotation) for text in choices_in(one)]

@@ -1,17 +1,17 @@
 """Every mistake in a configuration, found before anything heavy is imported, and all at once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reprise.config.choices import examine, primary_groups
-from reprise.config.compose import Composed, chosen
-from reprise.config.files import CONF, Conf
-from reprise.config.inspection import inspect
-from reprise.config.layers import merge
-from reprise.config.mistakes import Mistake, as_error
+from reprise.config.annotations import Surroundings
+from reprise.config.compose import Composed, Layers, merge
+from reprise.config.files import CONF, PRIMARY, Choice, Conf
+from reprise.config.mistakes import Mistake, as_error, listing, meant
+from reprise.config.origins import Origins
 from reprise.config.overrides import Setting, parse
-from reprise.config.paths import Surroundings
+from reprise.config.rules import contradictions
+from reprise.config.sections import Context, problems, sections
 
 
 def _never(path: Path) -> bool:
@@ -25,7 +25,7 @@ def check(
     *,
     multirun: bool = False,
 ) -> Composed:
-    """Compose a configuration and hold it against what the code takes.
+    """Compose a configuration and compare it with what the code takes.
 
     Args:
         overrides: The command line's `key=value` words.
@@ -46,27 +46,6 @@ def check(
     return composed[0]
 
 
-def _look(
-    overrides: list[str], conf: Conf, providable: Callable[[Path], bool], *, multirun: bool
-) -> tuple[list[Composed], list[Mistake]]:
-    """Every composition that a command line stands for, and the mistakes in them."""
-    groups = set(primary_groups(conf))
-    surroundings = Surroundings(conf.root, providable)
-    settings, mistakes = parse(overrides, conf, groups, multirun=multirun)
-    misnamed, stand_ins = examine(settings, conf)
-    mistakes += misnamed
-    composed: list[Composed] = []
-    for variant in _variants(_as_meant(settings, stand_ins, groups)):
-        merged, refused = merge(variant, conf)
-        if merged is not None or not misnamed:  # else it is the misnamed file that does not fit
-            mistakes += refused
-        if merged is not None:
-            values, wrong = inspect(merged, variant, conf, surroundings, set(stand_ins))
-            mistakes += wrong
-            composed.append(Composed(values, chosen(merged.choices), overrides))
-    return composed, mistakes
-
-
 def check_each(
     jobs: Sequence[list[str]], conf: Path = CONF, providable: Callable[[Path], bool] = _never
 ) -> list[Composed]:
@@ -85,23 +64,118 @@ def check_each(
     return [composed[0] for composed, _ in found]
 
 
-def _as_meant(
-    settings: list[Setting], stand_ins: dict[str, str | None], groups: set[str]
-) -> list[Setting]:
+def _look(
+    overrides: list[str], conf: Conf, providable: Callable[[Path], bool], *, multirun: bool
+) -> tuple[list[Composed], list[Mistake]]:
+    """Return every composition that a command line stands for, and the mistakes in them."""
+    settings, mistakes = parse(overrides, conf, multirun=multirun)
+    misnamed, meant_instead = _examine_choices(settings, conf)
+    mistakes += misnamed
+    composed: list[Composed] = []
+    for variant in _variants(_as_meant(settings, meant_instead, conf)):
+        merged, refused = merge(variant, conf)
+        if merged is not None or not misnamed:  # else it is the misnamed file that does not fit
+            mistakes += refused
+        if merged is not None:
+            surroundings = Surroundings(conf.root, providable)
+            mistakes += _missing_choices(merged.choices, conf, meant_instead)
+            mistakes += _inspect(merged, variant, conf, surroundings)
+            composed.append(Composed(merged.values, merged.choices, overrides))
+    return composed, mistakes
+
+
+def _examine_choices(
+    settings: list[Setting], conf: Conf
+) -> tuple[list[Mistake], dict[str, str | None]]:
+    """Look for groups and options that do not exist, on the command line and in chosen files.
+
+    Returns:
+        The mistakes, and for each group concerned the option most likely meant (None where there
+        is no such), so that the rest can be checked as if it had been chosen.
+    """
+    mistakes: list[Mistake] = []
+    instead: dict[str, str | None] = {}
+    choices = [Choice(one.key, option, one.place) for one in settings for option in one.options]
+    choices += conf.choices_in(PRIMARY)
+    for choice in choices:  # grows while it is walked
+        option = choice.option
+        if option is None or option == "???":
+            continue
+        options = conf.options(choice.group)
+        if option not in options:
+            mistakes.append(conf.no_option(choice))
+            option = instead[choice.group] = meant(option, options)
+        if option is not None:
+            inner = conf.choices_in(f"{choice.group}/{option}")
+            choices += [one for one in inner if one not in choices]
+    return mistakes, instead
+
+
+def _as_meant(settings: list[Setting], instead: dict[str, str | None], conf: Conf) -> list[Setting]:
     """Put the option most likely meant, or none, in the place of one that does not exist."""
-    kept = [s for s in settings if s.kind != "choice" or s.key not in stand_ins]
-    chosen_instead = []
-    for group, option in stand_ins.items():
-        prefix = "" if group in groups else "+"
+    kept = [one for one in settings if one.kind != "choice" or one.key not in instead]
+    for group, option in instead.items():
+        prefix = "" if group in conf.groups else "+"
         form = f"{prefix}{group}={option}" if option else f"~{group}"
-        chosen_instead.append(Setting(form, group, "choice", (form,)))
-    return kept + chosen_instead
+        kept.append(Setting(form, group, "choice", (form,)))
+    return kept
 
 
 def _variants(settings: list[Setting]) -> Iterator[list[Setting]]:
-    """The command line with the first value of every sweep, then with each other value in turn."""
+    """Yield the first value of every sweep together, then each other value in turn."""
     first = [replace(setting, forms=setting.forms[:1]) for setting in settings]
     yield first
     for at, setting in enumerate(settings):
         for form in setting.forms[1:]:
             yield [*first[:at], replace(setting, forms=(form,)), *first[at + 1 :]]
+
+
+def _missing_choices(choices: dict[str, str], conf: Conf, known: Collection[str]) -> list[Mistake]:
+    """Name the groups that need a choice and have none, but for those that are `known`."""
+    needed = [group for group, option in conf.groups.items() if option is not None]
+    lacking = [group for group in needed if group not in {*choices, *known}]
+    experiments = conf.options("experiment")
+    if not lacking or "experiment" in known:
+        return []
+    if experiments and "experiment" not in choices:
+        return [
+            Mistake(
+                "no experiment is chosen",
+                "on the command line",
+                f"experiment=NAME, one of: {listing(experiments)}",
+                f"none, and so nothing for {listing(lacking)}",
+                f"add experiment={experiments[0]} (with make: exp={experiments[0]})",
+            )
+        ]
+    return [
+        Mistake(
+            f"{group}: no choice is made",
+            "conf/config.yaml",
+            f"{group}=NAME, one of: {listing(conf.options(group))}",
+            "none",
+            f"choose one on the command line, or by 'override /{group}: NAME' in the experiment",
+        )
+        for group in lacking
+    ]
+
+
+def _inspect(
+    merged: Layers, settings: list[Setting], conf: Conf, surroundings: Surroundings
+) -> list[Mistake]:
+    """Find the mistakes in the keys and values of a composition, and its contradictions."""
+    origins = Origins(merged.files, settings, conf)
+    groups = list(conf.groups)
+    found = [
+        section
+        for section in sections(merged.values, groups, origins.own)
+        if section.key.partition(".")[0] not in {*groups} - {*merged.choices}
+    ]
+    known = [section.dotted(name) for section in found for name in section.takes]
+    context = Context(origins, known, groups, merged.unset, surroundings)
+    mistakes: dict[str, Mistake] = {}
+    for section in found:
+        if not any(section.key == key or section.key.startswith(f"{key}.") for key in mistakes):
+            mistakes.update(problems(section, context))
+    is_debug = "debug" in merged.choices
+    clashes = contradictions(merged.values, set(mistakes), origins.place, is_debug=is_debug)
+    return [*mistakes.values(), *clashes]

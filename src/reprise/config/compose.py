@@ -1,17 +1,29 @@
-"""conf/ and the command line as plain values: Hydra's own containers stop here."""
+"""conf/ and overrides as plain values: Hydra composes here, and its own containers stop here."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig
+import yaml
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.utils import setup_globals
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from reprise.config.choices import primary_groups
-from reprise.config.files import CONF, Conf
-from reprise.config.layers import merge
-from reprise.config.mistakes import Mistake, as_error
-from reprise.config.overrides import parse
+from reprise.config.files import PRIMARY, Conf, unreadable
+from reprise.config.mistakes import Mistake
+from reprise.config.overrides import Setting
+
+# OmegaConf lets a plain ValueError through where a name stands in the place of a list's index.
+# Files that name each other in a circle end in a RecursionError.
+_REFUSALS = (HydraException, OmegaConfBaseException, ValueError, RecursionError)
+
+Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
@@ -34,47 +46,117 @@ class Composed:
         return self.choices.get("experiment", self.choices["dataset"])
 
 
-def compose(overrides: list[str], conf: Path = CONF) -> Composed:
-    """Compose a configuration without looking at what the code takes; `check` does that too.
+@dataclass(frozen=True)
+class Layers:
+    """A composition, and where it comes from.
 
     Args:
-        overrides: The command line's `key=value` words.
-        conf: The project's conf/.
-
-    Raises:
-        UserError: an override cannot be read, or the chosen files do not fit together, or a
-            key has no value.
+        values: Plain nested values; None for what has no value.
+        unset: Why it has none, for the dotted key of each of those: it is `???`, or its reference
+            leads nowhere.
+        choices: Option chosen for each group, in the order of config.yaml.
+        files: The files merged, in that order, each with the dotted key it is put under.
     """
-    folders = Conf(conf)
-    settings, mistakes = parse(overrides, folders, set(primary_groups(folders)), multirun=False)
-    merged, refused = merge(settings, folders)
-    if merged is None or mistakes or refused:
-        raise as_error([*mistakes, *refused], overrides)
-    values, unset = plain(merged.config)
-    if unset:
-        raise as_error([_unset(key, reason) for key, reason in unset.items()], overrides)
-    return Composed(values, chosen(merged.choices), overrides)
+
+    values: dict[str, Any]
+    unset: dict[str, str]
+    choices: dict[str, str]
+    files: list[tuple[Path, str]]
 
 
-def chosen(choices: dict[str, Any]) -> dict[str, str]:
-    """Keep the groups for which something is chosen, in the order of conf/config.yaml."""
-    in_order = reversed(choices.items())  # Hydra's is the other way round
-    return {group: str(option) for group, option in in_order if option not in {None, "???"}}
+def merge(settings: list[Setting], conf: Conf) -> tuple[Layers | None, list[Mistake]]:
+    """Compose what can be composed, and name every override that Hydra refuses.
 
-
-def _unset(key: str, reason: str) -> Mistake:
-    remedy = f"set it: {key}=VALUE"
-    return Mistake(f"{key}: has no value", "in the composition", "a value", reason, remedy)
-
-
-def plain(config: DictConfig) -> tuple[dict[str, Any], dict[str, str]]:
-    """Turn a configuration into plain values.
+    Args:
+        settings: The command line; of a sweep, its first values.
+        conf: Folders of the configuration files.
 
     Returns:
-        The values, and for each dotted key without one (its reference leads nowhere, or it is
-        `???`) the reason; such a key is None in the values.
+        The composition without the refused overrides (None where the files themselves do not fit
+        together), and the mistakes.
+
+    Raises:
+        UserError: a chosen file is no YAML, or has a key twice.
     """
-    reasons: dict[str, str] = {}
+    taken = [setting for setting in settings if setting.kind == "choice"]
+    others = [setting for setting in settings if setting.kind != "choice"]
+    try:
+        return _layers(taken + others, conf), []
+    except _REFUSALS:
+        pass  # which one it was is found out below, one by one
+    try:
+        merged = _layers(taken, conf)
+    except _REFUSALS as error:
+        return None, [_unfit(error)]
+    mistakes = []
+    for setting in others:
+        try:
+            merged = _layers([*taken, setting], conf)
+        except _REFUSALS as error:
+            mistakes.append(_refused(setting, error))
+        else:
+            taken = [*taken, setting]
+    return merged, mistakes
+
+
+def _layers(settings: list[Setting], conf: Conf) -> Layers:
+    # hydra.initialize takes one folder, and hydra.searchpath another one only behind config.yaml.
+    version.setbase("1.3")
+    setup_globals()
+    path = create_config_search_path(str(conf.folders[-1]))
+    for folder in conf.folders[:-1]:
+        path.prepend("project", f"file://{folder}", anchor="main")
+    loader = ConfigLoaderImpl(path)
+    forms = [setting.forms[0] for setting in settings]
+    # In this mode Hydra leaves a group without a choice out instead of stopping at the first.
+    try:
+        merged = loader.load_configuration(PRIMARY, forms, RunMode.MULTIRUN)
+    except yaml.MarkedYAMLError as error:
+        raise unreadable(error) from None
+    listed = loader.compute_defaults_list(PRIMARY, forms, RunMode.MULTIRUN).defaults
+    choices = OmegaConf.to_container(merged.hydra.runtime.choices)
+    assert isinstance(choices, dict)
+    OmegaConf.set_struct(merged, False)
+    del merged["hydra"]
+    values, unset = _plain(merged)
+    return Layers(
+        values,
+        unset,
+        {
+            str(group): str(option)
+            for group, option in reversed(choices.items())  # Hydra lists the last group first
+            if option not in {None, "???"} and "hydra/" not in str(group)
+        },
+        [
+            (file, default.package or "")
+            for default in listed
+            if default.config_path and (file := conf.find(default.config_path))
+        ],
+    )
+
+
+def _refused(setting: Setting, error: Exception) -> Mistake:
+    there = "a key that is there" if setting.kind == "deletion" else "a value that fits its place"
+    received = str(error).partition("\n")[0]
+    return Mistake(
+        f"{setting.key}: cannot be applied", setting.place, there, received, "change or drop it"
+    )
+
+
+def _unfit(error: Exception) -> Mistake:
+    is_circle = isinstance(error, RecursionError)
+    return Mistake(
+        "the chosen files do not fit together",
+        "conf/",
+        "defaults lists that Hydra can compose",
+        "files that choose each other in a circle" if is_circle else " ".join(str(error).split()),
+        "mend the defaults list of a file that was chosen",
+    )
+
+
+def _plain(config: DictConfig) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return plain values, and the reasons for those that are missing, by dotted key."""
+    unset: dict[str, str] = {}
 
     def walk(node: Any, key: str) -> Any:
         if isinstance(node, DictConfig):
@@ -88,7 +170,27 @@ def plain(config: DictConfig) -> tuple[dict[str, Any], dict[str, str]]:
         try:
             return walk(node[name], dotted)
         except OmegaConfBaseException as error:
-            reasons[dotted] = str(error).partition("\n")[0]
+            unset[dotted] = str(error).partition("\n")[0]
             return None
 
-    return walk(config, ""), reasons
+    return walk(config, ""), unset
+
+
+def flatten(values: dict[str, Any]) -> dict[str, Scalar]:
+    """Flatten nested values to one entry for each leaf.
+
+    Args:
+        values: Plain values, as those of `Composed`.
+
+    Returns:
+        The leaves by dotted key. Lists and empty dicts become compact JSON text.
+    """
+    leaves: dict[str, Scalar] = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            leaves.update({f"{name}.{key}": leaf for key, leaf in flatten(value).items()})
+        elif isinstance(value, dict | list):
+            leaves[str(name)] = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        else:
+            leaves[str(name)] = value
+    return leaves

@@ -1,10 +1,26 @@
 """The files of conf/: a project's own, and behind them the engine's."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from reprise.project import ENGINE_CONF, ROOT, no_project
+import yaml
+
+from reprise.config.mistakes import Mistake, listing, meant
+from reprise.errors import UserError
+from reprise.project import ENGINE_CONF, ROOT, no_project, relative
 
 CONF = ROOT / "conf"
+PRIMARY = "config"  # the file that names the groups
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One `group: option` of the command line or of a file's defaults list; None: no option."""
+
+    group: str
+    option: str | None
+    place: str
 
 
 class Conf:
@@ -16,6 +32,7 @@ class Conf:
     Attributes:
         root: The project's folder, where relative paths in configs start.
         folders: The project's conf/ and the engine's; one, where they are the same.
+        groups: Groups that config.yaml names, each with the option written there.
 
     Raises:
         UserError: there is no such folder.
@@ -28,16 +45,12 @@ class Conf:
         self.root = project.parent
         is_engine = project.samefile(ENGINE_CONF)
         self.folders = [project] if is_engine else [project, ENGINE_CONF]
+        self.groups = {one.group: one.option for one in self.choices_in(PRIMARY) if one.group}
 
     def find(self, name: str) -> Path | None:
         """Return the file of a `group/option`, or of the primary config."""
         files = (folder / f"{name}.yaml" for folder in self.folders)
         return next((file for file in files if file.is_file()), None)
-
-    def groups(self) -> list[str]:
-        """Return the names of the outermost groups, sorted."""
-        inside = (path for folder in self.folders for path in folder.iterdir())
-        return sorted({path.name for path in inside if path.is_dir()})
 
     def is_group(self, name: str) -> bool:
         """Return whether there is a folder of this name."""
@@ -46,19 +59,95 @@ class Conf:
     def options(self, group: str) -> list[str]:
         """Return the names that can be chosen for `group`, sorted."""
         places = [folder / group for folder in self.folders]
-        return sorted(
-            {
-                str(file.relative_to(place).with_suffix(""))
-                for place in places
-                for file in place.rglob("*.yaml")
-            }
-        )
+        files = [(place, file) for place in places for file in place.rglob("*.yaml")]
+        return sorted({str(file.relative_to(place).with_suffix("")) for place, file in files})
 
     def shown(self, file: Path) -> str:
         """Return the name of one of the files for a message: the project's from its folder on."""
         return str(file.relative_to(self.root) if file.is_relative_to(self.root) else file)
 
+    def choices_in(self, name: str) -> Iterator[Choice]:
+        """List what the defaults list of a file chooses."""
+        file = self.find(name)
+        group = name.rpartition("/")[0]
+        entries = read_entries(file) if file else []
+        for entry in [
+            one for key, node in entries if key.value == "defaults" for one in node.value
+        ]:
+            place = f"{self.shown(file)}, line {entry.start_mark.line + 1}" if file else ""
+            if isinstance(entry, yaml.ScalarNode) and entry.value != "_self_":
+                yield Choice(group, entry.value, place)
+            for key, node in entry.value if isinstance(entry, yaml.MappingNode) else []:
+                inner = _group(key.value, group)
+                for option in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+                    value = None if option.tag.endswith(":null") else option.value
+                    if not inner.startswith("hydra/"):
+                        yield Choice(inner, value, place)
+
+    def no_option(self, choice: Choice) -> Mistake:
+        """Return the mistake of choosing an option that does not exist."""
+        if options := self.options(choice.group):
+            likely = meant(str(choice.option), options)
+            return Mistake(
+                f"{choice.group}: there is no '{choice.option}'",
+                choice.place,
+                f"one of: {listing(options)}",
+                str(choice.option),
+                f"did you mean {likely}?" if likely else f"see the files in conf/{choice.group}/",
+            )
+        inside = (path for folder in self.folders for path in folder.iterdir())
+        groups = sorted({path.name for path in inside if path.is_dir()})
+        likely = meant(choice.group, groups)
+        return Mistake(
+            f"there is no group '{choice.group}'",
+            choice.place,
+            f"one of: {listing(groups)}",
+            choice.group,
+            f"did you mean {likely}?" if likely else "a group is a folder of conf/",
+        )
+
 
 def options_of(group: str, conf: Path = CONF) -> list[str]:
     """Return the names that can be chosen for `group` in a project, sorted."""
     return Conf(conf).options(group)
+
+
+def _group(name: str, parent: str) -> str:
+    """Group named by an entry's key: `override /model@net` in experiment/ is 'model'."""
+    group = name.split(" ")[-1].partition("@")[0]
+    return group.lstrip("/") if group.startswith("/") or not parent else f"{parent}/{group}"
+
+
+def read_entries(path: Path) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
+    """Read a YAML file's outermost keys and values, as nodes that know their lines.
+
+    Raises:
+        UserError: the file is no YAML, or something else than keys with values.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            node = yaml.compose(file, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        raise unreadable(error) from None
+    if node is None:
+        return []
+    if not isinstance(node, yaml.MappingNode):
+        raise UserError(
+            f"{relative(path)}: holds no keys",
+            "lines of `key: value`",
+            "one value or a list",
+            "write keys",
+        )
+    return node.value
+
+
+def unreadable(error: yaml.MarkedYAMLError) -> UserError:
+    """Return the error for a file that is no YAML, or has a key twice."""
+    mark = error.problem_mark or error.context_mark
+    place = f"{relative(Path(mark.name))}, line {mark.line + 1}" if mark else "a file of conf/"
+    return UserError(
+        f"{place}: cannot be read",
+        "YAML: every key once, `key: value`, indented with spaces",
+        str(error.problem),
+        "mend that line, or the one before it",
+    )

@@ -56,28 +56,17 @@ def _entry(number: int, mistake: Mistake) -> str:
 def nearest(key: str, known: Collection[str]) -> str | None:
     """Find the known dotted key most likely meant by `key`.
 
-    The same last name in another place wins over a similar name in the same place.
+    The last name counts most: the same one in another place wins over a similar one in this place.
     """
+
+    def score(other: str) -> float:
+        return 4 * _similarity(leaf, other.rpartition(".")[2]) + _similarity(
+            parent, other.rpartition(".")[0]
+        )
+
     parent, _, leaf = key.rpartition(".")
-    same_leaf = [other for other in known if other.rpartition(".")[2] == leaf]
-    if same_leaf:
-        return max(same_leaf, key=lambda other: _similarity(key, other))
-    siblings = {other.rpartition(".")[2]: other for other in known if _parent(other) == parent}
-    leaves = {other.rpartition(".")[2]: other for other in known}
-    everything = {other: other for other in known}
-    for candidates, name, cutoff in (
-        (siblings, leaf, 0.6),
-        (leaves, leaf, 0.75),
-        (everything, key, 0.6),
-    ):
-        close = difflib.get_close_matches(name, list(candidates), n=1, cutoff=cutoff)
-        if close:
-            return candidates[close[0]]
-    return None
-
-
-def _parent(key: str) -> str:
-    return key.rpartition(".")[0]
+    best = max(known, key=score, default="")
+    return best if score(best) > 3.3 else None
 
 
 def _similarity(one: str, other: str) -> float:

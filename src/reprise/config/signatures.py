@@ -1,12 +1,35 @@
-"""What a `_target_` takes, read from its source, because an import could take seconds."""
+"""What a `_target_` takes, read from its source: importing it could take seconds, or TensorFlow."""
 
 import ast
+import builtins
+import collections.abc
+import re
+import typing
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any
+from functools import cache
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Annotated, Any
 
-from reprise.config.annotations import Names, evaluate
-from reprise.config.sources import NoSuchTarget, bound_names, definition, find_source
+import annotated_types
+
+from reprise.config.annotations import PATHS, Built
+
+
+class NoSuchTarget(Exception):
+    """The dotted path leads nowhere.
+
+    Args:
+        expected: What could stand in the place of its first part that is not found.
+        names: Dotted paths to choose from.
+    """
+
+    def __init__(self, expected: str, names: list[str]) -> None:
+        super().__init__(expected)
+        self.expected = expected
+        self.names = names
 
 
 @dataclass(frozen=True)
@@ -26,77 +49,140 @@ class Signature:
 
 @cache
 def read_signature(target: str) -> Signature | None:
-    """Read a target's signature.
+    """Read the signature of a function or class.
+
+    Args:
+        target: Its dotted path.
 
     Returns:
-        None where only an import could tell: a name from another file, a compiled module, an
-        inherited constructor.
+        None where only an import could tell: a name that its module gets from another one, a
+        compiled module, an inherited constructor.
 
     Raises:
         NoSuchTarget: no such module, or no such name in it.
     """
-    path, inner = find_source(target)
-    if path is None or len(inner) != 1:
+    spec, rest = _find(target)
+    if not (spec.origin or "").endswith(".py"):
         return None
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    module = target.removesuffix("." + ".".join(rest)) if rest else target
+    source = Path(spec.origin or "").read_text(encoding="utf-8")
+    tree = ast.parse(source)
     definitions = {
-        node.name: node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
-    found = definitions.get(inner[0])
-    if found is None:
-        if {inner[0], "*", "__getattr__"} & bound_names(tree):
-            return None
-        module = target.rpartition(".")[0]
-        public = [name for name in definitions if not name.startswith("_")]
-        raise NoSuchTarget(f"a function or class of {module}", [f"{module}.{n}" for n in public])
-    names = partial(definition, tree=tree, top=target.partition(".")[0])
-    if isinstance(found, ast.ClassDef):
-        return _of_class(found, names)
-    return _of_function(found, names)
+    if len(rest) == 1 and rest[0] in definitions:
+        return _signature(definitions[rest[0]], _Names(module, tree))
+    if rest and re.search(rf"\b{re.escape(rest[0])}\b|import \*|__getattr__", source):
+        return None
+    inside = [name for name in definitions if not name.startswith("_")]
+    expected = f"a function or class of {module}"
+    if spec.submodule_search_locations and not inside:
+        expected = f"a module of {module}"
+        inside = [found.name for found in iter_modules(spec.submodule_search_locations)]
+    raise NoSuchTarget(expected, [".".join([module, name, *rest[1:]]) for name in inside])
 
 
-def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef, names: Names) -> Signature:
-    arguments = node.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    with_default = positional[len(positional) - len(arguments.defaults) :]
-    with_default += [
-        argument
-        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        if default is not None
-    ]
-    everything = {argument.arg: argument for argument in [*positional, *arguments.kwonlyargs]}
-    return Signature(
-        {name: evaluate(argument.annotation, names) for name, argument in everything.items()},
-        frozenset(everything) - {argument.arg for argument in with_default},
-        arguments.kwarg is not None,
-    )
+def _find(target: str) -> tuple[ModuleSpec, list[str]]:
+    """Find a target's module without importing the packages it is in, and the names after it."""
+    top, *rest = target.split(".")
+    spec = find_spec(top) if top.isidentifier() else None
+    if spec is None:
+        raise NoSuchTarget("the full path of a function or class of an installed package", [])
+    while rest and (inner := PathFinder.find_spec(rest[0], spec.submodule_search_locations or [])):
+        spec, rest = inner, rest[1:]
+    return spec, rest
 
 
-def _of_class(node: ast.ClassDef, names: Names) -> Signature | None:
+def _signature(node: ast.FunctionDef | ast.ClassDef, names: "_Names") -> Signature | None:
+    if isinstance(node, ast.FunctionDef):
+        return _of_function(node, names)
     for member in node.body:
         if isinstance(member, ast.FunctionDef) and member.name == "__init__":
             found = _of_function(member, names)
-            own = list(found.annotations)[1:]  # without self
-            annotations = {name: found.annotations[name] for name in own}
-            return Signature(annotations, found.required & set(own), found.is_open)
+            own = dict(list(found.annotations.items())[1:])  # without self
+            return Signature(own, found.required & set(own), found.is_open)
     if node.bases:
         return None
     is_dataclass = any("dataclass" in ast.unparse(mark) for mark in node.decorator_list)
     return _of_fields(node, names) if is_dataclass else Signature({}, frozenset())
 
 
-def _of_fields(node: ast.ClassDef, names: Names) -> Signature:
+def _of_function(node: ast.FunctionDef, names: "_Names") -> Signature:
+    positional = [*node.args.posonlyargs, *node.args.args]
+    keywords = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    required = positional[: len(positional) - len(node.args.defaults)]
+    required += [argument for argument, default in keywords if default is None]
+    return Signature(
+        {one.arg: names.type_of(one.annotation) for one in [*positional, *node.args.kwonlyargs]},
+        frozenset(argument.arg for argument in required),
+        node.args.kwarg is not None,
+    )
+
+
+def _of_fields(node: ast.ClassDef, names: "_Names") -> Signature:
     annotations, required = {}, set()
-    for member in node.body:
-        if not isinstance(member, ast.AnnAssign) or not isinstance(member.target, ast.Name):
+    for field in node.body:
+        if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
             continue
-        written = ast.unparse(member.annotation)
-        default = ast.unparse(member.value) if member.value else ""
-        if "ClassVar" in written or "KW_ONLY" in written or "init=False" in default:
+        default = ast.unparse(field.value) if field.value else ""
+        if re.search("ClassVar|KW_ONLY", ast.unparse(field.annotation)) or "init=False" in default:
             continue
-        annotations[member.target.id] = evaluate(member.annotation, names)
+        annotations[field.target.id] = names.type_of(field.annotation)
         if not default or (default.startswith("field(") and "default" not in default):
-            required.add(member.target.id)
+            required.add(field.target.id)
     return Signature(annotations, frozenset(required))
+
+
+class _Annotated:
+    """`Annotated`, with "folder", "file" and "database" replaced by the check of such a path."""
+
+    def __class_getitem__(cls, items: tuple[Any, ...]) -> Any:
+        base, *marks = items
+        marks = [PATHS.get(mark, mark) if isinstance(mark, str) else mark for mark in marks]
+        return Annotated[(base, *marks)]
+
+
+class _Names(dict[str, Any]):
+    """What the names in a module's annotations stand for, found in its source as they are used.
+
+    Those of builtins, typing, collections.abc and annotated_types are themselves, a class is
+    `Built`, and an alias is its value; likewise where they come from another module of the package.
+    """
+
+    def __init__(self, module: str, tree: ast.Module) -> None:
+        for known in (typing, collections.abc, annotated_types):
+            self.update({name: getattr(known, name) for name in known.__all__})
+        self.update(vars(builtins), Annotated=_Annotated)
+        self._package = module.partition(".")[0]
+        self._body = list(tree.body)
+        for node in tree.body:  # if TYPE_CHECKING
+            self._body += node.body if isinstance(node, ast.If) else []
+
+    def type_of(self, annotation: ast.expr | None) -> Any:
+        """Evaluate an annotation; Any where there is none, or where it uses other names."""
+        match annotation:
+            case None:
+                return Any
+            case ast.Constant(value=str(text)):
+                pass
+            case _:
+                text = ast.unparse(annotation)
+        try:
+            return eval(text, {}, self)
+        except (NameError, AttributeError, TypeError):
+            return Any
+
+    def __missing__(self, name: str) -> Any:
+        for node in self._body:
+            match node:
+                case ast.ClassDef(name=found) if found == name:
+                    return Built
+                case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
+                    return self.type_of(value)
+                case ast.ImportFrom(module=str(module), names=aliases):
+                    own = [one.name for one in aliases if name == (one.asname or one.name)]
+                    if own and module.partition(".")[0] == self._package:
+                        spec, _ = _find(module)
+                        source = Path(spec.origin or "").read_text(encoding="utf-8")
+                        return _Names(module, ast.parse(source))[own[0]]
+        raise KeyError(name)
