@@ -1,5 +1,6 @@
 """Log-mel spectrograms against librosa's own chain."""
 
+import itertools
 import pickle
 import warnings
 
@@ -9,7 +10,7 @@ import pytest
 
 from reprise.errors import UserError
 from reprise.transforms import mel as module
-from reprise.transforms.mel import LogMel, Mel, minmax
+from reprise.transforms.mel import LogMel, Mel, mel_filters, minmax
 
 SETTINGS = {
     "defaults": (Mel(), 22050),
@@ -114,3 +115,16 @@ def test_bands_that_cannot_be_told_apart_are_refused():
         match=r"(?s)narrower than.*86\.1.* Hz apart.*of n_mels=200 bands.*lowest is band 0",
     ):
         pickle.dumps(LogMel(Mel(n_mels=200, n_fft=256), 22050))
+
+
+def test_filters_are_librosas_bit_for_bit():
+    ends = [(0.0, None), (50.0, 3000.0), (500.0, 900.0), (1000.0, 4000.0)]
+    for rate, n_fft, n_mels, (fmin, fmax) in itertools.product(
+        (8000, 22050, 48000), (401, 512, 2048), (1, 20, 128, 256), ends
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of empty bands
+            theirs = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
+        mine = mel_filters(rate, n_fft, n_mels, fmin, fmax)
+        assert mine.dtype == theirs.dtype == np.float32
+        assert np.array_equal(mine, theirs), (rate, n_fft, n_mels, fmin, fmax)

@@ -1,11 +1,21 @@
 """Images and masks brought to the model's size."""
 
+import math
+
+import cv2
 import numpy as np
 import pytest
 
-from reprise.transforms.affine import affine
-from reprise.transforms.augment import Augment
-from reprise.transforms.place import Placement, draw_placement
+from reprise.transforms.augment import Augment, affine
+from reprise.transforms.place import (
+    Placement,
+    draw_placement,
+    pixels_needed,
+    reduce_image,
+    reduce_mask,
+    scaling,
+    warp,
+)
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 20, 3), np.uint8)
 MASK = IMAGE[..., 0].copy()
@@ -146,3 +156,78 @@ def test_an_idle_augmentation_is_none(fit):
     assert (drawn.matrix, drawn.corner, drawn.cval) == (None, none.corner, 7)
     for change in ({"rotation_range": 1}, {"vertical_flip": True}, {"brightness_range": [1, 2]}):
         assert not Augment(**change).is_idle
+
+
+def test_scaling_keeps_the_corners_of_the_picture():
+    assert (scaling(4, 0.5) @ [-0.5, -0.5, 1]).tolist() == [-0.5, -0.5, 1]
+    assert (scaling(4, 0.5) @ [1.5, 9.5, 1]).tolist() == [7.5, 4.5, 1]
+
+
+SOURCE = np.array([[0.9, -0.2, 7.3], [0.25, 1.1, -6.2], [0, 0, 1]])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize(
+    ("fill_mode", "border"),
+    [("constant", 0), ("nearest", 1), ("reflect", 2), ("wrap", 3)],  # OpenCV's BorderTypes
+)
+def test_three_channels_are_what_each_alone_is(dtype, fill_mode, border):
+    top = np.iinfo(dtype).max
+    pixels = np.random.default_rng(0).integers(0, top + 1, (61, 83, 3), dtype)
+    warped = warp(pixels, SOURCE, (48, 57), smooth=True, fill_mode=fill_mode, outside=7)
+    flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+    settings = {"flags": flags, "borderMode": border, "borderValue": (7,) * 4}
+    assert warped.shape == (48, 57, 3)
+    assert warped.dtype == dtype
+    assert np.array_equal(warped, cv2.warpAffine(pixels, SOURCE[:2], (57, 48), **settings))
+    for channel in range(3):
+        alone = np.ascontiguousarray(pixels[..., channel])
+        assert np.array_equal(
+            warped[..., channel], cv2.warpAffine(alone, SOURCE[:2], (57, 48), **settings)
+        )
+
+
+def test_the_nearest_pixel_makes_no_new_value():
+    mask = np.random.default_rng(0).integers(0, 2, (61, 83), np.uint8) * 200
+    warped = warp(mask, SOURCE, (48, 57), smooth=False, fill_mode="constant", outside=9)
+    assert set(np.unique(warped)) == {0, 9, 200}
+
+
+def test_a_crop_needs_all_and_a_resize_what_the_model_sees():
+    assert pixels_needed((30, 40), "crop") == math.inf
+    assert pixels_needed((30, 40), "resize") == 1200
+
+
+@pytest.mark.parametrize(
+    ("size", "left"),
+    [
+        ((20, 30), (20, 30)),
+        ((39, 59), (39, 59)),
+        ((40, 60), (20, 30)),
+        ((59, 89), (29, 44)),
+        ((63, 90), (21, 30)),
+        ((10, 240), (5, 120)),
+        ((1, 6000), (1, 6000)),
+    ],
+)
+def test_what_is_left_has_less_than_twice_the_sides(size, left):
+    pixels = np.zeros((*size, 3), np.uint8)
+    assert reduce_image(pixels, 600).shape == (*left, 3)
+    assert reduce_image(pixels, math.inf) is pixels
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_blocks_are_averaged(dtype, channels):
+    pixels = np.zeros((8, 12, channels), dtype)
+    pixels[::2] = 200
+    small = reduce_image(pixels, 24)
+    assert (small.shape, small.dtype) == ((4, 6, channels), dtype)
+    assert (small == 100).all()
+
+
+def test_a_mask_follows_its_picture_and_keeps_its_values():
+    values = np.kron(np.array([[1, 7], [255, 0]], np.uint8), np.ones((6, 9), np.uint8))
+    assert reduce_mask(values, (12, 18, 3)) is values
+    small = reduce_mask(values, (4, 6, 3))
+    assert np.array_equal(small, np.kron([[1, 7], [255, 0]], np.ones((2, 3))))

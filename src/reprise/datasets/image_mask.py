@@ -17,8 +17,7 @@ from reprise.datasets.images.pairs import Pair, check_pairs, read_pair
 from reprise.datasets.splitting.splits import make_splits
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
-from reprise.transforms.place import draw_placement
-from reprise.transforms.reduce import pixels_needed
+from reprise.transforms.place import draw_placement, pixels_needed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

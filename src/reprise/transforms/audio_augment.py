@@ -1,4 +1,4 @@
-"""Random changes to a window of a recording: to its place, its sound, and its spectrogram."""
+"""Random changes to a window of a recording: to its position, its sound, and its spectrogram."""
 
 import math
 from collections.abc import Sequence
@@ -9,31 +9,30 @@ import numpy as np
 from annotated_types import Ge, Gt, Interval, Len
 
 from reprise.errors import UserError
-from reprise.transforms.waveform import amplified, noisy, shifted_pitch, stretched
 
 
 @dataclass(frozen=True)
 class AudioAugment:
-    """How far each random change may go; a value is drawn anew for every sample.
+    """Ranges of the random changes; a value is drawn for every sample.
 
-    The masks are those of SpecAugment (Park et al. 2019), without its time warp.
+    Masks are those of SpecAugment (Park et al. 2019), without its time warp.
 
     Args:
-        time_shift: Largest move of the window along the recording to either side, in seconds.
-        stretch_range: Tempo, [lowest, highest]; above 1 is faster. The window shows as much more
-            or less of the recording. None leaves it.
+        time_shift: Largest shift of the window along the recording to either side, in seconds.
+        stretch_range: Tempo, [lowest, highest]; above 1 is faster, and the window covers more of
+            the recording. None leaves it.
         pitch_range: Largest change of pitch to either side, in semitones.
-        gain_range: Change of loudness, [lowest, highest], in decibels; `normalize=minmax` undoes
-            it but for what noise and `top_db` make of it. None leaves it.
-        snr_range: White noise is added, so much below the window's mean power, [lowest, highest],
-            in decibels. None adds none.
-        frequency_masks: Number of bands that are blanked.
-        frequency_mask_width: Largest height of each, as a part of all bands.
-        time_masks: Number of spans of time that are blanked.
-        time_mask_width: Largest length of each, as a part of the window.
+        gain_range: Gain, [lowest, highest], in decibels. `normalize=minmax` undoes it, except for
+            its effect on noise and `top_db`. None leaves it.
+        snr_range: Signal-to-noise ratio of added white noise, [lowest, highest], in decibels of
+            the window's mean power. None adds none.
+        frequency_masks: Number of masked ranges of bands.
+        frequency_mask_width: Largest width of each, as a fraction of all bands.
+        time_masks: Number of masked ranges of frames.
+        time_mask_width: Largest width of each, as a fraction of the window.
 
     Raises:
-        UserError: the ends of a range stand in the wrong order.
+        UserError: a range is not in ascending order.
     """
 
     time_shift: Annotated[float, Ge(0)] = 0.0
@@ -59,22 +58,24 @@ class AudioAugment:
 
     @property
     def changes_sound(self) -> bool:
-        """Whether more is changed than the spectrogram."""
+        """Whether the sound is changed, and not the spectrogram alone."""
         ranges = self.stretch_range, self.gain_range, self.snr_range
         return bool(self.time_shift or self.pitch_range or any(ranges))
 
     def reach(self, length: int, sample_rate: int) -> int:
-        """Samples that hold a window of `length` samples, wherever it is moved or stretched."""
+        """Number of samples that contain the window under every shift and stretch.
+
+        Args:
+            length: Samples of the window.
+            sample_rate: In Hz.
+        """
         longest = round(length * max([1.0, *(self.stretch_range or ())]))
         if longest == length and not self.time_shift:
             return length
         return longest + 2 * math.ceil(self.time_shift * sample_rate) + 4  # for rounding
 
     def draw(self, rng: np.random.Generator) -> "AudioChange":
-        """Draw the changes of one sample.
-
-        A change that is turned on or off leaves the values of the others.
-        """
+        """Draw the changes of one sample; one setting does not change what is drawn for another."""
         shift, pitch = rng.uniform(-1, 1, 2)
         tempo, gain, snr = (
             rng.uniform(*(ends or (0.0, 0.0)))
@@ -96,17 +97,17 @@ class AudioAugment:
 
 @dataclass(frozen=True)
 class AudioChange:
-    """The changes of one sample; the default changes nothing.
+    """The changes of one sample; by default none.
 
     Args:
         shift: Of the window along the recording, in seconds.
-        tempo: Samples of the recording for one of the window.
+        tempo: Samples of the recording for one sample of the window.
         pitch: In semitones.
         gain: In decibels.
-        snr: Of the added noise, in decibels; None adds none.
-        noise: Source of the noise.
-        masks: For bands and for frames, width and place of each mask: the width as a part of all,
-            the place as a part of those where a mask of this width can start.
+        snr: Signal-to-noise ratio of added noise, in decibels; None adds none.
+        noise: Random generator of the noise.
+        masks: For bands and for frames, (width, start) of each mask: the width as a fraction of
+            all, the start as a fraction of the possible ones.
     """
 
     shift: float = 0.0
@@ -118,12 +119,15 @@ class AudioChange:
     masks: Sequence[Sequence[Sequence[float]]] = ((), ())
 
     def sound(self, wave: np.ndarray, length: int, sample_rate: int) -> np.ndarray:
-        """Change a window's sound, gain and noise last.
+        """Apply tempo, pitch, gain and noise, in this order.
 
         Args:
             wave: Shape (about `tempo` * `length`,), float32.
             length: Samples of the result.
             sample_rate: In Hz.
+
+        Returns:
+            Shape (length,), float32.
         """
         wave = shifted_pitch(stretched(wave, length), sample_rate, self.pitch)
         if self.gain:
@@ -133,7 +137,7 @@ class AudioChange:
         return wave
 
     def mask(self, spectrogram: np.ndarray) -> np.ndarray:
-        """Blank bands and spans of time with the mean, as Park et al. do.
+        """Fill the masks with the mean, as Park et al. do.
 
         Args:
             spectrogram: Shape (bands, frames), float32.
@@ -148,3 +152,44 @@ class AudioChange:
                 start = int(place * (len(view) - width + 1))
                 view[start : start + width] = mean
         return masked
+
+
+def amplified(wave: np.ndarray, decibels: float) -> np.ndarray:
+    """Apply a gain, without clipping."""
+    return wave * np.float32(10 ** (decibels / 20))
+
+
+def noisy(wave: np.ndarray, snr: float, rng: np.random.Generator) -> np.ndarray:
+    """Add white noise.
+
+    Args:
+        wave: Shape (samples,), float32; silence stays silent.
+        snr: Ratio of the mean power of the sound to that of the noise, in decibels.
+        rng: Random generator of the noise.
+    """
+    power = np.mean(np.square(wave, dtype=np.float64))
+    deviation = np.float32(np.sqrt(power / 10 ** (snr / 10)))
+    return wave + deviation * rng.standard_normal(len(wave), dtype=np.float32)
+
+
+def stretched(wave: np.ndarray, length: int) -> np.ndarray:
+    """Change the tempo, but not the pitch, so that the sound has `length` samples.
+
+    By librosa's phase vocoder, whose first use takes some seconds in each process.
+    """
+    if length == len(wave):
+        return wave
+    from librosa.effects import time_stretch
+    from librosa.util import fix_length
+
+    # rounding may make it a sample too short or too long
+    return fix_length(time_stretch(wave, rate=len(wave) / length), size=length)
+
+
+def shifted_pitch(wave: np.ndarray, sample_rate: int, semitones: float) -> np.ndarray:
+    """Change the pitch, but not the tempo, by librosa; above 0 is higher."""
+    if semitones == 0:
+        return wave
+    from librosa.effects import pitch_shift
+
+    return pitch_shift(wave, sr=sample_rate, n_steps=semitones)

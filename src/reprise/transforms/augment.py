@@ -1,7 +1,7 @@
-"""Random changes to a picture, named as Keras's ImageDataGenerator names them.
+"""Random changes to an image, named as in Keras's ImageDataGenerator.
 
-The meanings are those of Keras's documentation; where its code departs from it (shifts that
-change places, a centre off the middle of oblong images), the documentation is followed.
+They mean what Keras's documentation says. Where Keras's code departs from it (width and height
+shifts exchanged, a centre beside the middle of images that are not square), this code does not.
 """
 
 import math
@@ -13,31 +13,30 @@ import numpy as np
 from annotated_types import Ge, Gt, Interval, Len
 
 from reprise.errors import UserError
-from reprise.transforms.affine import affine
 
 
 @dataclass(frozen=True)
 class Augment:
-    """How far each random change may go; a value is drawn anew for every sample.
+    """Ranges of the random changes; a value is drawn for every sample.
 
     Args:
-        rotation_range: Largest turn to either side, in degrees.
+        rotation_range: Largest rotation to either side, in degrees.
         width_shift_range: Largest shift along the width to either side: below 1 a fraction of the
             model's image width, from 1 on pixels of it.
         height_shift_range: The same along the height.
         shear_range: Largest shear angle to either side, in degrees.
-        zoom_range: Part of the picture that is seen, [lowest, highest], for width and height by
-            themselves; below 1 magnifies. One number z means [1 - z, 1 + z].
+        zoom_range: Visible part of the image, [lowest, highest], drawn separately for width and
+            height; below 1 magnifies. One number z means [1 - z, 1 + z].
         horizontal_flip: Mirror left and right in half of the samples.
         vertical_flip: Mirror top and bottom in half of the samples.
         brightness_range: Factor on the pixels, [lowest, highest]; None leaves them.
-        fill_mode: What stands outside of the picture: 'constant' `cval`, with the target ignored
-            there (background, for a yes/no target); 'nearest', 'reflect' and 'wrap' continue
-            picture and target alike.
-        cval: Pixel value for 'constant', in the picture's own range.
+        fill_mode: Pixels outside of the image: 'constant' is `cval`, and the target is ignored
+            there (background, for a binary mask); 'nearest', 'reflect' and 'wrap' continue image
+            and target alike.
+        cval: Pixel value for 'constant', in the image's own range.
 
     Raises:
-        UserError: the ends of a range stand in the wrong order.
+        UserError: a range is not in ascending order.
     """
 
     rotation_range: Annotated[float, Interval(ge=0, le=180)] = 0.0
@@ -65,15 +64,17 @@ class Augment:
                 )
 
     def draw(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarray, float]:
-        """Draw the changes of one sample; every call takes the same amount from `rng`.
+        """Draw the changes of one sample.
+
+        Every call takes the same number of values from `rng`, so that one setting does not change
+        what is drawn for another.
 
         Args:
-            rng: Source of the draw.
-            size: Height and width of the changed picture, in pixels.
+            rng: Random generator of the sample.
+            size: Height and width of the image, in pixels.
 
         Returns:
-            A matrix (3, 3), float64, from a pixel (column, row, 1) of the changed picture to the
-            place in the unchanged one of the same size that it shows; and the brightness factor.
+            The matrix of `affine`, and the factor on the brightness.
         """
         turn, shear, shift_x, shift_y = rng.uniform(-1, 1, 4)
         zoom = rng.uniform(*self._zoom_ends(), 2)
@@ -97,10 +98,46 @@ class Augment:
 
     @cached_property
     def is_idle(self) -> bool:
-        """Whether it changes nothing, whatever is drawn."""
+        """Whether no setting changes anything."""
         return replace(self, fill_mode="nearest", cval=0.0) == Augment()
 
     def _zoom_ends(self) -> tuple[float, float]:
         if isinstance(self.zoom_range, list):
             return self.zoom_range[0], self.zoom_range[1]
         return 1 - self.zoom_range, 1 + self.zoom_range
+
+
+def affine(
+    size: tuple[int, int],
+    *,
+    angle: float,
+    shift: tuple[float, float],
+    shear: float,
+    zoom: tuple[float, float],
+) -> np.ndarray:
+    """Compose an affine transform about the middle of an image: rotation @ shift @ shear @ zoom.
+
+    Args:
+        size: Height and width of the image, in pixels.
+        angle: Rotation, in radians.
+        shift: Along the width and the height, in pixels.
+        shear: Shear angle, in radians.
+        zoom: Part of the width and of the height that is visible; negative mirrors.
+
+    Returns:
+        Matrix from a pixel (column, row, 1) of the result to its place in the source, shape
+        (3, 3), float64. The centre of the first pixel is (0, 0), as in OpenCV.
+    """
+    rotation = np.array(
+        [
+            [math.cos(angle), -math.sin(angle), 0],
+            [math.sin(angle), math.cos(angle), 0],
+            [0, 0, 1],
+        ]
+    )
+    translation = np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1]])
+    shearing = np.array([[1, -math.sin(shear), 0], [0, math.cos(shear), 0], [0, 0, 1]])
+    zooming = np.diag([zoom[0], zoom[1], 1])
+    to_middle = np.array([[1, 0, (size[1] - 1) / 2], [0, 1, (size[0] - 1) / 2], [0, 0, 1]])
+    from_middle = np.array([[1, 0, (1 - size[1]) / 2], [0, 1, (1 - size[0]) / 2], [0, 0, 1]])
+    return to_middle @ rotation @ translation @ shearing @ zooming @ from_middle

@@ -11,7 +11,7 @@ from reprise.datasets.images.files import read_reduced
 from reprise.datasets.images.headers import read_header
 from reprise.datasets.images.mask_coding import MaskCoding
 from reprise.errors import UserError
-from reprise.transforms.reduce import reduced, reduced_mask
+from reprise.transforms.place import reduce_image, reduce_mask
 
 Pair = tuple[Path, Path]
 _DECODED_MASKS = 256  # enough to meet a wrong coding, few enough to be quick
@@ -27,7 +27,7 @@ def read_pair(
         coding: How the mask is read.
         channels: 1 or 3, see `read_reduced`.
         dtype: 'uint8' or 'uint16', what the image has to have.
-        enough: Pixels that they are not reduced below; see `transforms.reduce.reduced`.
+        enough: Pixels that they are not reduced below; see `pixels_needed`.
 
     Returns:
         Image, shape (height, width, channels), and class ids, shape (height, width), uint8.
@@ -40,8 +40,8 @@ def read_pair(
     ids = coding.read(pair[1])
     if image.shape[:2] != tuple(-(-side // factor) for side in ids.shape):
         _compare_headers(pair, dtype)  # says so, in the files' own sizes
-    image = reduced(image, enough)
-    return image, reduced_mask(ids, image.shape)
+    image = reduce_image(image, enough)
+    return image, reduce_mask(ids, image.shape)
 
 
 def check_pairs(

@@ -15,8 +15,7 @@ from reprise.datasets.images.files import read_reduced
 from reprise.datasets.images.headers import read_header
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
-from reprise.transforms.place import Fit, draw_placement
-from reprise.transforms.reduce import pixels_needed, reduced
+from reprise.transforms.place import Fit, draw_placement, pixels_needed, reduce_image
 
 Size = Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)]  # height and width, in pixels
 Channels = Literal[1, 3]
@@ -55,7 +54,7 @@ class Pictures:
         Raises:
             UserError: the file cannot be read, or has another depth; it is named.
         """
-        return reduced(self._pixels(self.paths[index], self._enough), self._enough)
+        return reduce_image(self._pixels(self.paths[index], self._enough), self._enough)
 
     def finish(self, pixels: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         """Bring a decoded picture to shape and dtype of `spec`, changed at random."""
