@@ -1,4 +1,4 @@
-# Each verb is one line over `python -m reprise.VERB`, which works without make as well.
+# Each verb is one line over `python -m reprise VERB`, which works without make as well.
 # It ends in one exec'd command, so that a signal reaches that command and no shell in its place.
 SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
@@ -22,7 +22,7 @@ export exp args run split port sweep runs sort top
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
 	words=(); [[ -z $$text ]] || mapfile -t words <<< "$$text"
-verb = @$(words); exec $(python) -m reprise.$(subst -,_,$@)
+verb = @$(words); exec $(python) -m reprise $@
 with_exp = "experiment=$$exp" "$${words[@]}"
 with_run = "run=$$run" $${split:+"split=$$split"} "$${words[@]}"
 
@@ -68,7 +68,7 @@ hash-batches: need-exp $(ready)  ## Print the fingerprint of the batches an expe
 
 .PHONY: profile
 profile: need-exp $(ready)  ## See where the time of training goes, stage by stage: exp=NAME
-	@$(words); exec $(python) -m reprise.profile_steps $(with_exp)
+	$(verb) $(with_exp)
 
 .PHONY: evaluate
 evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [split=test]

@@ -9,13 +9,14 @@ index. For instance:
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
-from reprise import command
+from reprise.cli import main as command
 from reprise.datasets.sql.url import make_engine, parse_url, shown, with_password
 from reprise.errors import UserError
 
@@ -130,4 +131,4 @@ def _kind(column: pd.Series) -> Any:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, sys.argv[1:])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from reprise.run_folder import CONFIG, IDENTITY, RESULT, SPECS, SPLITS, STATE
+from reprise.runs.folder import CONFIG, IDENTITY, RESULT, SPECS, SPLITS, STATE
 from reprise.spec import Spec
 from reprise.tracking.journal import Journal
 from reprise.training.state import State, write_state

@@ -48,7 +48,7 @@ def record(out: Path, name: str) -> tuple[str, str | None, dict[str, list[tuple[
 
 def attempt(verb: list[str], states: Path, rng: random.Random) -> bool:
     """Begin, and kill it some time after its first epoch's end; False where it ended first."""
-    command = [sys.executable, "-m", *verb]
+    command = [sys.executable, "-m", "reprise", *verb]
     before = time.time_ns()
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
@@ -85,14 +85,14 @@ def test_twenty_kills_change_nothing(name, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
     rng, kills = random.Random(name), 0
-    verb = ["reprise.train", *words(name, killed)]
+    verb = ["train", *words(name, killed)]
     while kills < KILLS and attempt(verb, killed / "runs", rng):
         kills += 1
         workers = f"loader.workers={rng.randrange(3)}"
-        verb = ["reprise.resume", "run=last", f"runs={killed}/runs", workers]
+        verb = ["resume", "run=last", f"runs={killed}/runs", workers]
     print(f"{name}: {kills} kills")
     if not any((killed / "runs").glob("*/*/result.json")):
-        done = reprise(*[verb[0].removeprefix("reprise."), *verb[1:]])
+        done = reprise(*verb)
         assert done.returncode == 0, done.stderr[-2000:]
     assert kills == KILLS
     assert record(killed, name) == record(whole, name)

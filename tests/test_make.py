@@ -70,28 +70,28 @@ def test_help_lists_every_verb(checkout):
 @pytest.mark.parametrize(
     ("typed", "run"),
     [
-        (["train", "exp=e"], "<-m><reprise.train><experiment=e>"),
-        (["config", "exp=e"], "<-m><reprise.config><experiment=e>"),
-        (["check-data", "exp=e", "args=a=1"], "<-m><reprise.check_data><experiment=e><a=1>"),
-        (["hash-batches", "exp=e"], "<-m><reprise.hash_batches><experiment=e>"),
-        (["profile", "exp=e", "args=a=1"], "<-m><reprise.profile_steps><experiment=e><a=1>"),
-        (["preview", "exp=e"], "<-m><reprise.preview><experiment=e>"),
-        (["data"], "<-m><reprise.data>"),
-        (["data", "args=tiny accept=true"], "<-m><reprise.data><tiny><accept=true>"),
-        (["evaluate", "run=1-a"], "<-m><reprise.evaluate><run=1-a>"),
-        (["evaluate", "run=1", "split=valid"], "<-m><reprise.evaluate><run=1><split=valid>"),
-        (["resume", "run=last"], "<-m><reprise.resume><run=last>"),
-        (["resume", "sweep=1-a"], "<-m><reprise.resume><sweep=1-a>"),
-        (["sweep", "exp=e", "args=a=1,2"], "<-m><reprise.sweep><experiment=e><a=1,2>"),
-        (["runs"], "<-m><reprise.runs>"),
-        (["compare"], "<-m><reprise.compare>"),
+        (["train", "exp=e"], "<-m><reprise><train><experiment=e>"),
+        (["config", "exp=e"], "<-m><reprise><config><experiment=e>"),
+        (["check-data", "exp=e", "args=a=1"], "<-m><reprise><check-data><experiment=e><a=1>"),
+        (["hash-batches", "exp=e"], "<-m><reprise><hash-batches><experiment=e>"),
+        (["profile", "exp=e", "args=a=1"], "<-m><reprise><profile><experiment=e><a=1>"),
+        (["preview", "exp=e"], "<-m><reprise><preview><experiment=e>"),
+        (["data"], "<-m><reprise><data>"),
+        (["data", "args=tiny accept=true"], "<-m><reprise><data><tiny><accept=true>"),
+        (["evaluate", "run=1-a"], "<-m><reprise><evaluate><run=1-a>"),
+        (["evaluate", "run=1", "split=valid"], "<-m><reprise><evaluate><run=1><split=valid>"),
+        (["resume", "run=last"], "<-m><reprise><resume><run=last>"),
+        (["resume", "sweep=1-a"], "<-m><reprise><resume><sweep=1-a>"),
+        (["sweep", "exp=e", "args=a=1,2"], "<-m><reprise><sweep><experiment=e><a=1,2>"),
+        (["runs"], "<-m><reprise><runs>"),
+        (["compare"], "<-m><reprise><compare>"),
         (
             ["compare", "exp=e", "sort=test/iou", "top=3", "args=folder=x"],
-            "<-m><reprise.compare><experiment=e><sort=test/iou><top=3><folder=x>",
+            "<-m><reprise><compare><experiment=e><sort=test/iou><top=3><folder=x>",
         ),
-        (["compare", "sweep=1-a"], "<-m><reprise.compare><sweep=1-a>"),
-        (["compare", "runs=1-a,2-b"], "<-m><reprise.compare><runs=1-a,2-b>"),
-        (["update", "run=1", "args=dataset.a=b"], "<-m><reprise.update><run=1><dataset.a=b>"),
+        (["compare", "sweep=1-a"], "<-m><reprise><compare><sweep=1-a>"),
+        (["compare", "runs=1-a,2-b"], "<-m><reprise><compare><runs=1-a,2-b>"),
+        (["update", "run=1", "args=dataset.a=b"], "<-m><reprise><update><run=1><dataset.a=b>"),
         (["test", "args=-k 'a or b'"], "<-m><pytest><-n><auto><--dist><loadfile><-k><a or b>"),
         (["test-slow"], "<-m><pytest><-m><slow>"),
         (["bench"], "<-m><scripts.bench>"),
@@ -123,7 +123,7 @@ def test_a_verb_runs_its_module(checkout, typed, run):
 def test_args_reach_the_verb_as_typed(checkout, typed, words):
     done = make(checkout, "train", "exp=e", f"args={typed}")
     expected = "".join(f"<{word}>" for word in words)
-    assert done.stdout == f"<-m><reprise.train><experiment=e>{expected}\n"
+    assert done.stdout == f"<-m><reprise><train><experiment=e>{expected}\n"
 
 
 def test_a_quote_without_its_other_is_refused(checkout):
@@ -144,7 +144,7 @@ def test_what_is_missing_is_asked_for(checkout):
 def test_a_verb_sets_up_when_it_must_and_says_so_on_stderr(checkout):
     def sets_up() -> bool:
         done = make(checkout, "train", "exp=e")
-        assert done.stdout == "<-m><reprise.train><experiment=e>\n"
+        assert done.stdout == "<-m><reprise><train><experiment=e>\n"
         assert done.stderr in ("", "set up\n")
         return done.stderr == "set up\n"
 

@@ -36,7 +36,7 @@ def test_twenty_epochs_need_no_more_than_two(tmp_path):
     words = ["experiment=folder", f"dataset.folder={tmp_path}/data", *short(tmp_path)]
     words += ["trainer.epochs=21", "trainer.steps_per_epoch=30", "loader.workers=2"]
     words += ["trainer.early_stopping_patience=null", "trainer.pictures_every=1"]
-    command = [sys.executable, "-m", "reprise.train", *words]
+    command = [sys.executable, "-m", "reprise", "train", *words]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -5,7 +5,7 @@ import json
 import pytest
 from tiny import reprise, short
 
-from reprise.experiment import compose_and_check, open_data
+from reprise.runs.experiment import compose_and_check, open_data
 
 NAMES = ("setosa", "versicolor", "virginica")
 

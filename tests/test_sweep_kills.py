@@ -27,7 +27,7 @@ def words(out: Path, *more: str) -> list[str]:
 
 
 def begin(*typed: str, verb: str = "sweep", **environment: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", f"reprise.{verb}", *typed]
+    command = [sys.executable, "-m", "reprise", verb, *typed]
     return subprocess.Popen(
         command,
         cwd=ROOT,

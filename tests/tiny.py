@@ -70,7 +70,7 @@ def short(out: Path) -> list[str]:
 
 def reprise(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Call `python -m reprise.VERB` as a user would, in the project's folder."""
-    command = [sys.executable, "-m", f"reprise.{verb}", *words]
+    command = [sys.executable, "-m", "reprise", verb, *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
 

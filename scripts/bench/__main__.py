@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from reprise import command
+from reprise.cli import main as command
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
 from scripts.bench.measure import measure
@@ -146,4 +146,4 @@ def _write(found: dict[str, Any], tables: str, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, sys.argv[1:])

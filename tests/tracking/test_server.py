@@ -86,7 +86,7 @@ def words(folder: Path, uri: str, epochs: int) -> list[str]:
 
 def begin(*arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", *arguments],
+        [sys.executable, "-m", "reprise", *arguments],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -128,7 +128,7 @@ def check_all_is_there_once(folder: Path, uri: str) -> int:
 
 @pytest.mark.slow
 def test_killed_at_start_middle_and_end_everything_is_there_once(server, tmp_path):
-    process = begin("reprise.train", *words(tmp_path, server.uri, 30))  # there is no server yet
+    process = begin("train", *words(tmp_path, server.uri, 30))  # there is no server yet
     wait_for_epoch(tmp_path, 4, process)
     server.start()
     wait_for_epoch(tmp_path, 14, process)
@@ -151,7 +151,7 @@ def test_killed_at_start_middle_and_end_everything_is_there_once(server, tmp_pat
 def test_killed_at_random_with_the_run_killed_too(server, tmp_path):
     """Four times the server is killed and comes back, twice the run is killed and resumed."""
     server.start()
-    process = begin("reprise.train", *words(tmp_path, server.uri, 400))
+    process = begin("train", *words(tmp_path, server.uri, 400))
     for round_ in range(1, 5):
         wait_for_epoch(tmp_path, epochs_done(tmp_path) + 5, process)
         server.kill()
@@ -159,7 +159,7 @@ def test_killed_at_random_with_the_run_killed_too(server, tmp_path):
         if round_ % 2 == 0:
             process.kill()
             process.communicate()
-            process = begin("reprise.resume", "run=last", f"runs={tmp_path}/runs")
+            process = begin("resume", "run=last", f"runs={tmp_path}/runs")
         server.start()
     assert process.wait() == 0, process.communicate()[1]
     assert reprise("sync", f"runs={tmp_path}/runs").returncode == 0

@@ -50,7 +50,7 @@ def machine() -> dict[str, str]:
         "version.python": platform.python_version(),
         "platform": platform.platform(),
         "mlflow.user": getpass.getuser(),
-        "mlflow.source.name": "python -m reprise.train",
+        "mlflow.source.name": "reprise train",
         "command": " ".join(sys.argv[1:]),
     }
 

@@ -35,7 +35,7 @@ def test_the_pages_class_trains_by_the_command_line(tmp_path):
     ]  # fmt: skip
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-m", "reprise.train", *words],
+        [sys.executable, "-m", "reprise", "train", *words],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

@@ -1,0 +1,132 @@
+"""The parts of an experiment, built from its config; what several verbs need, once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reprise.config.annotations import sqlite_file
+from reprise.config.build import build
+from reprise.config.check import check
+from reprise.config.compose import Composed
+from reprise.datasets.base import BaseDataset, Sample
+from reprise.errors import UserError
+from reprise.loading.loader import Loader
+from reprise.runs import sample_data as data
+
+SHOWN = 8  # problems listed in one message
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset, its splits, and the settings that loaders of it are made with."""
+
+    dataset: BaseDataset[Any]
+    splits: Mapping[str, Any]  # as the dataset's `splits` gives them
+    seed: int
+    settings: Mapping[str, Any]
+
+    def loader(self, split: str, **changes: Any) -> Loader:
+        """A loader of one split; `changes` replace settings of conf/loader/."""
+        node = {**self.settings, **changes}
+        indices = self.splits[split]
+        return build(node, self.dataset, indices, split=split, seed=self.seed)
+
+    def learn(self) -> dict[str, Any]:
+        """Have the dataset learn what its specs need from the train split; what it learned."""
+        return dict(self.dataset.learn(self.splits["train"]))
+
+    def problems(self, *, thorough: bool = False) -> list[str]:
+        """What is wrong with the samples, one line each; `thorough` reads them all in full."""
+        return self.dataset.problems(self.splits, thorough=thorough)
+
+    def members(self) -> dict[str, Any]:
+        """For the record: names of each split's samples; of a stream how many, and which."""
+        return {split: self.dataset.record(own) for split, own in self.splits.items()}
+
+    def sizes(self) -> dict[str, int | None]:
+        """The number of samples in each split, as far as it is known."""
+        return {split: self.dataset.num_samples(own) for split, own in self.splits.items()}
+
+    def first(self, split: str, count: int) -> Sample:
+        """The first `count` samples that a loader of this split gives, with a batch axis."""
+        with self.loader(split, batch_size=count, workers=0) as loader:
+            return next(loader.batches())
+
+
+def compose_and_check(overrides: list[str]) -> Composed:
+    """The composed config, every mistake in it refused; quick, TensorFlow is not imported."""
+    return check(overrides, providable=lambda path: data.stage_for(path) is not None)
+
+
+def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
+    """Put sample data in place where it is missing, and open the dataset.
+
+    Args:
+        config: A composed config.
+        checked: Look at the files first, as far as that is cheap.
+
+    Raises:
+        UserError: the data cannot be used; the message lists what is wrong with which sample.
+    """
+    if stages := data.missing_stages(_paths(config["dataset"])):
+        data.make_available(stages)
+    dataset = build(config["dataset"])
+    splits = dataset.splits()
+    if few := config["trainer"]["overfit"]:
+        splits = dict.fromkeys(("train", "valid"), dataset.first(splits["train"], few))
+    opened = Data(dataset, splits, config["seed"], config["loader"])
+    if checked:
+        refuse_problems(opened.problems())
+    return opened
+
+
+def new_model(config: Mapping[str, Any], dataset: BaseDataset[Any]) -> Any:
+    """The uncompiled model that the config asks for, made for the dataset's arrays."""
+    return build(config["model"], dataset.input_spec, dataset.target_spec)
+
+
+def compiled(
+    config: Mapping[str, Any], dataset: BaseDataset[Any], model: Any, total_steps: int
+) -> Any:
+    """`model`, compiled with the config's optimizer and objective; returns it."""
+    from reprise.training.fit import compile_model
+
+    loss, metrics = build(config["objective"], dataset.target_spec)
+    require_metric(config["trainer"]["monitor"], ["loss", *(metric.name for metric in metrics)])
+    optimizer = build(config["optimizer"], total_steps)
+    jit_compile = config["trainer"]["jit_compile"]
+    return compile_model(model, optimizer, loss, metrics, jit_compile=jit_compile)
+
+
+def require_metric(monitor: str, names: list[str]) -> None:
+    """Refuse a `trainer.monitor` such as `valid/iuo` that the objective does not measure."""
+    if monitor.partition("/")[2] not in names:
+        raise UserError(
+            f"trainer.monitor={monitor} is not measured",
+            expected=", ".join(f"valid/{name}" for name in names),
+            received=monitor,
+            remedy="choose one of these, or the same with train/",
+        )
+
+
+def refuse_problems(problems: list[str]) -> None:
+    """Raise a UserError that lists the first of these problems, if there are any."""
+    if problems:
+        more = len(problems) - SHOWN
+        listed = problems[:SHOWN] + ([f"… and {more} more"] if more > 0 else [])
+        raise UserError(
+            f"{len(problems)} problem(s) in the data",
+            expected="samples that can all be read",
+            received="\n".join(listed),
+            remedy="mend or remove them; make check-data exp=NAME reads every sample in full",
+        )
+
+
+def _paths(node: Any) -> list[Path]:
+    """Every text in a config node that could be a path of the project's own sample data."""
+    if isinstance(node, Mapping):
+        return [path for value in node.values() for path in _paths(value)]
+    if isinstance(node, list):
+        return [path for value in node for path in _paths(value)]
+    return [Path(sqlite_file(node) or node)] if isinstance(node, str) and "/" in node else []

@@ -1,0 +1,79 @@
+"""Deliver to MLflow what it has missed of any run."""
+
+from pathlib import Path
+
+from reprise.config.secrets import MASK, redact
+from reprise.errors import UserError
+from reprise.runs.lock import is_held
+from reprise.tracking.journal import JOURNAL, Journal, delivered, entries, undelivered
+from reprise.tracking.settings import tracking_uri
+
+
+def sync(runs: Path, uri: str = "") -> None:
+    """Deliver the outstanding records of all runs, the oldest run first.
+
+    Args:
+        runs: Folder of all runs.
+        uri: Address of the store; empty: of each run, the one it was recorded for.
+
+    Raises:
+        UserError: a store does not answer; the runs of others are delivered all the same.
+    """
+    folders = {
+        path.parent for path in [*runs.glob(f"*/*/{JOURNAL}"), *runs.glob(f"debug/*/*/{JOURNAL}")]
+    }
+    failed: dict[str, str] = {}
+    for folder in sorted(folders, key=lambda folder: folder.name):
+        _mark_if_dead(folder)
+        store = uri or _recorded_for(folder)
+        if redact(store) in failed or not _is_outstanding(folder, redact(store)):
+            continue
+        try:
+            count = _deliver(folder, store)
+            print(f"{folder.name}  {count} entries to {redact(store)}", flush=True)
+        except Exception as error:  # of whatever library stands before the store
+            failed[redact(store)] = redact(str(error).partition("\n")[0])
+    if failed:
+        raise _no_answer(failed)
+    print(f"{len(folders)} runs, nothing is outstanding")
+
+
+def _recorded_for(folder: Path) -> str:
+    """Address of the store that a run was recorded for; its password is in the environment."""
+    start = next(entries(folder, "start"), None)
+    here = tracking_uri(None)
+    return start["uri"] if start and start["uri"] != redact(here) else here
+
+
+def _is_outstanding(folder: Path, shown: str) -> bool:
+    known = delivered(folder)
+    return known is None or known.uri != shown or undelivered(folder) > 0
+
+
+def _mark_if_dead(folder: Path) -> None:
+    """Say of a run that nobody trains any more that it was killed."""
+    last = [entry["status"] for entry in entries(folder, "status")][-1:]
+    if last == ["RUNNING"] and not is_held(folder):
+        Journal(folder, _refuse).add("status", status="KILLED")
+
+
+def _refuse(error: OSError) -> None:
+    raise error
+
+
+def _deliver(folder: Path, uri: str) -> int:
+    from reprise.tracking.mlflow_store import deliver
+
+    return deliver(folder, uri, redact(uri), lambda what: print(redact(what)))
+
+
+def _no_answer(failed: dict[str, str]) -> UserError:
+    masked = any(MASK in uri for uri in failed)
+    return UserError(
+        "what is outstanding could not all be delivered",
+        expected="a tracking store that answers at " + ", ".join(failed),
+        received="; ".join(failed.values()),
+        remedy="give the address with its password as uri=… or MLFLOW_TRACKING_URI"
+        if masked
+        else "start the store, then again: make sync",
+    )

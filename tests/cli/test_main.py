@@ -1,0 +1,81 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from reprise.cli.main import options
+from reprise.errors import UserError
+from reprise.training.quiet import native_notes_hidden
+
+PROGRAM = """
+from reprise.cli import main as command
+from reprise.errors import UserError
+
+def verb(argv):
+    {body}
+
+command.run(verb, [])
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ("pass", 0, ""),
+        ("raise UserError('x', 'a', 'b', 'c')", 2, "error: x\n  expected  a\n  received  b"),
+        ("raise UserError('mysql://me:pw@host/db', 'a', 'b', 'c')", 2, "mysql://me:***@host/db"),
+        ("raise OSError(28, 'No space left', 'a.bin')", 2, "a.bin\n  expected  room on the disk"),
+        ("raise OSError(2, 'No such file', 'a.bin')", 1, "Traceback"),
+        ("raise KeyboardInterrupt", 130, "Ctrl-C"),
+        ("raise ValueError('ours')", 1, "Traceback"),
+    ],
+)
+def test_the_exit_code_tells_what_happened(body, code, said):
+    program = PROGRAM.format(body=body)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert ("Traceback" in done.stderr) == (code == 1)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    program = PROGRAM.format(body="print('line\\n' * 100000)")
+    command = f'{sys.executable} -c "{program}" | head -1'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("line\n", "")
+
+
+def test_native_notes_are_hidden(capfd):
+    with native_notes_hidden():
+        os.write(2, b"noise")
+    os.write(2, b"word")
+    assert capfd.readouterr().err == "word"
+
+
+def test_native_notes_are_shown_where_something_failed(capfd):
+    def fail():
+        os.write(2, b"the reason")
+        raise ValueError("ours")
+
+    with pytest.raises(ValueError, match="ours"), native_notes_hidden():
+        fail()
+    assert capfd.readouterr().err == "the reason"
+
+
+def test_options_are_read_with_their_defaults():
+    assert options(["run=last"], run=None, split="test") == {"run": "last", "split": "test"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "run=… is missing"),
+        (["run=1", "splitt=valid"], "'splitt' is not an option"),
+        (["run="], "'run' is not an option"),
+        (["last"], "'last' is not an option"),
+    ],
+)
+def test_a_wrong_option_is_refused(words, said):
+    with pytest.raises(UserError, match=said):
+        options(words, run=None, split="test")

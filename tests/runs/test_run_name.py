@@ -1,0 +1,44 @@
+from types import SimpleNamespace
+
+import pytest
+
+from reprise.config.compose import Composed
+from reprise.runs.name import LETTERS, run_name
+
+RUN = "20261121-135915-a766"
+
+
+def composed(*overrides):
+    return Composed({}, {"model": "cnn"}, list(overrides))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ([], ""),
+        (["experiment=digits", "model=cnn", "debug=smoke", "tracking.runs=/a/b"], ""),
+        (["loader.workers=2", "trainer.pictures_every=1", "trainer.num_pictures=2"], ""),
+        (["optimizer.learning_rate=1e-2", "+model.dropout=0.5"], " learning_rate=1e-2 dropout=0.5"),
+        (["dataset.file=/data/new/digits.npz"], " file=digits.npz"),
+        (["dataset.images=/data/new/"], " images=new"),
+        (["model.units=[64,32]", "~trainer.callbacks"], " units=[64,32] callbacks"),
+        (["optimizer=sgd"], " optimizer=sgd"),
+        (["dataset.url=mysql://me:hunter2@host/shop"], " url=shop"),
+        (["dataset.password=hunter2"], " password=***"),
+        (["dataset.classes=" + "x" * 99], " classes=" + "x" * 23 + "…"),
+    ],
+)
+def test_a_name_says_what_was_asked_for(overrides, said):
+    assert run_name(composed(*overrides), RUN) == "cnn a766" + said
+
+
+def test_a_name_is_not_endless():
+    name = run_name(composed(*(f"model.key_{at}=1" for at in range(40))), RUN)
+    assert len(name) == LETTERS
+    assert name.startswith("cnn a766 key_0=1 key_1=1")
+
+
+def test_an_update_names_its_parent_and_not_its_whole_configuration():
+    recorded = SimpleNamespace(folder=SimpleNamespace(name="20261120-000000-5549"))
+    parent = SimpleNamespace(recorded=recorded)
+    assert run_name(composed("seed=0", "model.units=[1]"), RUN, parent) == "cnn a766 update of 5549"

@@ -1,0 +1,175 @@
+"""The loop of a sweep, with real processes that do as they are told in the place of training."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from reprise.errors import Stopped
+from reprise.sweeps import attempt as attempts
+from reprise.sweeps import signals
+from reprise.sweeps.driver import Driver
+from reprise.sweeps.grid import Grid
+from reprise.sweeps.ledger import Ledger
+from reprise.sweeps.settings import Launcher, Sweep
+
+
+def driver(ledger, program, *, n_jobs=1, source=None, said=None, **settings):
+    def judge(job, code, late):
+        if ledger.file(job.number, "json").parents[1].joinpath(f"{job.number:03d}.done").exists():
+            return "done", ""
+        if late:
+            return "failed", late
+        return ("stopped", "") if code is None or code == -signal.SIGTERM else ("failed", f"{code}")
+
+    launcher = Launcher(n_jobs=n_jobs, command=program)
+    say = (lambda line: None) if said is None else said.append
+    return Driver(
+        ledger, source or Grid(), Sweep(**settings), launcher, lambda job: job.overrides, judge, say
+    )
+
+
+def states(ledger) -> list[str]:
+    return [ledger.standing(job.number).state for job in ledger.jobs()]
+
+
+def attempts_of(ledger, number: int) -> int:
+    return len(list(ledger.folder.glob(f"{number:03d}.begun*")))
+
+
+def test_every_job_runs_once_and_a_second_time_none_does(ledger, add, program):
+    add("done", "done", "done")
+    said = []
+    driver(ledger, program, said=said).run()
+    assert states(ledger) == ["done"] * 3
+    assert said == [line for n in (1, 2, 3) for line in (f"job 0{n} do=done", f"job 0{n} done")]
+    driver(Ledger(ledger.folder), program).run()
+    assert [attempts_of(ledger, n) for n in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_a_failure_stays_its_own_and_its_log_says_why(ledger, add, program):
+    add("fail", "killed", "done")
+    driver(ledger, program).run()
+    assert states(ledger) == ["failed", "failed", "done"]
+    assert [ledger.standing(n).why for n in (1, 2)] == ["1", "-9"]
+    assert "no such luck" in ledger.file(1, "log").read_text()
+
+
+def test_a_failed_job_is_tried_again_as_often_as_asked(ledger, add, program):
+    add("fail+fail+done", "fail+fail+fail+done")
+    driver(ledger, program, retries=2).run()
+    assert states(ledger) == ["done", "failed"]
+    assert [attempts_of(ledger, n) for n in (1, 2)] == [3, 3]
+    assert ledger.standing(2).failures == 3
+
+
+def test_after_too_many_failures_no_job_begins(ledger, add, program):
+    add("fail", "fail", "done")
+    driver(ledger, program, max_failures=1).run()
+    assert states(ledger) == ["failed", "failed", "waiting"]
+    driver(ledger, program, max_failures=2).run()
+    assert states(ledger) == ["failed", "failed", "done"]
+
+
+def test_a_job_that_hangs_is_ended(ledger, add, program, monkeypatch):
+    monkeypatch.setattr(attempts, "GRACE_S", 0.5)
+    add("hang", "stubborn", "done")
+    driver(ledger, program, timeout_s=1.5).run()
+    assert states(ledger) == ["failed", "failed", "done"]
+    assert ledger.standing(2).why == "no end within 1.5 s"
+    assert ledger.standing(2).seconds < 20
+
+
+def test_several_run_at_once(ledger, add, program):
+    add("for1", "for1", "for1", "for1")
+    driver(ledger, program, n_jobs=4).run()
+    began = [path.stat().st_mtime for path in ledger.folder.glob("*.begun0")]
+    ended = [path.stat().st_mtime for path in ledger.folder.glob("*.done")]
+    assert len(ended) == 4
+    assert max(began) < min(ended)
+
+
+def test_gpus_are_shared_out_by_place(ledger, add, program, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    add("gpu", "gpu")
+    driver(ledger, program, n_jobs=2).run()
+    assert [ledger.file(n, "log").read_text() for n in (1, 2)] == ["GPU 4\n", "GPU 7\n"]
+    assert Launcher(n_jobs=1).environment(0)["CUDA_VISIBLE_DEVICES"] == "4,7"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_when_asked_to_stop_it_stops_its_jobs_and_can_go_on(ledger, add, program, number):
+    add("hang+done", "done")
+
+    def ask():
+        while not list(ledger.folder.glob("001.begun0")):
+            time.sleep(0.02)
+        os.kill(os.getpid(), number)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with pytest.raises(Stopped) as stopped:
+        driver(ledger, program).run()
+    asking.join()
+    assert stopped.value.signal == number
+    assert states(ledger) == ["stopped", "waiting"]
+    driver(ledger, program).run()
+    assert states(ledger) == ["done", "done"]
+    assert [attempts_of(ledger, n) for n in (1, 2)] == [2, 1]
+
+
+ELSEWHERE = """
+import sys
+sys.path[:0] = {path!r}
+from pathlib import Path
+from test_driver import driver
+from reprise.sweeps.ledger import Ledger
+driver(Ledger(Path({folder!r})), {program!r}).run()
+"""
+
+
+def elsewhere(ledger, program) -> subprocess.Popen:
+    path = [str(Path(__file__).parent)]
+    code = ELSEWHERE.format(path=path, folder=str(ledger.folder), program=program)
+    return subprocess.Popen([sys.executable, "-c", code])
+
+
+def test_the_jobs_of_a_killed_sweep_are_waited_for_and_not_begun_anew(ledger, add, program):
+    add("for3", "done")
+    other = elsewhere(ledger, program)
+    while attempts_of(ledger, 1) == 0:
+        time.sleep(0.02)
+    other.kill()
+    other.wait()
+    driver(ledger, program).run()
+    assert states(ledger) == ["done", "done"]
+    assert [attempts_of(ledger, n) for n in (1, 2)] == [1, 1]
+
+
+def test_two_processes_share_the_jobs(ledger, add, program):
+    add(*["for0.5"] * 6)
+    other = elsewhere(ledger, program)
+    while attempts_of(ledger, 1) == 0:
+        time.sleep(0.02)
+    driver(ledger, program).run()
+    assert other.wait() == 0
+    assert states(ledger) == ["done"] * 6
+    assert [attempts_of(ledger, n) for n in range(1, 7)] == [1] * 6
+
+
+def test_an_orphan_that_hangs_is_ended_in_the_end(ledger, add, program, monkeypatch):
+    monkeypatch.setattr(signals, "GRACE_S", 0.2)
+    add("stubborn+done")
+    other = elsewhere(ledger, program)
+    while ledger.standing(1).state != "begun":
+        time.sleep(0.02)
+    other.kill()
+    other.wait()
+    driver(ledger, program, timeout_s=1.0).run()
+    assert states(ledger) == ["done"]
+    assert attempts_of(ledger, 1) == 2

@@ -1,0 +1,58 @@
+"""Which values a sweep goes through, in Hydra's grammar."""
+
+import pytest
+
+from reprise.errors import UserError
+from reprise.sweeps.space import Axis, each_value_once, every_combination, read_space
+
+
+def options(group: str) -> list[str]:
+    return ["cnn", "fpn", "unet"]
+
+
+@pytest.mark.parametrize(
+    ("word", "axis"),
+    [
+        ("a=1,2", Axis("a", ("1", "2"))),
+        ("++a.b=x,null", Axis("++a.b", ("x", "null"))),
+        ("a=[1,2],[3]", Axis("a", ("[1,2]", "[3]"))),
+        ("a='p q',b", Axis("a", ("'p q'", "b"))),
+        ("a=choice(1e-3,3e-4)", Axis("a", ("0.001", "0.0003"))),
+        ("model=glob(*n*)", Axis("model", ("cnn", "fpn", "unet"))),
+        ("model=glob(*,exclude=f*)", Axis("model", ("cnn", "unet"))),
+        ("a=range(1,10,3)", Axis("a", ("1", "4", "7"), (1, 4, 7), step=3)),
+        ("a=range(3,0,-1)", Axis("a", ("3", "2", "1"), (1, 2, 3), step=1)),
+        ("a=range(0.0,1.0,0.5)", Axis("a", ("0.0", "0.5"), (0.0, 0.5), step=0.5)),
+        ("a=interval(0,1)", Axis("a", ("0.0", "1.0"), (0.0, 1.0))),
+        ("a=int(interval(1,8))", Axis("a", ("1", "8"), (1, 8))),
+        (
+            "a=tag(log,interval(1e-5,1e-2))",
+            Axis("a", ("1e-05", "0.01"), (1e-5, 1e-2), is_log=True),
+        ),
+    ],
+)
+def test_a_word_with_several_values_is_an_axis(word, axis):
+    assert read_space(["seed=1", word, "b='x,y'"], options) == (["seed=1", "b='x,y'"], [axis])
+
+
+def test_a_grid_is_every_combination_in_the_order_typed():
+    _, axes = read_space(["a=1,2", "b=x,y,z"], options)
+    jobs = every_combination(axes)
+    assert len(jobs) == 6
+    assert jobs[:4] == [["a=1", "b=x"], ["a=1", "b=y"], ["a=1", "b=z"], ["a=2", "b=x"]]
+
+
+def test_an_interval_has_no_end_of_values():
+    _, axes = read_space(["a=1,2", "b=interval(0,1)"], options)
+    with pytest.raises(UserError, match=r"(?s)b: an interval has no end.*interval\(0.0,1.0\)"):
+        every_combination(axes)
+
+
+def test_each_value_stands_once_beside_the_first_of_the_others():
+    _, axes = read_space(["a=1,2", "b=interval(0,1)", "c=u,v"], options)
+    assert each_value_once(axes) == [
+        ["a=1", "b=0.0", "c=u"],
+        ["a=2", "b=0.0", "c=u"],
+        ["a=1", "b=1.0", "c=u"],
+        ["a=1", "b=0.0", "c=v"],
+    ]

@@ -1,0 +1,124 @@
+"""A search: which jobs it asks for, and that no restart asks for one too many."""
+
+import multiprocessing
+
+import optuna
+import pytest
+
+from reprise.errors import UserError
+from reprise.runs.job import Job
+from reprise.sweeps.ledger import Ledger
+from reprise.sweeps.settings import STORAGE, Search
+from reprise.sweeps.space import read_space
+from reprise.sweeps.study import Study
+
+SPACE = ["lr=tag(log,interval(1e-5,1e-1))", "+n=range(2,9,3)", "model=a,b", "k=int(interval(1,4))"]
+
+
+def study(folder, n_trials=6, values=None, **settings):
+    ledger = Ledger(folder)
+
+    def job(number, overrides, trial):
+        return Job(folder.name, number, f"{folder.name}-{number:03d}", "k", overrides, trial)
+
+    search = Search(n_trials=n_trials, **settings)
+    axes = read_space(SPACE, lambda group: [])[1]
+    value = (values or {}).get
+    return Study(ledger, search, axes, "valid/iou", "max", job, lambda job: value(job.number, 0.5))
+
+
+def asked(searching) -> list[Job]:
+    found = []
+    while job := searching.more():
+        found.append(job)
+    return found
+
+
+def trials(folder):
+    return optuna.load_study(
+        study_name=folder.name, storage=f"sqlite:///{folder}/study.db"
+    ).get_trials()
+
+
+def test_it_asks_for_as_many_jobs_as_there_are_to_be(tmp_path):
+    jobs = asked(study(tmp_path / "s"))
+    assert [job.number for job in jobs] == [1, 2, 3, 4, 5, 6]
+    assert Ledger(tmp_path / "s").jobs() == jobs
+    for job in jobs:
+        lr, n, model, k = (word.partition("=")[2] for word in job.overrides)
+        assert 1e-5 <= float(lr) <= 1e-1
+        assert n in "258"
+        assert model in "ab"
+        assert int(k) in range(1, 5)
+        assert job.overrides[1].startswith("+n=")
+    assert len({tuple(job.overrides) for job in jobs}) == 6
+    assert jobs[0].trial == {
+        "study": "s", "trial": 1, "is_local": True, "monitor": "val_iou",
+        "n_startup_trials": 5, "n_warmup_epochs": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_restart_changes_no_draw_and_repeats_none(tmp_path, sampler):
+    whole = asked(study(tmp_path / "a/s", 5, sampler=sampler, prune=False))
+    parts = asked(study(tmp_path / "b/s", 2, sampler=sampler, prune=False))
+    parts += asked(study(tmp_path / "b/s", 5, sampler=sampler, prune=False))
+    assert whole == parts
+    assert len({tuple(job.overrides) for job in parts}) == 5
+    other = asked(study(tmp_path / "c/s", 1, sampler=sampler, prune=False, seed=1))
+    assert other[0].overrides != whole[0].overrides
+
+
+def test_it_is_told_once_how_jobs_end(tmp_path):
+    searching = study(tmp_path / "s", 4, {1: 0.25, 4: float("nan")})
+    ends = ("done", "pruned", "failed", "done")
+    for job, state in zip(asked(searching), ends, strict=True):
+        searching.over(job, state)
+        searching.over(job, state)  # by another process, or after a restart
+    found = trials(tmp_path / "s")
+    assert [trial.state.name for trial in found] == ["COMPLETE", "PRUNED", "FAIL", "FAIL"]
+    assert found[0].value == 0.25
+
+
+def test_a_trial_that_was_asked_for_and_not_written_down_is_no_lost_one(tmp_path):
+    folder = tmp_path / "s"
+    jobs = asked(study(folder, 3))
+    Ledger(folder).file(3, "json").unlink()  # as if killed before it was written
+    assert asked(study(folder, 3)) == [jobs[2]]
+    assert len(trials(folder)) == 3
+
+
+def _ask(folder):
+    asked(study(folder, 8))
+
+
+@pytest.mark.slow
+def test_processes_that_ask_together_get_no_trial_too_many(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    others = [context.Process(target=_ask, args=(tmp_path / "s",)) for _ in range(2)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+        assert other.exitcode == 0
+    assert [job.number for job in Ledger(tmp_path / "s").jobs()] == list(range(1, 9))
+    assert len(trials(tmp_path / "s")) == 8
+
+
+def test_two_sweeps_share_a_study_in_a_database(tmp_path, monkeypatch):
+    monkeypatch.setenv(STORAGE, f"sqlite:///{tmp_path}/shared.db")
+    one, two = (study(tmp_path / name, 5, study="ours") for name in "ab")
+    jobs = [one.more(), two.more(), one.more()]
+    assert [job.number for job in jobs] == [1, 2, 3]
+    assert [job.sweep for job in jobs] == ["a", "b", "a"]
+    assert len(asked(one)) == 2
+    assert two.more() is None
+    assert jobs[0].trial["is_local"] is False
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////no/such/folder/x.db", "nonsense", "other://user:secret@there/x"]
+)
+def test_a_database_that_cannot_be_used_is_refused(tmp_path, url):
+    with pytest.raises(UserError, match="database cannot be used"):
+        study(tmp_path / "s", storage=url)
