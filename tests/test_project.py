@@ -64,14 +64,14 @@ def test_everything_starts_from_the_root_in_workers_too(folder):
 def test_importing_is_no_mistake_where_there_is_no_project(tmp_path):
     done = call(tmp_path, "-c", "import reprise.project as p, reprise.config.check; print(p.ROOT)")
     assert done.stdout == f"{tmp_path}\n"
-    done = call(tmp_path, "-m", "reprise.config", "experiment=digits")
+    done = call(tmp_path, "-m", "reprise", "config", "experiment=digits")
     assert done.returncode == 2
     assert f"{tmp_path} is no project\n  expected  a folder conf/ in it" in done.stderr
     assert "mkdir conf" in done.stderr
 
 
 def test_a_projects_experiment_stands_beside_the_engines(folder):
-    done = call(folder / "notes", "-m", "reprise.config", "experiment=mine", "seed=3")
+    done = call(folder / "notes", "-m", "reprise", "config", "experiment=mine", "seed=3")
     assert "experiment=mine" in done.stdout
     conf = folder / "conf"
     mine = check(["experiment=mine", "seed=3"], conf)

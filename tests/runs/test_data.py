@@ -65,7 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_stage(root)
     git(root, "init", "-q")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "ROOT", root)
+        patch.setattr(sample_data, "ROOT", root)
         patch.setenv("DVC_SITE_CACHE_DIR", str(root.parent / "site"))
         sample_data.make_available(["tiny"])
     git(root, "add", "-A")
