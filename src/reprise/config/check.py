@@ -4,14 +4,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reprise.config.annotations import Surroundings
-from reprise.config.compose import Composed, Layers, merge
+from reprise.config.compose import Composed, merge
 from reprise.config.files import CONF, PRIMARY, Choice, Conf
 from reprise.config.mistakes import Mistake, as_error, listing, meant
-from reprise.config.origins import Origins
 from reprise.config.overrides import Setting, parse
-from reprise.config.rules import contradictions
-from reprise.config.sections import Context, problems, sections
+from reprise.config.sections import Inspection
 
 
 def _never(path: Path) -> bool:
@@ -77,9 +74,8 @@ def _look(
         if merged is not None or not misnamed:  # else it is the misnamed file that does not fit
             mistakes += refused
         if merged is not None:
-            surroundings = Surroundings(conf.root, providable)
             mistakes += _missing_choices(merged.choices, conf, meant_instead)
-            mistakes += _inspect(merged, variant, conf, surroundings)
+            mistakes += Inspection(merged, variant, conf, providable).mistakes()
             composed.append(Composed(merged.values, merged.choices, overrides))
     return composed, mistakes
 
@@ -157,25 +153,3 @@ def _missing_choices(choices: dict[str, str], conf: Conf, known: Collection[str]
         )
         for group in lacking
     ]
-
-
-def _inspect(
-    merged: Layers, settings: list[Setting], conf: Conf, surroundings: Surroundings
-) -> list[Mistake]:
-    """Find the mistakes in the keys and values of a composition, and its contradictions."""
-    origins = Origins(merged.files, settings, conf)
-    groups = list(conf.groups)
-    found = [
-        section
-        for section in sections(merged.values, groups, origins.own)
-        if section.key.partition(".")[0] not in {*groups} - {*merged.choices}
-    ]
-    known = [section.dotted(name) for section in found for name in section.takes]
-    context = Context(origins, known, groups, merged.unset, surroundings)
-    mistakes: dict[str, Mistake] = {}
-    for section in found:
-        if not any(section.key == key or section.key.startswith(f"{key}.") for key in mistakes):
-            mistakes.update(problems(section, context))
-    is_debug = "debug" in merged.choices
-    clashes = contradictions(merged.values, set(mistakes), origins.place, is_debug=is_debug)
-    return [*mistakes.values(), *clashes]

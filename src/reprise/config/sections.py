@@ -1,7 +1,7 @@
 """The parts of a configuration that have keys, and the mistakes in each of them."""
 
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,8 +9,12 @@ from typing import Annotated, Any
 from annotated_types import Interval
 
 from reprise.config.annotations import Refusal, Surroundings, choices_in, refusals, words
+from reprise.config.compose import Layers
+from reprise.config.files import Conf
 from reprise.config.mistakes import Mistake, listing, meant, nearest, shown
 from reprise.config.origins import Origins
+from reprise.config.overrides import Setting
+from reprise.config.rules import contradictions
 from reprise.config.signatures import NoSuchTarget, Signature, read_signature
 
 # Keys of config.yaml itself. Weights, batch order and random transforms follow from the seed.
@@ -109,125 +113,140 @@ def _names_below(key: str, own: Set[str]) -> list[str]:
     return sorted({other.partition(".")[0] for other in inside if other})
 
 
-@dataclass(frozen=True)
-class Context:
-    """What is known of the whole configuration while one section is looked at.
+class Inspection:
+    """A composition whose keys and values are compared with what the code takes.
 
     Args:
-        origins: Where each key was written.
-        known: Every dotted key that some section takes.
-        groups: Groups that config.yaml names.
-        unset: Dotted keys without a value, with the reason.
-        surroundings: Decides whether paths exist.
+        layers: The composition.
+        settings: The overrides in it.
+        conf: Folders of the configuration files.
+        providable: Tells of a path that is missing whether the program can make it.
     """
 
-    origins: Origins
-    known: list[str]
-    groups: list[str]
-    unset: dict[str, str]
-    surroundings: Surroundings
+    def __init__(
+        self,
+        layers: Layers,
+        settings: list[Setting],
+        conf: Conf,
+        providable: Callable[[Path], bool],
+    ) -> None:
+        self._layers = layers
+        self._groups = list(conf.groups)
+        self._origins = Origins(layers.files, settings, conf)
+        self._surroundings = Surroundings(conf.root, providable)
+        without_choice = {*self._groups} - {*layers.choices}
+        self._sections = [
+            section
+            for section in sections(layers.values, self._groups, self._origins.own)
+            if section.key.partition(".")[0] not in without_choice
+        ]
+        self._known = [one.dotted(name) for one in self._sections for name in one.takes]
 
-    def mistake(self, key: str, wrong: str, expected: str, received: str, remedy: str) -> Mistake:
-        """Return the mistake of one key."""
-        return Mistake(f"{key}: {wrong}", self.origins.place(key), expected, received, remedy)
+    def mistakes(self) -> list[Mistake]:
+        """Find every mistake: in each section, and what contradicts each other."""
+        found: dict[str, Mistake] = {}
+        for section in self._sections:
+            if not any(f"{section.key}.".startswith(f"{key}.") for key in found):
+                found.update(self._of_section(section))
+        is_debug = "debug" in self._layers.choices
+        place = self._origins.place
+        clashes = contradictions(self._layers.values, set(found), place, is_debug=is_debug)
+        return [*found.values(), *clashes]
 
+    def _mistake(
+        self, key: str, wrong: str, expected: str, received: str, remedy: str, at: str = ""
+    ) -> tuple[str, Mistake]:
+        """Return the mistake of a key, whose place is that of the key `at` where it is given."""
+        place = self._origins.place(at or key)
+        return key, Mistake(f"{key}: {wrong}", place, expected, received, remedy)
 
-def problems(section: Section, context: Context) -> Iterator[tuple[str, Mistake]]:
-    """Find the mistakes of one section, each with the dotted key it is about."""
-    target = section.dotted("_target_")
-    if section.error:
-        likely = meant(section.title, section.error.names)
-        remedy = f"did you mean {likely}?" if likely else "look for a misspelt part"
-        wrong, expected = f"there is no {section.title}", section.error.expected
-        yield target, context.mistake(target, wrong, expected, section.title, remedy)
-        return
-    for name, value in section.node.items():
-        if not (name in RESERVED and "_target_" in section.node):
-            yield from _of_key(section, str(name), value, context)
-    for name in sorted(section.required - set(section.node)):
+    def _of_section(self, section: Section) -> Iterator[tuple[str, Mistake]]:
+        """Find the mistakes of one section, each with the dotted key it is about."""
+        target = section.dotted("_target_")
+        if section.error:
+            likely = meant(section.title, section.error.names)
+            remedy = f"did you mean {likely}?" if likely else "look for a misspelt part"
+            wrong, expected = f"there is no {section.title}", section.error.expected
+            yield self._mistake(target, wrong, expected, section.title, remedy)
+            return
+        for name, value in section.node.items():
+            if not (name in RESERVED and "_target_" in section.node):
+                yield from self._of_key(section, str(name), value)
+        for name in sorted(section.required - set(section.node)):
+            key = section.dotted(name)
+            expected = f"{words(section.takes[name])}; {section.title} has no default for it"
+            yield self._mistake(key, "is not set", expected, "nothing", _set(key), at=target)
+
+    def _of_key(self, section: Section, name: str, value: Any) -> Iterator[tuple[str, Mistake]]:
         key = section.dotted(name)
-        place = context.origins.place(target)
-        expected = f"{words(section.takes[name])}; {section.title} has no default for it"
-        yield key, Mistake(f"{key}: is not set", place, expected, "nothing", _set(key))
+        unset = {
+            one: reason
+            for one, reason in self._layers.unset.items()
+            if f"{one}.".startswith(f"{key}.")
+        }
+        if name in section.live:
+            wrong = "the program gives this one itself"
+            remedy = f"did you mean {name}?" if name in self._known else "leave it out"
+            yield self._mistake(key, wrong, "no value here", shown(value), remedy)
+        elif name not in section.takes:
+            if not section.is_open:
+                yield self._unknown(section, name, value)
+        elif _has_target(value):
+            return  # a section, or several of them
+        elif unset:
+            expected = "a value, or a reference to a key that has one"
+            for one, reason in unset.items():
+                yield self._mistake(one, "has no value", expected, reason, _set(one))
+        elif section.key == "" and name in self._groups:
+            if not isinstance(value, dict):
+                remedy = "write its keys below it, indented"
+                yield self._wrong(key, value, "the keys of a group", remedy)
+        else:
+            yield from self._of_value(key, value, section.takes[name])
 
+    def _unknown(self, section: Section, name: str, value: Any) -> tuple[str, Mistake]:
+        key = section.dotted(name)
+        setting = self._origins.setting(key)
+        typed, received = key, shown(value)
+        if setting and setting.key.startswith(key):  # the override may go on below the unknown key
+            typed, received = setting.key, setting.forms[0].partition("=")[2]
+        likely = nearest(typed, [*self._known, *self._groups])
+        remedy = f"did you mean {likely}?" if likely else "leave it out"
+        if "." in name:
+            remedy = "a file has no dotted keys: write each step on a line of its own, indented"
+        expected = f"a key of {section.title}: {listing(section.takes)}"
+        return key, self._mistake(typed, "no such key", expected, received, remedy, at=key)[1]
 
-def _of_key(
-    section: Section, name: str, value: Any, context: Context
-) -> Iterator[tuple[str, Mistake]]:
-    key = section.dotted(name)
-    unset = [one for one in context.unset if one == key or one.startswith(f"{key}.")]
-    if name in section.live:
-        wrong = "the program gives this one itself"
-        remedy = f"did you mean {name}?" if name in context.known else "leave it out"
-        yield key, context.mistake(key, wrong, "no value here", shown(value), remedy)
-    elif name not in section.takes:
-        if not section.is_open:
-            yield key, _unknown(section, name, value, context)
-    elif _has_target(value):
-        return  # a section, or a list of them
-    elif unset:
-        expected = "a value, or a reference to a key that has one"
-        for one in unset:
-            reason = context.unset[one]
-            yield one, context.mistake(one, "has no value", expected, reason, _set(one))
-    elif section.key == "" and name in context.groups:
-        if not isinstance(value, dict):
-            remedy = "write its keys below it, indented"
-            yield key, _wrong(key, value, "the keys of a group", remedy, context)
-    else:
-        yield from _of_value(key, value, section.takes[name], context)
+    def _of_value(self, key: str, value: Any, annotation: Any) -> Iterator[tuple[str, Mistake]]:
+        for refusal in refusals(value, annotation, self._surroundings):
+            if refusal.path is not None:
+                dotted = ".".join([key, *refusal.within])
+                yield self._no_path(dotted, refusal, words(annotation))
+                continue
+            likely = meant(value, choices_in(annotation)) if isinstance(value, str) else None
+            remedy = f"change {key}"
+            if likely:
+                remedy = f"did you mean {likely}?"
+            elif value is None:
+                remedy = f"give {key} a value; null is none here"
+            elif isinstance(value, str) and re.fullmatch(r"[+-]?\d*\.?\d+", value):
+                remedy = "write the number without quotes"
+            yield self._wrong(key, value, words(annotation), remedy)
 
+    def _wrong(self, key: str, value: Any, expected: str, remedy: str) -> tuple[str, Mistake]:
+        return self._mistake(key, f"cannot be {shown(value)}", expected, shown(value), remedy)
 
-def _unknown(section: Section, name: str, value: Any, context: Context) -> Mistake:
-    key = section.dotted(name)
-    setting = context.origins.setting(key)
-    typed, received = key, shown(value)
-    if setting and setting.key.startswith(key):  # the override may go on below the unknown key
-        typed, received = setting.key, setting.forms[0].partition("=")[2]
-    likely = nearest(typed, [*context.known, *context.groups])
-    remedy = f"did you mean {likely}?" if likely else "leave it out"
-    if "." in name:
-        remedy = "a file has no dotted keys: write each step on a line of its own, indented"
-    expected = f"a key of {section.title}: {listing(section.takes)}"
-    place = context.origins.place(key)
-    return Mistake(f"{typed}: no such key", place, expected, received, remedy)
-
-
-def _of_value(
-    key: str, value: Any, annotation: Any, context: Context
-) -> Iterator[tuple[str, Mistake]]:
-    for refusal in refusals(value, annotation, context.surroundings):
-        if refusal.path is not None:
-            dotted = ".".join([key, *refusal.within])
-            yield dotted, _no_path(dotted, refusal, words(annotation), context)
-            continue
-        likely = meant(value, choices_in(annotation)) if isinstance(value, str) else None
-        remedy = f"did you mean {likely}?" if likely else f"change {key}"
-        if value is None:
-            remedy = f"give {key} a value; null is none here"
-        elif not likely and re.fullmatch(r"[+-]*\d*\.?\d+", str(value)) and isinstance(value, str):
-            remedy = "write the number without quotes"
-        yield key, _wrong(key, value, words(annotation), remedy, context)
-
-
-def _wrong(key: str, value: Any, expected: str, remedy: str, context: Context) -> Mistake:
-    text = shown(value)
-    return context.mistake(key, f"cannot be {text}", expected, text, remedy)
-
-
-def _no_path(key: str, refusal: Refusal, expected: str, context: Context) -> Mistake:
-    given, root = Path(str(refusal.path)), context.surroundings.root
-    path = root / given
-    likely = None
-    if not path.exists() and path.parent.is_dir():
-        likely = meant(path.name, [other.name for other in path.parent.iterdir()])
-    received = f"{'something else' if path.exists() else 'nothing'} of that name"
-    if not given.is_absolute():
-        received += f" (it starts from {root})"
-    remedy = f"give the path of a {refusal.kind} that exists"
-    if likely:
-        remedy = f"did you mean {given.with_name(likely)}?"
-    return context.mistake(key, f"no such {refusal.kind}: {given}", expected, received, remedy)
+    def _no_path(self, key: str, refusal: Refusal, expected: str) -> tuple[str, Mistake]:
+        given, root = Path(str(refusal.path)), self._surroundings.root
+        path = root / given
+        received = "something else of that name" if path.exists() else "nothing of that name"
+        if not given.is_absolute():
+            received += f" (it starts from {root})"
+        remedy = f"give the path of a {refusal.kind} that exists"
+        if not path.exists() and path.parent.is_dir():
+            likely = meant(path.name, [other.name for other in path.parent.iterdir()])
+            remedy = f"did you mean {given.with_name(likely)}?" if likely else remedy
+        return self._mistake(key, f"no such {refusal.kind}: {given}", expected, received, remedy)
 
 
 def _set(key: str) -> str:
