@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from reprise.config.mistakes import Mistake, listing, meant
+from reprise.config.mistakes import Mistake, listing, meant, suggest
 from reprise.errors import UserError
 from reprise.project import ENGINE_CONF, ROOT, no_project, relative
 
@@ -69,12 +69,12 @@ class Conf:
     def choices_in(self, name: str) -> Iterator[Choice]:
         """List what the defaults list of a file chooses."""
         file = self.find(name)
+        if file is None:
+            return
         group = name.rpartition("/")[0]
-        entries = read_entries(file) if file else []
-        for entry in [
-            one for key, node in entries if key.value == "defaults" for one in node.value
-        ]:
-            place = f"{self.shown(file)}, line {entry.start_mark.line + 1}" if file else ""
+        nodes = {key.value: node for key, node in read_entries(file)}
+        for entry in nodes["defaults"].value if "defaults" in nodes else []:
+            place = f"{self.shown(file)}, line {entry.start_mark.line + 1}"
             if isinstance(entry, yaml.ScalarNode) and entry.value != "_self_":
                 yield Choice(group, entry.value, place)
             for key, node in entry.value if isinstance(entry, yaml.MappingNode) else []:
@@ -87,23 +87,23 @@ class Conf:
     def no_option(self, choice: Choice) -> Mistake:
         """Return the mistake of choosing an option that does not exist."""
         if options := self.options(choice.group):
-            likely = meant(str(choice.option), options)
             return Mistake(
                 f"{choice.group}: there is no '{choice.option}'",
                 choice.place,
                 f"one of: {listing(options)}",
                 str(choice.option),
-                f"did you mean {likely}?" if likely else f"see the files in conf/{choice.group}/",
+                suggest(
+                    meant(str(choice.option), options), f"see the files in conf/{choice.group}/"
+                ),
             )
         inside = (path for folder in self.folders for path in folder.iterdir())
         groups = sorted({path.name for path in inside if path.is_dir()})
-        likely = meant(choice.group, groups)
         return Mistake(
             f"there is no group '{choice.group}'",
             choice.place,
             f"one of: {listing(groups)}",
             choice.group,
-            f"did you mean {likely}?" if likely else "a group is a folder of conf/",
+            suggest(meant(choice.group, groups), "a group is a folder of conf/"),
         )
 
 

@@ -59,24 +59,25 @@ def nearest(key: str, known: Collection[str]) -> str | None:
     The last name counts most: the same one in another place wins over a similar one in this place.
     """
 
-    def score(other: str) -> float:
-        return 4 * _similarity(leaf, other.rpartition(".")[2]) + _similarity(
-            parent, other.rpartition(".")[0]
-        )
-
     parent, _, leaf = key.rpartition(".")
+
+    def score(other: str) -> float:
+        parts = zip((parent, leaf), other.rpartition(".")[::2], (1, 4), strict=True)
+        return sum(weight * difflib.SequenceMatcher(None, a, b).ratio() for a, b, weight in parts)
+
     best = max(known, key=score, default="")
     return best if score(best) > 3.3 else None
-
-
-def _similarity(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def meant(name: str, names: Collection[str]) -> str | None:
     """Find the one of `names` that is most like `name`, or None where none is."""
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+def suggest(name: str | None, otherwise: str) -> str:
+    """Return the question whether `name` was meant; where it is None, another remedy."""
+    return f"did you mean {name}?" if name else otherwise
 
 
 def listing(names: Iterable[str]) -> str:

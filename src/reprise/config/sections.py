@@ -11,7 +11,7 @@ from annotated_types import Interval
 from reprise.config.annotations import Refusal, Surroundings, choices_in, refusals, words
 from reprise.config.compose import Layers
 from reprise.config.files import Conf
-from reprise.config.mistakes import Mistake, listing, meant, nearest, shown
+from reprise.config.mistakes import Mistake, listing, meant, nearest, shown, suggest
 from reprise.config.origins import Origins
 from reprise.config.overrides import Setting
 from reprise.config.rules import contradictions
@@ -165,7 +165,7 @@ class Inspection:
         target = section.dotted("_target_")
         if section.error:
             likely = meant(section.title, section.error.names)
-            remedy = f"did you mean {likely}?" if likely else "look for a misspelt part"
+            remedy = suggest(likely, "look for a misspelt part")
             wrong, expected = f"there is no {section.title}", section.error.expected
             yield self._mistake(target, wrong, expected, section.title, remedy)
             return
@@ -186,7 +186,7 @@ class Inspection:
         }
         if name in section.live:
             wrong = "the program gives this one itself"
-            remedy = f"did you mean {name}?" if name in self._known else "leave it out"
+            remedy = suggest(name if name in self._known else None, "leave it out")
             yield self._mistake(key, wrong, "no value here", shown(value), remedy)
         elif name not in section.takes:
             if not section.is_open:
@@ -210,8 +210,7 @@ class Inspection:
         typed, received = key, shown(value)
         if setting and setting.key.startswith(key):  # the override may go on below the unknown key
             typed, received = setting.key, setting.forms[0].partition("=")[2]
-        likely = nearest(typed, [*self._known, *self._groups])
-        remedy = f"did you mean {likely}?" if likely else "leave it out"
+        remedy = suggest(nearest(typed, [*self._known, *self._groups]), "leave it out")
         if "." in name:
             remedy = "a file has no dotted keys: write each step on a line of its own, indented"
         expected = f"a key of {section.title}: {listing(section.takes)}"
@@ -223,14 +222,13 @@ class Inspection:
                 dotted = ".".join([key, *refusal.within])
                 yield self._no_path(dotted, refusal, words(annotation))
                 continue
-            likely = meant(value, choices_in(annotation)) if isinstance(value, str) else None
             remedy = f"change {key}"
-            if likely:
-                remedy = f"did you mean {likely}?"
-            elif value is None:
+            if value is None:
                 remedy = f"give {key} a value; null is none here"
-            elif isinstance(value, str) and re.fullmatch(r"[+-]?\d*\.?\d+", value):
-                remedy = "write the number without quotes"
+            elif isinstance(value, str):
+                is_number = re.fullmatch(r"[+-]?\d*\.?\d+", value)
+                remedy = "write the number without quotes" if is_number else remedy
+                remedy = suggest(meant(value, choices_in(annotation)), remedy)
             yield self._wrong(key, value, words(annotation), remedy)
 
     def _wrong(self, key: str, value: Any, expected: str, remedy: str) -> tuple[str, Mistake]:
@@ -245,7 +243,7 @@ class Inspection:
         remedy = f"give the path of a {refusal.kind} that exists"
         if not path.exists() and path.parent.is_dir():
             likely = meant(path.name, [other.name for other in path.parent.iterdir()])
-            remedy = f"did you mean {given.with_name(likely)}?" if likely else remedy
+            remedy = suggest(likely and str(given.with_name(likely)), remedy)
         return self._mistake(key, f"no such {refusal.kind}: {given}", expected, received, remedy)
 
 
