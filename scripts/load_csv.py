@@ -17,7 +17,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from reprise.cli import main as command
-from reprise.datasets.sql.url import make_engine, parse_url, shown, with_password
+from reprise.datasets.sql.database import make_engine, parse_url, shown, with_password
 from reprise.errors import UserError
 
 ROWS_AT_ONCE = 10_000

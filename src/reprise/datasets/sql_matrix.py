@@ -1,7 +1,8 @@
-"""Rows of a SQL table, each one cell of somebody's matrix: one sample for each id."""
+"""Matrices from rows (id, row, column, value) of a SQL table: one sample for each id."""
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,10 +14,11 @@ from reprise.datasets.decodable import Arrays, DecodableRows
 from reprise.datasets.drawing import draw_matrices
 from reprise.datasets.splitting.splits import make_splits
 from reprise.datasets.sql.cells import Cells
-from reprise.datasets.sql.connection import Database
-from reprise.datasets.sql.reader import Reader
-from reprise.datasets.sql.scaling import Scaling
-from reprise.datasets.sql.settings import make_table
+from reprise.datasets.sql.database import Database
+from reprise.datasets.sql.reader import CHUNK, Reader
+from reprise.datasets.sql.table import make_table
+from reprise.datasets.targets.moments import Moments
+from reprise.errors import UserError
 from reprise.spec import Spec
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ class SqlMatrix(DecodableRows):
         url: Of the database, as SQLAlchemy writes it: sqlite:///FILE, mysql+mysqldb://USER@HOST/NAME.
         table: Name of a table or a view; a schema may stand before it: `schema.name`.
         size: Rows and columns of a matrix.
-        columns: Names of the columns that tell whose the cell is (key), its row, and its column;
-            both count from 0.
+        columns: Names of the columns with the cell's id (key), its row, and its column; both count
+            from 0.
         values: Columns that hold the cell's values: the last axis of the input.
         targets: Columns of the target; None for those of `values`.
         ids: File with an id in a line; None for every id that has a row.
@@ -50,7 +52,7 @@ class SqlMatrix(DecodableRows):
             the greatest value), or their sum.
         order: For 'last', the column whose greatest value is the last; NULL comes first.
         outside: A row or column beyond `size` (or NULL) is an error, or such rows are dropped.
-        retry_s: How long a lost connection is sought again, in seconds.
+        retry_s: How long to try to connect again after a lost connection, in seconds.
         split: 'train', 'valid' and 'test', each a fraction of the ids, or a text file with one id
             in a line; None for 'test' alone.
         split_seed: Moves ids between splits by fraction. `seed` does not.
@@ -83,6 +85,13 @@ class SqlMatrix(DecodableRows):
         retry_s: Annotated[float, Ge(0)] = 60.0,
         split_seed: Annotated[int, Ge(0)] = 0,
     ) -> None:
+        if bounds and not bounds[0] < bounds[1]:
+            raise UserError(
+                "dataset.bounds leaves no room for values",
+                "the least value, and a greater one",
+                f"[{bounds[0]:g},{bounds[1]:g}]",
+                "for instance dataset.bounds=[-7,7]; null learns the scale from the train split",
+            )
         names = make_table(table, columns, [*values, *(targets or [])], duplicates, order)
         cells = Cells(names, (size[0], size[1]), duplicates)
         database = Database(url, password_variable, retry_s)
@@ -92,7 +101,7 @@ class SqlMatrix(DecodableRows):
         self._files = [Path(file) for file in (ids, *split.values()) if isinstance(file, str)]
         self._split, self._split_seed = dict(split), split_seed
         self._noise, self._noise_seed = noise, noise_seed
-        self._bounds = Scaling.between(bounds, names.values) if bounds else None
+        self._columns, self._bounds = names.values, bounds
         self.input_spec = Spec((*size, len(self._inputs)), "float32")
         self.target_spec = Spec((*size, len(self._targets)), "float32")
         self.decoded = (Spec((*size, len(names.values)), "float32"),)
@@ -131,10 +140,20 @@ class SqlMatrix(DecodableRows):
         return self._reader.problems(indices) if thorough else []
 
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
-        learned = self._bounds or self._reader.moments(train)
-        self.input_spec = learned.onto(self.input_spec, self._inputs)
-        self.target_spec = learned.onto(self.target_spec, self._targets)
-        return learned.as_json()
+        (spec,) = self.decoded
+        if self._bounds:
+            (low, high), count = self._bounds, len(self._columns)
+            middle, half = (low + high) / 2, (high - low) / 2
+            spec = replace(spec, offset=(middle,) * count, scale=(half,) * count)
+        else:
+            moments = Moments(spec)
+            for at in range(0, len(train), CHUNK):
+                moments.add(self._reader.read(train[at : at + CHUNK]))
+            spec = moments.onto(spec)
+        self.input_spec = _scaled(self.input_spec, spec, self._inputs)
+        self.target_spec = _scaled(self.target_spec, spec, self._targets)
+        scales = zip(self._columns, spec.offset, spec.scale, strict=True)
+        return {name: {"offset": offset, "scale": scale} for name, offset, scale in scales}
 
     @property
     def sources(self) -> Sequence[Path]:
@@ -151,3 +170,9 @@ class SqlMatrix(DecodableRows):
         if prediction is not None:
             matrices["answer"] = prediction
         draw_matrices(axes, matrices)
+
+
+def _scaled(spec: Spec, columns: Spec, places: Sequence[int]) -> Spec:
+    """`spec` with the offset and scale of these entries of `columns`."""
+    offset = tuple(columns.offset[place] for place in places)
+    return replace(spec, offset=offset, scale=tuple(columns.scale[place] for place in places))

@@ -1,8 +1,7 @@
-"""Rows of a query to matrices, in a few operations for a whole batch."""
+"""Turns rows of a query into matrices, in a few operations for a whole batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -25,15 +24,12 @@ class Cells:
     size: tuple[int, int]
     duplicates: Literal["error", "last", "sum"]
 
-    def fill(
-        self, rows: Sequence[tuple[Any, ...]], ids: np.ndarray, *, others: bool = False
-    ) -> np.ndarray:
+    def fill(self, rows: Sequence[tuple[Any, ...]], ids: np.ndarray) -> np.ndarray:
         """Put every row's values in their cell.
 
         Args:
-            rows: Key, row, column and values, in any order; of 'last', in theirs.
+            rows: Key, row, column and values, in any order; for 'last', in the order that decides.
             ids: Whose rows they are, ascending, each once.
-            others: There may be rows of other ids among them; they are left out.
 
         Returns:
             Shape (len(ids), *size, values), float32; 0 where a cell has no row.
@@ -44,9 +40,7 @@ class Cells:
         found = self._columns(rows, ids)
         owner = np.searchsorted(ids, found["f0"]).clip(max=len(ids) - 1)
         if (strange := ids[owner] != found["f0"]).any():
-            if not others:
-                self._refuse_key(found["f0"][strange][0])
-            found, owner, rows = found[~strange], owner[~strange], list(compress(rows, ~strange))
+            self._refuse_key(found["f0"][strange][0])
         down, right = found["f1"], found["f2"]
         height, width = self.size
         fits = (down >= 0) & (down < height) & (right >= 0) & (right < width)
@@ -72,9 +66,7 @@ class Cells:
         try:
             return np.fromiter(rows, dtype, len(rows))
         except (TypeError, ValueError):
-            for row in rows:
-                for entry in row[1:]:
-                    _require_number(entry, self._name(row), self.table.name)
+            self._refuse_text(rows)
             raise
 
     def _assign(
@@ -137,14 +129,16 @@ class Cells:
             "take one out, or say which counts: dataset.duplicates=sum, or last with dataset.order",
         )
 
-
-def _require_number(entry: Any, name: str, table: str) -> None:
-    try:
-        float(entry if entry is not None else 0)
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"{name}: a value is no number (table {table})",
-            "numbers",
-            repr(entry),
-            "correct the row, or make a view that casts the column",
-        ) from error
+    def _refuse_text(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Raise the error of the first entry that is no number, if there is one."""
+        for row in rows:
+            for entry in row[1:]:
+                try:
+                    float(entry if entry is not None else 0)
+                except (TypeError, ValueError) as error:
+                    raise UserError(
+                        f"{self._name(row)}: a value is no number (table {self.table.name})",
+                        "numbers",
+                        repr(entry),
+                        "correct the row, or make a view that casts the column",
+                    ) from error

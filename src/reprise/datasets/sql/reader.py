@@ -1,35 +1,112 @@
 """Reads the matrices of some ids, one query for a batch of them."""
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 
 from reprise.datasets.sql.cells import Cells
-from reprise.datasets.sql.connection import Database
-from reprise.datasets.sql.ids import ids_of, listed_ids
-from reprise.datasets.sql.query import Query, stamp_of
-from reprise.datasets.sql.scaling import Scaling
-from reprise.datasets.sql.table import index_statement, require_columns
-from reprise.datasets.targets.moments import Moments
+from reprise.datasets.sql.database import Database, Parameters
+from reprise.datasets.sql.table import (
+    Table,
+    ids_of,
+    index_statement,
+    listed_ids,
+    require_columns,
+    stamp_of,
+)
 from reprise.errors import UserError
-from reprise.spec import Spec
 
-_CHUNK = 256  # ids read at once where a whole split is
+CHUNK = 256  # ids read at once where a whole split is
 # Ranges are quicker than a list of ids (measured on MariaDB) if they are few and nearly full:
 _GAP = 4  # where the next wanted id is so many ids of the table further, a range ends
 _RUN = 8  # wanted ids in a range, at least, on average
 _LOOK_UP = 5  # to find one id more takes as long as to receive so many rows
 _MOST_IDS = 900  # of one query: SQLite took at most 999 values until 3.32
+_CONDITION = "__condition__"
+
+
+class Query:
+    """Statements for rows of a table: key, row, column, values.
+
+    Args:
+        table: The table to read.
+        size: Rows and columns of a matrix.
+        zero_nulls: Whether a NULL value is given as 0.
+        drop: Whether rows outside of the matrix are left out.
+    """
+
+    def __init__(self, table: Table, size: Sequence[int], *, zero_nulls: bool, drop: bool) -> None:
+        self._table, self._size, self._zero_nulls, self._drop = table, size, zero_nulls, drop
+        self._key = ""  # as the database writes it
+        self._compiled: dict[int, tuple[str, list[str] | None]] = {}
+
+    def of_ids(self, ids: np.ndarray, dialect: sa.Dialect) -> tuple[str, Parameters]:
+        """The statement for the rows of these ids, and its parameters.
+
+        Args:
+            ids: Whole numbers, which are written into it, since a driver takes longer to; or texts.
+            dialect: SQL dialect of the database.
+        """
+        if ids.dtype.kind == "i":
+            return self._where("{key} IN (" + ",".join(map(str, ids.tolist())) + ")", dialect), ()
+        text, order = self._statement(len(ids), dialect)
+        by_name = {f"p{at}": one for at, one in enumerate(ids.tolist())}
+        return text, by_name if order is None else [by_name[name] for name in order]
+
+    def of_ranges(
+        self, ranges: Sequence[tuple[int, int]], dialect: sa.Dialect
+    ) -> tuple[str, Parameters]:
+        """The same for all ids from the first to the last whole number of each range."""
+        condition = " OR ".join(f"{{key}} BETWEEN {first} AND {last}" for first, last in ranges)
+        return self._where(condition, dialect), ()
+
+    def _where(self, condition: str, dialect: sa.Dialect) -> str:
+        text, _ = self._statement(0, dialect)
+        if not self._key:
+            key = self._table.selectable().c[self._table.key]
+            self._key = str(key.compile(dialect=dialect))
+        return text.replace(_CONDITION, condition.replace("{key}", self._key))
+
+    def _statement(self, count: int, dialect: sa.Dialect) -> tuple[str, list[str] | None]:
+        """The statement for so many ids as parameters p0, p1, …; for 0, _CONDITION is in it.
+
+        With it come the parameters' names in order; None where they go by name. To compile takes
+        longer than a small query.
+        """
+        if count not in self._compiled:
+            compiled = self._select(count).compile(dialect=dialect)
+            order = list(compiled.positiontup or []) if compiled.positional else None
+            self._compiled[count] = str(compiled), order
+        return self._compiled[count]
+
+    def _select(self, count: int) -> sa.Select[Any]:
+        table, cells = self._table, self._table.selectable()
+        key, row, column = (cells.c[name] for name in (table.key, table.row, table.column))
+        binds: list[Any] = [sa.bindparam(f"p{at}") for at in range(count)]
+        within = key.in_(binds) if count else sa.text(f"({_CONDITION})")
+        values: list[sa.ColumnElement[Any]] = [cells.c[name] for name in table.values]
+        if self._zero_nulls:
+            values = [sa.func.coalesce(value, sa.literal_column("0")) for value in values]
+        query = sa.select(key, row, column, *values).where(within)
+        if self._drop:
+            for axis, length in zip((row, column), self._size, strict=True):
+                query = query.where(axis >= sa.literal_column("0"))
+                query = query.where(axis < sa.literal_column(str(length)))
+        if table.order:  # NULL first on every server, and equals by their values: not by chance
+            order = cells.c[table.order]
+            query = query.order_by(order.is_not(None), order, *values)
+        return query
 
 
 class Reader:
-    """The matrices of a table, by their place among the ids. Picklable, without a handle.
+    """The matrices of a table, by their place among the ids. Picklable.
 
     Args:
-        database: Where to read.
-        cells: What the table is called, and how its rows become matrices.
+        database: The database to read from.
+        cells: The table, and how its rows become matrices.
         zero_nulls: Whether a NULL value is 0, or an error.
         drop: Whether rows outside of the matrix are left out, or an error.
         listed: File with the ids; None for all that have rows.
@@ -41,15 +118,15 @@ class Reader:
     def __init__(
         self, database: Database, cells: Cells, zero_nulls: bool, drop: bool, listed: str | None
     ) -> None:
-        self.database, self._cells = database, cells
-        self._query = Query(cells.table, cells.size, zero_nulls=zero_nulls, drop=drop)
-        with database.visit() as connection:
-            require_columns(connection, cells.table, str(database))
-            found = ids_of(connection, cells.table, str(database))
-        self.ids = listed_ids(Path(listed), found, cells.table) if listed else found
+        self.database, self._cells, table = database, cells, cells.table
+        self._query = Query(table, cells.size, zero_nulls=zero_nulls, drop=drop)
+        with database.connect() as connection:
+            require_columns(connection, table, str(database))
+            found = ids_of(connection, table, str(database))
+        self.ids = listed_ids(Path(listed), found, table) if listed else found
         self._ranks = np.searchsorted(found, self.ids)  # neighbours in the table, not in a list
         self._rows_of_id = 1.0  # as the last query found
-        self._stamp: str | None = None  # a scan of all there is
+        self._stamp: str | None = None
         self._without_rows = int((~np.isin(self.ids, found)).sum())
 
     def read(self, indices: np.ndarray) -> np.ndarray:
@@ -68,7 +145,7 @@ class Reader:
         return (parts[0] if len(parts) == 1 else np.concatenate(parts))[back]
 
     def name(self, index: int) -> str:
-        """What the user calls this matrix."""
+        """The id of a matrix, as messages show it."""
         return f"{self._cells.table.key}={self.ids[index]}"
 
     def notes(self) -> Iterator[str]:
@@ -76,7 +153,7 @@ class Reader:
         table = self._cells.table
         if self._without_rows:
             yield f"{self._without_rows} of {len(self.ids)} ids have no rows: their matrices are 0"
-        with self.database.visit() as connection:
+        with self.database.connect() as connection:
             statement = index_statement(connection, table)
         if statement:
             yield (
@@ -84,53 +161,56 @@ class Reader:
                 f"batch reads all of it; this makes one:\n  {statement};"
             )
 
-    def moments(self, indices: np.ndarray) -> Scaling:
-        """Mean and deviation of each column over all cells of these matrices, in one scan."""
-        names = self._cells.table.values
-        spec = Spec((*self._cells.size, len(names)), "float32")
-        moments = Moments(spec)
-        for at in range(0, len(indices), _CHUNK):
-            moments.add(self.read(indices[at : at + _CHUNK]))
-        spec = moments.onto(spec)
-        return Scaling(names, spec.offset, spec.scale)
-
     def problems(self, indices: np.ndarray) -> list[str]:
-        """Read everything, and say of each matrix that cannot be read why, on a line."""
+        """Read all of these matrices; one line for each that cannot be read."""
         found = []
-        for at in range(0, len(indices), _CHUNK):
-            part = indices[at : at + _CHUNK]
+        for at in range(0, len(indices), CHUNK):
+            chunk = indices[at : at + CHUNK]
             try:
-                self.read(part)
-            except UserError:
-                found += [problem for index in part if (problem := self._problem(index))]
+                self.read(chunk)
+            except UserError:  # of one matrix or several: each alone tells which
+                found += [problem for index in chunk if (problem := self._problem(index))]
         return found
 
     def stamp(self) -> str:
-        """What tells that a server's rows are other ones; '' for a file, which tells it itself."""
+        """What differs when a server's rows do; '' for a file."""
         if self._stamp is None:
             self._stamp = ""
             if not self.database.files:
-                with self.database.visit() as connection:
+                with self.database.connect() as connection:
                     self._stamp = stamp_of(connection, self._cells.table)
         return self._stamp
 
     def _matrices(self, indices: np.ndarray) -> np.ndarray:
-        """Those of ascending places, by a few ranges of ids where these lie close together."""
+        """The matrices of ascending places, by ranges of ids where `_ranges` finds them quicker."""
+        ids, dialect = self.ids[indices], self.database.engine.dialect
+        ranges, covered = self._ranges(indices)
+        if not ranges:
+            rows = self.database.rows(*self._query.of_ids(ids, dialect))
+            self._rows_of_id = len(rows) / len(ids)
+            return self._cells.fill(rows, ids)
+        rows = self.database.rows(*self._query.of_ranges(ranges, dialect))
+        self._rows_of_id = len(rows) / covered
+        wanted = set(ids.tolist())  # what else lies in the ranges may not even be numbers
+        return self._cells.fill([row for row in rows if row[0] in wanted], ids)
+
+    def _ranges(self, indices: np.ndarray) -> tuple[list[tuple[int, int]], int]:
+        """First and last id of ranges that hold the ids of ascending places, and nearly no others.
+
+        Returns:
+            The ranges, none where a list of ids is quicker, and how many ids of the table they
+            cover.
+        """
         ids, ranks = self.ids[indices], self._ranks[indices]
+        if ids.dtype.kind != "i":  # texts have another order in each database
+            return [], 0
         starts = np.flatnonzero(np.diff(ranks, prepend=-_GAP) >= _GAP)
         ends = np.append(starts[1:], len(ids)) - 1
-        needless = (ranks[ends] - ranks[starts] + 1).sum() - len(ids)
-        is_close = len(starts) * _RUN <= len(ids)
-        is_close &= needless * self._rows_of_id <= _LOOK_UP * len(ids)
-        if is_close and ids.dtype.kind == "i":  # texts have another order in each database
-            asked = self._query.of_ranges(ids[starts], ids[ends], self.database.dialect)
-            rows = self.database.rows(*asked)
-            self._rows_of_id = len(rows) / (len(ids) + needless)
-            with suppress(UserError):  # perhaps of a row that was not wanted: then one by one
-                return self._cells.fill(rows, ids, others=True)
-        rows = self.database.rows(*self._query.of_ids(ids, self.database.dialect))
-        self._rows_of_id = len(rows) / len(ids)
-        return self._cells.fill(rows, ids)
+        covered = int((ranks[ends] - ranks[starts] + 1).sum())
+        needless_rows = (covered - len(ids)) * self._rows_of_id
+        if len(starts) * _RUN > len(ids) or needless_rows > _LOOK_UP * len(ids):
+            return [], 0
+        return list(zip(ids[starts].tolist(), ids[ends].tolist(), strict=True)), covered
 
     def _problem(self, index: int) -> str | None:
         try:

@@ -1,17 +1,22 @@
-"""A table of cells: its names, quoted wherever they are used, held against the database."""
+"""A table of cells: its names, checked and quoted, and whose cells it holds."""
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex
 
 from reprise.errors import UserError
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_ROLES = ("key", "row", "column")
+_MOST = 2**63 - 1  # of a whole number in 64 bits
 
 
 @dataclass(frozen=True)
@@ -20,10 +25,10 @@ class Table:
 
     Args:
         name: Of a table or view, or `schema.name`.
-        key: Column that tells whose cell a row is.
+        key: Column with the id whose cell a row is.
         row: Column with the cell's row in the matrix, from 0.
         column: Column with its column, from 0.
-        values: Columns with what the cell holds.
+        values: Columns with the cell's values.
         order: Column by which rows of one cell follow one another, or None.
 
     Raises:
@@ -61,19 +66,56 @@ class Table:
         return schema or None, name
 
     def selectable(self) -> sa.TableClause:
-        """The table in SQLAlchemy's words, every name quoted."""
+        """SQLAlchemy's table, every name quoted."""
         schema, name = self.place
-        columns: list[sa.ColumnClause[Any]] = [sa.column(quoted(one)) for one in self.columns]
-        return sa.table(quoted(name), *columns, schema=quoted(schema) if schema else None)
+        columns: list[sa.ColumnClause[Any]] = [sa.column(_quoted(one)) for one in self.columns]
+        return sa.table(_quoted(name), *columns, schema=_quoted(schema) if schema else None)
+
+
+def make_table(
+    name: str, columns: Mapping[Any, str], values: Sequence[str], duplicates: str, order: str | None
+) -> Table:
+    """Make the table's names out of the settings of a dataset.
+
+    Args:
+        name: Of the table.
+        columns: Name of the key, the row and the column.
+        values: Columns of values; a name may stand there twice.
+        duplicates: Which of several rows counts.
+        order: Column for 'last'.
+
+    Raises:
+        UserError: a name is missing, used twice or no identifier, or `order` does not fit.
+    """
+    if set(columns) != set(_ROLES) or len(set(columns.values())) < len(_ROLES):
+        raise UserError(
+            "dataset.columns does not name the three columns of a cell's place",
+            "key, row and column, each another column of the table",
+            ", ".join(f"{role}: {column}" for role, column in columns.items()) or "nothing",
+            "for instance dataset.columns.key=user_id dataset.columns.row=y "
+            "dataset.columns.column=x",
+        )
+    if (duplicates == "last") != (order is not None):
+        raise UserError(
+            "dataset.order and dataset.duplicates do not fit",
+            "the column to order by for duplicates=last, and null for every other",
+            f"dataset.duplicates={duplicates} dataset.order={order or 'null'}",
+            "change one of them",
+        )
+    key, row, column = (columns[role] for role in _ROLES)
+    return Table(name, key, row, column, tuple(dict.fromkeys(values)), order)
 
 
 def require_columns(connection: sa.Connection, table: Table, where: str) -> None:
-    """Refuse a table or a column that is not there, with the nearest one that is.
+    """Check that the table and its columns exist.
 
     Args:
         connection: To the database.
-        table: What is looked for.
-        where: The database, as people know it.
+        table: The names to look for.
+        where: The database's name in messages.
+
+    Raises:
+        UserError: they do not; the message has the nearest name that does.
     """
     inspector = sa.inspect(connection)
     schema, name = table.place
@@ -102,15 +144,96 @@ def index_statement(connection: sa.Connection, table: Table) -> str | None:
     keys += [one["column_names"] for one in inspector.get_indexes(name, schema)]
     if any(columns and columns[0] == table.key for columns in keys):
         return None
-    names = list(dict.fromkeys((table.key, table.row, table.column)))
-    columns = [sa.Column(quoted(one), sa.Integer) for one in names]
-    whole = sa.Table(quoted(name), sa.MetaData(), *columns, schema=schema)
+    names = (table.key, table.row, table.column)
+    columns = [sa.Column(_quoted(one), sa.Integer) for one in names]
+    whole = sa.Table(_quoted(name), sa.MetaData(), *columns, schema=schema)
     index = sa.Index(f"{name}_{table.key}", *whole.columns)
     return f"{CreateIndex(index).compile(dialect=connection.dialect)}".strip()
 
 
-def quoted(name: str) -> sa.quoted_name:
-    """A name that is always written in quotes."""
+def stamp_of(connection: sa.Connection, table: Table) -> str:
+    """Row count, and least, greatest and sum of every column of numbers, in one scan."""
+    cells = table.selectable()
+    key = cells.c[table.key]
+    parts: list[sa.ColumnElement[Any]] = [sa.func.min(key), sa.func.max(key)]
+    for name in (table.row, table.column, *table.values):
+        number = cells.c[name]
+        parts += [sa.func.min(number), sa.func.max(number), sa.func.sum(number)]
+    row = connection.execute(sa.select(sa.func.count(), *parts).select_from(cells)).one()
+    return " ".join(str(part) for part in row)
+
+
+def ids_of(connection: sa.Connection, table: Table, where: str) -> np.ndarray:
+    """Every id that has a row, ascending (texts by code point), shape (count,), int64 or texts.
+
+    Args:
+        connection: To the database.
+        table: The table to read.
+        where: The database's name in messages.
+
+    Raises:
+        UserError: there is none, or they are neither whole numbers nor texts.
+    """
+    cells = table.selectable()
+    key = cells.c[table.key]
+    found = connection.execute(sa.select(key).where(key.is_not(None)).distinct()).scalars().all()
+    if not found:
+        raise UserError(
+            f"table {table.name} in {where} has no rows",
+            f"a row for every cell, and in {table.key} whose it is",
+            "no row with a key",
+            "fill it: scripts/load_csv.py takes a CSV file",
+        )
+    kinds = {type(one) for one in found}
+    if kinds != {str} and (kinds != {int} or min(found) < -_MOST or max(found) > _MOST):
+        names = sorted(kind.__name__ for kind in kinds)
+        raise UserError(
+            f"the ids in {table.key} of table {table.name} cannot be used",
+            "whole numbers of 64 bits, or texts; not both",
+            f"{', '.join(names)}, for instance {found[0]!r}",
+            "make a view that casts the column",
+        )
+    return np.array(sorted(found))
+
+
+def listed_ids(file: Path, found: np.ndarray, table: Table) -> np.ndarray:
+    """The ids that a file lists, one in a line, as `ids_of` gives them.
+
+    Args:
+        file: To read.
+        found: Every id that has a row: at least one of them must be listed.
+        table: The names that errors use.
+
+    Raises:
+        UserError: the file cannot be read, lists none, one twice, or no id that has a row.
+    """
+    try:
+        text = file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        expected = "a text file, an id in a line"
+        raise _wrong_list(f"{file} cannot be read", expected, f"{error}") from error
+    is_number = found.dtype.kind == "i"
+    ids: list[Any] = []
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
+        if not line:
+            continue
+        if is_number and (not line.lstrip("+-").isdecimal() or abs(int(line)) > _MOST):
+            raise _wrong_list(f"{file}, line {number}: no id", "a whole number", line)
+        ids.append(int(line) if is_number else line)
+    ids.sort()
+    for one, other in pairwise(ids):
+        if one == other:
+            raise _wrong_list(f"{file} lists {one} twice", "every id once", f"{one} in two lines")
+    if not np.isin(ids, found).any():
+        raise _wrong_list(
+            f"{file} lists no id that table {table.name} has rows for",
+            f"ids of {table.key}, for instance {found[0]}",
+            f"{ids[0]}, …" if ids else "no line",
+        )
+    return np.array(ids)
+
+
+def _quoted(name: str) -> sa.quoted_name:
     return sa.quoted_name(name, quote=True)
 
 
@@ -118,3 +241,7 @@ def _missing(what: str, name: str, there: Sequence[str], key: str) -> UserError:
     near = difflib.get_close_matches(name, there, n=1)
     remedy = f"did you mean {near[0]}?" if near else f"correct {key}"
     return UserError(what, f"one of: {', '.join(there) or 'none at all'}", name, remedy)
+
+
+def _wrong_list(what: str, expected: str, received: str) -> UserError:
+    return UserError(what, expected, received, "correct the file that dataset.ids names")
