@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.stream import Stream
 from reprise.loading.loader import Loader
-from reprise.loading.workers.slots import Slots
+from reprise.loading.slots import Slots
 
 Load = Callable[..., Loader]
 STEPS = 20

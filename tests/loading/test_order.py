@@ -13,7 +13,7 @@ def order(count: int = 23, **keys: object) -> Order:
 
 
 def indices(made: Order, start: int, stop: int) -> list[list[int]]:
-    return [job.indices.tolist() for job in made.jobs(start, stop)]
+    return [plan.indices.tolist() for plan in made.plans(start, stop)]
 
 
 def flat(rows: list[list[int]]) -> list[int]:
@@ -45,23 +45,23 @@ def test_other_splits_keep_their_order_and_draw_nothing(split: str) -> None:
     made = order(split=split)
     assert indices(made, 0, 6) == indices(made, 6, 12)
     assert flat(indices(made, 0, 6)) == list(range(100, 123))
-    assert list(made.job(0).rngs) == [None] * 4
+    assert list(made.plan(0).rngs) == [None] * 4
 
 
 def test_any_step_can_be_asked_for_first() -> None:
     stream = indices(order(), 0, 20)
-    assert [order().job(step).indices.tolist() for step in range(20)] == stream
+    assert [order().plan(step).indices.tolist() for step in range(20)] == stream
 
 
 def test_randomness_belongs_to_seed_split_pass_and_sample() -> None:
-    job = order().job(8)
-    drawn = [rng.random() for rng in job.rngs if rng is not None]
-    expected = [np.random.default_rng([3, 0, 1, index]).random() for index in job.indices]
+    plan = order().plan(8)
+    drawn = [rng.random() for rng in plan.rngs if rng is not None]
+    expected = [np.random.default_rng([3, 0, 1, index]).random() for index in plan.indices]
     assert drawn == expected
 
 
 def test_randomness_can_be_drawn_again_and_sliced() -> None:
-    rngs = order().job(0).rngs
+    rngs = order().plan(0).rngs
     first, again = rngs[1], rngs[1]
     assert first is not None
     assert again is not None
@@ -73,15 +73,15 @@ def test_randomness_can_be_drawn_again_and_sliced() -> None:
 
 def test_permutation_and_first_sample_do_not_share_their_randomness() -> None:
     made = Order(np.arange(50), split="train", seed=3, batch_size=50)
-    job = made.job(0)
-    rng = job.rngs[job.indices.tolist().index(0)]
+    plan = made.plan(0)
+    rng = plan.rngs[plan.indices.tolist().index(0)]
     assert rng is not None
-    assert rng.permutation(50).tolist() != job.indices.tolist()
+    assert rng.permutation(50).tolist() != plan.indices.tolist()
 
 
 def test_indices_are_read_only() -> None:
     with pytest.raises(ValueError, match="read-only"):
-        order().job(0).indices[0] = 1
+        order().plan(0).indices[0] = 1
 
 
 def test_batch_larger_than_the_data_is_one_short_batch_per_pass() -> None:
@@ -112,9 +112,11 @@ def test_empty_split_is_the_users_mistake() -> None:
 @pytest.mark.parametrize("stop", [9, 20])
 def test_batches_of_one_pass_may_stand_in_one_job(start: int, stop: int) -> None:
     made = order()
-    jobs = list(made.jobs(start, stop, together=4))
-    assert len(jobs) < stop - start
-    assert flat([job.indices.tolist() for job in jobs]) == flat(indices(made, start, stop))
-    drawn = [rng.random() for job in jobs for rng in job.rngs if rng is not None]
-    alone = [rng.random() for job in made.jobs(start, stop) for rng in job.rngs if rng is not None]
+    plans = list(made.plans(start, stop, together=4))
+    assert len(plans) < stop - start
+    assert flat([plan.indices.tolist() for plan in plans]) == flat(indices(made, start, stop))
+    drawn = [rng.random() for plan in plans for rng in plan.rngs if rng is not None]
+    alone = [
+        rng.random() for plan in made.plans(start, stop) for rng in plan.rngs if rng is not None
+    ]
     assert drawn == alone

@@ -15,9 +15,9 @@ from loading.loader_samples import Numbers
 from loading.test_identity import tiny_dataset
 
 from reprise.datasets.base import Sample
-from reprise.loading.assemble import assemble
 from reprise.loading.order import Order
 from reprise.loading.stages import STAGES, Stopwatch, _reads
+from reprise.loading.worker import assemble
 
 
 class Staged(Numbers):
@@ -44,10 +44,10 @@ def spent(dataset: Any, package: str = "reprise") -> set[str]:
     """The stages that two batches had time in."""
     stopwatch = Stopwatch(package)
     order = Order(np.arange(len(dataset)), split="train", seed=3, batch_size=4)
-    jobs = list(order.jobs(0, 2))
+    plans = list(order.plans(0, 2))
     with stopwatch.running():
-        for job in jobs:
-            assemble(dataset, job)
+        for plan in plans:
+            assemble(dataset, plan)
     assert sys.getprofile() is None
     assert list(stopwatch.seconds) == list(STAGES)
     return {stage for stage, seconds in stopwatch.seconds.items() if seconds > 0}

@@ -8,9 +8,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from reprise.loading.assemble import assemble
 from reprise.loading.feed import as_tf_dataset
 from reprise.loading.order import Order
+from reprise.loading.worker import assemble
 from scripts.bench.engines import keras_feed, ours, tf_feed
 from scripts.bench.meter import Meter
 from scripts.bench.works import Work
@@ -67,7 +67,7 @@ def run(engine: str, work: Work, dataset: Any, workers: int, meter: Meter, sourc
 
 def _feed(engine: str, work: Work, dataset: Any, workers: int, source: str) -> Any:
     if engine.startswith("constant"):
-        batch = assemble(dataset, _order(work, dataset).job(0))
+        batch = assemble(dataset, _order(work, dataset).plan(0))
         return tf.data.Dataset.from_tensors(batch).repeat()
     if engine.startswith("keras"):
         return keras_feed.make(engine, work, dataset, workers)

@@ -28,8 +28,8 @@ class Batches(keras.utils.PyDataset):
         return
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        job = self.order.job(step)
-        batch: tuple[np.ndarray, np.ndarray] = self.dataset.read_many(job.indices, job.rngs)
+        plan = self.order.plan(step)
+        batch: tuple[np.ndarray, np.ndarray] = self.dataset.read_many(plan.indices, plan.rngs)
         return batch
 
 

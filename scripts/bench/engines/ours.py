@@ -3,10 +3,9 @@
 from tempfile import mkdtemp
 from typing import Any
 
-from reprise.loading.assemble import assemble
 from reprise.loading.loader import Loader
 from reprise.loading.order import Order
-from reprise.loading.workers import worker
+from reprise.loading.worker import assemble, limit_to_one_thread, set_up_process
 from scripts.bench.meter import Meter
 from scripts.bench.works import Work
 
@@ -53,11 +52,11 @@ def fill(work: Work, dataset: Any, cache: str) -> None:
 
 def read_only(work: Work, dataset: Any, meter: Meter) -> None:
     """Read batches into one and the same memory, in a process that is set up as a worker is."""
-    worker.settle()
+    set_up_process()
     order = Order(dataset.splits()["train"], split="train", seed=0, batch_size=work.batch_size)
-    jobs = (job for job in order.jobs(0, None) if len(job.indices) == work.batch_size)
-    x, y = assemble(dataset, next(jobs))
-    worker.hold_to_one_thread()
-    for job in jobs:
-        assemble(dataset, job, (x, y))
+    plans = (plan for plan in order.plans(0, None) if len(plan.indices) == work.batch_size)
+    x, y = assemble(dataset, next(plans))
+    limit_to_one_thread()
+    for plan in plans:
+        assemble(dataset, plan, (x, y))
         meter.batch(len(x), x)

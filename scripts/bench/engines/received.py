@@ -16,9 +16,9 @@ def run(engine: str, work: Work, dataset: Any, workers: int, meter: Meter, sourc
     """Ask for batch after batch of ids, on one connection."""
     order = Order(dataset.splits()["train"], split="train", seed=0, batch_size=work.batch_size)
     receive = _mariadb(source) if "://" in source else _sqlite(source)
-    for job in order.jobs(0, None):
-        receive(QUERY.format(",".join(map(str, job.indices.tolist()))))
-        meter.batch(len(job.indices))
+    for plan in order.plans(0, None):
+        receive(QUERY.format(",".join(map(str, plan.indices.tolist()))))
+        meter.batch(len(plan.indices))
 
 
 def _mariadb(source: str) -> Any:

@@ -42,8 +42,8 @@ def _our_read(work: Work, dataset: Any, workers: int) -> tf.data.Dataset:
     specs = dataset.input_spec, dataset.target_spec
 
     def read(step: np.ndarray) -> Any:
-        job = order.job(int(step))
-        return dataset.read(int(job.indices[0]), job.rngs[0])
+        plan = order.plan(int(step))
+        return dataset.read(int(plan.indices[0]), plan.rngs[0])
 
     def sample(step: tf.Tensor) -> Any:
         arrays = tf.numpy_function(read, [step], [spec.dtype for spec in specs])

@@ -1,20 +1,27 @@
 """Turns a dataset into the endless stream of batches that training, validation and scoring eat."""
 
+import math
+import os
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from annotated_types import Ge, Gt
 
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.cache.cached import cached
 from reprise.datasets.stream import Stream
 from reprise.errors import UserError
-from reprise.loading.indexed import Indexed
-from reprise.loading.order import Order
+from reprise.loading.order import BatchPlan, Order
+from reprise.loading.process_pool import ProcessPool
 from reprise.loading.stream_batches import StreamBatches
 from reprise.loading.stream_readers import StreamReaders
+from reprise.loading.thread_pool import ThreadPool
+from reprise.loading.worker import assemble, has_fixed_shapes
 from reprise.project import ROOT
+
+_SLICE_BYTES = 1 << 20  # read at once of data in memory: most of what is left is the rows' own time
 
 
 class Loader:
@@ -70,20 +77,17 @@ class Loader:
         self._iteration = 0
         self._closed = False
         who: dict[str, Any] = {"workers": workers, "use_multiprocessing": use_multiprocessing}
-        who["timeout_s"] = timeout_s
+        who |= {"ahead": max_queue_size, "timeout_s": timeout_s}
         what: dict[str, Any] = {"split": split, "seed": seed, "batch_size": batch_size}
+        self._source: StreamBatches | _IndexedBatches
         if isinstance(self.dataset, Stream):
             _refuse_order(order)
-            readers = StreamReaders(
-                indices, ahead=max_queue_size * batch_size, rows=batch_size, **who
-            )
-            self._source: Indexed | StreamBatches = StreamBatches(
-                self.dataset, indices, **what, readers=readers
-            )
+            readers = StreamReaders(indices, batch_size=batch_size, **who)
+            self._source = StreamBatches(self.dataset, indices, readers=readers, **what)
         else:
-            jobs = Order(indices, **what, kind=order, block_size=block_size, window=window)
+            plans = Order(indices, kind=order, block_size=block_size, window=window, **what)
             rows = min(batch_size, len(indices))
-            self._source = Indexed(self.dataset, jobs, ahead=max_queue_size, rows=rows, **who)
+            self._source = _IndexedBatches(self.dataset, plans, rows=rows, **who)
 
     @property
     def steps_per_pass(self) -> int:
@@ -134,6 +138,77 @@ class Loader:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+class _IndexedBatches:
+    """The endless stream of batches of data with random access.
+
+    Args:
+        dataset: Where the samples are.
+        order: Which samples make which batch.
+        rows: Rows of the largest batch.
+        workers: As of a Loader.
+        use_multiprocessing: As of a Loader.
+        ahead: Finished batches that may wait for the consumer.
+        timeout_s: As of a Loader.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        order: Order,
+        *,
+        rows: int,
+        workers: int | None,
+        use_multiprocessing: bool,
+        ahead: int,
+        timeout_s: float | None,
+    ) -> None:
+        self._order = order
+        self.steps_per_pass = order.steps_per_pass
+        if workers is None:
+            workers = 0 if dataset.in_memory else len(os.sched_getaffinity(0))
+        self._together = 1  # batches that are read at once
+        self._pool: NoPool | ThreadPool | ProcessPool = NoPool(dataset, rows)
+        if workers and use_multiprocessing:
+            self._pool = ProcessPool(dataset, workers, ahead, rows, timeout_s)
+        elif workers:
+            self._pool = ThreadPool(dataset, workers, ahead, timeout_s)
+        elif dataset.in_memory and has_fixed_shapes(dataset):
+            spec = dataset.input_spec
+            batch_bytes = rows * math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
+            self._together = max(1, _SLICE_BYTES // batch_bytes)
+
+    def run(self, start: int, stop: int | None) -> Iterator[tuple[str, Sample]]:
+        """The batches from `start` up to `stop`, endless when it is None, each with its maker."""
+        return self._pool.run(self._order.plans(start, stop, self._together))
+
+    def close(self) -> None:
+        """End the workers."""
+        self._pool.close()
+
+
+class NoPool:
+    """No worker: each batch, or some at once, is made when it is asked for.
+
+    Args:
+        dataset: What to read.
+        rows: Rows of a batch; a plan of more is handed out in parts.
+    """
+
+    def __init__(self, dataset: Dataset, rows: int) -> None:
+        self._dataset, self._rows = dataset, rows
+
+    def run(self, plans: Iterator[BatchPlan]) -> Iterator[tuple[str, Sample]]:
+        """Make these batches; who made each, and the batch."""
+        for plan in plans:
+            x, y = assemble(self._dataset, plan)
+            for at in range(0, len(x), self._rows):
+                part = slice(at, at + self._rows)
+                yield "this process", (x[part], y[part])
+
+    def close(self) -> None:
+        """Nothing to end."""
 
 
 def _refuse_order(order: str) -> None:

@@ -40,7 +40,7 @@ class SampleRngs(Sequence[np.random.Generator | None]):
 
 
 @dataclass(frozen=True)
-class Job:
+class BatchPlan:
     """Everything that decides the bytes of one batch, or of some that follow one another.
 
     Args:
@@ -96,29 +96,29 @@ class Order:
         self._kept: tuple[int, np.ndarray] = (-1, self._indices)
         self.steps_per_pass = -(-len(self._indices) // batch_size)
 
-    def jobs(self, start: int, stop: int | None, together: int = 1) -> Iterator[Job]:
+    def plans(self, start: int, stop: int | None, together: int = 1) -> Iterator[BatchPlan]:
         """The batches from `start` up to, not including, `stop`; endless when it is None.
 
         Args:
             start: First step.
             stop: Step to stop before.
-            together: Batches in one job, or less at the end of a pass.
+            together: Batches in one plan, or less at the end of a pass.
         """
         step = start
         while stop is None or step < stop:
             count = min(together, self.steps_per_pass - step % self.steps_per_pass)
             count = count if stop is None else min(count, stop - step)
-            yield self.job(step, count)
+            yield self.plan(step, count)
             step += count
 
-    def job(self, step: int, count: int = 1) -> Job:
+    def plan(self, step: int, count: int = 1) -> BatchPlan:
         """The batch with this number, or so many of its pass from it on."""
         turn, at = divmod(step, self.steps_per_pass)
         train = self._split == "train"
         samples = self._pass(turn if train else 0)
         rows = samples[at * self._batch_size : (at + count) * self._batch_size]
         key = (self._seed, self._code, turn) if train else None
-        return Job(step, rows, SampleRngs(key, rows))
+        return BatchPlan(step, rows, SampleRngs(key, rows))
 
     def _pass(self, turn: int) -> np.ndarray:
         """The samples of one whole pass in their order; read-only, since every batch shares it."""

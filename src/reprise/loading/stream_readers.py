@@ -5,59 +5,46 @@ answers in the order in which it was asked.
 """
 
 import contextlib
+import math
 import os
 import pickle
-import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import NamedTuple
 
 import numpy as np
 
 from reprise.datasets.base import Sample
 from reprise.datasets.streams.split import Chunk, StreamSplit
-from reprise.loading.workers import faults
-from reprise.loading.workers.failure import Packed, pack, unpack
-from reprise.loading.workers.start import begin, pack_for_start, start_context
-from reprise.loading.workers.worker import hold_to_one_thread, settle
+from reprise.loading import failures
+from reprise.loading.process_start import WorkerProcess, pickle_for_start
+from reprise.loading.worker import limit_to_one_thread, pack_error, set_up_process, unpack_error
 
 _READERS = 16  # shards that are open at one time
 _ROWS = 64  # samples in a worker's answer at most, however large a batch is
-_SLICE_S = 0.5  # how soon a wait notices that the loader was closed from another thread
-_CLOSED = "the loader was closed while a batch was awaited"
+_WAIT_S = 0.5  # how soon a wait notices that the loader was closed from another thread
 _FATAL = 4  # deaths in a row at one place: the first may be chance, three more are not
 
-
-class Request(NamedTuple):
-    """A request for the next chunk of a reader.
-
-    Args:
-        reader: Number of the reader.
-        shards: What it reads, to begin anew; None to go on.
-        skip: Chunks to leave out at the beginning, which a dead worker has sent.
-    """
-
-    reader: int
-    shards: Sequence[int] | None
-    skip: int
+Request = tuple[int, Sequence[int] | None, int]  # reader; shards to begin with; chunks to skip
 
 
 @dataclass(eq=False)
 class _Reader:
-    """Some shards, read one after the other, as the consumer sees them.
+    """Some shards that are read one after the other, as the consumer sees them.
 
     Args:
         number: Its number in the turns.
         shards: Numbers of the shards.
-        answers: Chunks that nobody has used yet; an error, or None for the end, is the last.
-        received: Number of chunks that came.
-        is_begun: Whether the worker has heard of it.
-        place: Where it is, for messages.
+        answers: Chunks that nobody has used yet; the last is None at the end, or an error.
+        received: Chunks that came.
+        is_begun: Its worker knows its shards.
+        is_ended: Nothing more will come.
+        place: What was received last, for messages.
     """
 
     number: int
@@ -69,50 +56,19 @@ class _Reader:
     place: str = "its first sample"
 
 
-class _Worker:
-    """A thread or process that reads, and the requests that it has not answered.
+class _WorkerThread:
+    """A daemon thread at the other end of a pipe: a stuck one does not keep the program running."""
 
-    A thread is a daemon: one that is stuck does not keep the program from ending.
-    """
+    def __init__(self, number: int, split: StreamSplit, rows: int) -> None:
+        self.connection, theirs = Pipe()
+        self.name = f"thread {number}"
+        self._thread = threading.Thread(target=_serve, args=(theirs, split, rows), daemon=True)
+        self._thread.start()
 
-    def __init__(self, split: StreamSplit, rows: int, number: int, is_process: bool) -> None:
-        self.connection, theirs = start_context().Pipe()
-        self.pending: deque[_Reader] = deque()
-        self.deaths = 0
-        self._process = None
-        if not is_process:
-            self.name = f"thread {number}"
-            self._thread = threading.Thread(target=serve, args=(theirs, split, rows), daemon=True)
-            self._thread.start()
-            return
-        try:
-            pickled = pack_for_start(split)
-        except Exception as error:
-            raise faults.not_picklable(split.source, error) from error
-        self._process = start_context().Process(
-            target=_serve_in_process, args=(theirs, pickled, rows), daemon=True
-        )
-        begin(self._process, pickled)
-        theirs.close()
-        self.name = f"process {self._process.pid}"
-
-    def ask(self, reader: _Reader) -> None:
-        """Ask for a reader's next chunk; should the worker be dead, the next wait finds out."""
-        shards, skip = (None, 0) if reader.is_begun else (reader.shards, reader.received)
-        reader.is_begun = True
-        self.pending.append(reader)
-        with contextlib.suppress(OSError):
-            self.connection.send(Request(reader.number, shards, skip))
-
-    def join(self, timeout_s: float) -> None:
-        """Wait for its end; a process is killed if it does not come."""
-        if self._process is None:
-            self._thread.join(timeout_s)
-        elif self._process.pid is not None and self._process.is_alive():
-            self._process.join(timeout_s)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGKILL)
-            self._process.join()
+    def end(self, timeout_s: float = 0.0) -> None:
+        """Close the pipe, at which the thread ends when it is done, and wait for a time."""
+        self.connection.close()
+        self._thread.join(timeout_s)
 
 
 class StreamReaders:
@@ -120,8 +76,8 @@ class StreamReaders:
 
     Args:
         split: What to read.
-        ahead: Samples that may wait for the consumer.
-        rows: Samples in a batch.
+        batch_size: Samples in a batch.
+        ahead: Batches that may wait for the consumer.
         workers: Number of workers; None takes none for a single shard, and else one for each core
             that this process may use; never more than there are shards to be read at a time.
         use_multiprocessing: Workers are processes; False makes them threads.
@@ -132,8 +88,8 @@ class StreamReaders:
         self,
         split: StreamSplit,
         *,
+        batch_size: int,
         ahead: int,
-        rows: int,
         workers: int | None,
         use_multiprocessing: bool,
         timeout_s: float | None,
@@ -142,13 +98,16 @@ class StreamReaders:
         if workers is None:
             workers = 0 if shards == 1 else len(os.sched_getaffinity(0))
         self._split, self._timeout_s = split, timeout_s
-        self._count = max(1, min(_READERS, shards))
-        self._num_workers = min(workers, self._count)
-        self._is_process = use_multiprocessing
-        wanted = -(-ahead // (2 * self._count)) if workers else -(-rows // self._count)
-        self._rows = min(_ROWS, wanted)
-        self._requests = -(-ahead // (self._count * self._rows))
-        self._workers: list[_Worker] = []
+        self._use_multiprocessing = use_multiprocessing
+        self._num_readers = max(1, min(_READERS, shards))
+        self._num_workers = min(workers, self._num_readers)
+        samples = batch_size * ahead / 2 if workers else batch_size
+        self._rows = min(_ROWS, math.ceil(samples / self._num_readers))
+        self._requests = math.ceil(batch_size * ahead / (self._num_readers * self._rows))
+        self._pickled = b""
+        self._workers: list[WorkerProcess | _WorkerThread] = []
+        self._pending: list[deque[_Reader]] = []  # of each worker, requests without an answer
+        self._deaths: list[int] = []  # of each worker, in a row
         self._readers: list[_Reader] = []
         self._closed = False
 
@@ -164,35 +123,51 @@ class StreamReaders:
             order: Numbers of the shards, shape (shards,). The first 16 are read one sample at a
                 time in turns, and shard 16 + i follows shard i.
         """
-        shards = [order[at :: self._count].tolist() for at in range(self._count)]
+        shards = [order[at :: self._num_readers].tolist() for at in range(self._num_readers)]
         if not self._num_workers:
-            chunks = [_read(self._split, own, self._rows) for own in shards]
-            return round_robin([((chunk.x, chunk.y) for chunk in own) for own in chunks])
-        while len(self._workers) < self._num_workers:
-            number = len(self._workers)
-            self._workers.append(_Worker(self._split, self._rows, number, self._is_process))
+            return round_robin(
+                [map(_sample, _read(self._split, own, self._rows)) for own in shards]
+            )
+        for number in range(len(self._workers), self._num_workers):
+            self._workers.append(self._new_worker(number))
+            self._pending.append(deque())
+            self._deaths.append(0)
         self._readers = [_Reader(number, own) for number, own in enumerate(shards)]
         for reader in self._readers:  # at once, so that all workers are busy
             self._ask(reader)
-        return round_robin([self._samples(reader) for reader in self._readers])
+        return round_robin([map(_sample, self._chunks(reader)) for reader in self._readers])
 
     def close(self) -> None:
         """End the workers: those at work have a second."""
+        if self._closed:
+            return
         self._closed = True
         for worker in self._workers:
             worker.connection.close()
         deadline = time.monotonic() + 1
         for worker in self._workers:
-            worker.join(max(0, deadline - time.monotonic()))
+            worker.end(max(0, deadline - time.monotonic()))
+
+    def _new_worker(self, number: int) -> WorkerProcess | _WorkerThread:
+        if not self._use_multiprocessing:
+            return _WorkerThread(number, self._split, self._rows)
+        if not self._pickled:
+            self._pickled = pickle_for_start(self._split, type(self._split.source).__qualname__)
+        return WorkerProcess(_serve_in_process, self._pickled, self._rows)
 
     def _ask(self, reader: _Reader) -> None:
-        worker = self._workers[reader.number % self._num_workers]
-        while not reader.is_ended and (
-            len(reader.answers) + worker.pending.count(reader) < self._requests
-        ):
-            worker.ask(reader)
+        """Ask for chunks ahead; should the worker be dead, the next wait for it finds out."""
+        number = reader.number % self._num_workers
+        pending = self._pending[number]
+        while not reader.is_ended and len(reader.answers) + pending.count(reader) < self._requests:
+            begin = None if reader.is_begun else reader.shards
+            request: Request = reader.number, begin, reader.received
+            reader.is_begun = True
+            pending.append(reader)
+            with contextlib.suppress(OSError):
+                self._workers[number].connection.send(request)
 
-    def _samples(self, reader: _Reader) -> Iterator[Sample]:
+    def _chunks(self, reader: _Reader) -> Iterator[Chunk]:
         while True:
             while not reader.answers:
                 self._receive(reader.number % self._num_workers)
@@ -202,28 +177,27 @@ class StreamReaders:
             if answer is None:
                 return
             self._ask(reader)
-            yield answer.x, answer.y
+            yield answer
 
     def _receive(self, number: int) -> None:
-        """Wait for the next answer of a worker; put another one in its place if it has ended."""
-        worker, waited_s = self._workers[number], 0.0
+        """Wait for the next answer of a worker, or put another one in its place if it has ended."""
+        worker, pending, waited_s = self._workers[number], self._pending[number], 0.0
         try:
             # In slices, so that the time that a stopped process (Ctrl-Z) sleeps does not count.
-            while not worker.connection.poll(_SLICE_S):
-                waited_s += _SLICE_S
+            while not worker.connection.poll(_WAIT_S):
+                waited_s += _WAIT_S
                 if self._timeout_s is not None and waited_s > self._timeout_s:
-                    place = worker.pending[0].place
-                    raise faults.reader_stuck(worker.name, place, self._timeout_s)
-            chunk, failure = worker.connection.recv()
+                    place = pending[0].place
+                    raise failures.stream_stuck(worker.name, place, self._timeout_s)
+            chunk, error = worker.connection.recv()
         except (EOFError, OSError):
-            if self._closed:
-                raise RuntimeError(_CLOSED) from None
             self._replace(number)
             return
-        reader, worker.deaths = worker.pending.popleft(), 0
+        self._deaths[number] = 0
+        reader = pending.popleft()
         if reader.is_ended:
             return
-        reader.answers.append(unpack(failure) if failure else chunk)
+        reader.answers.append(unpack_error(error) if error else chunk)
         reader.is_ended = chunk is None
         if chunk is not None:
             name = self._split.source.shard_name(chunk.shard)
@@ -231,14 +205,15 @@ class StreamReaders:
             reader.place = f"after sample {chunk.positions[-1]} of {name}"
 
     def _replace(self, number: int) -> None:
-        dead = self._workers[number]
-        deaths, place = dead.deaths + 1, dead.pending[0].place
-        if deaths == _FATAL:
-            raise faults.reader_died(dead.name, place, deaths)
-        dead.connection.close()
-        dead.join(0)
-        worker = _Worker(self._split, self._rows, number, self._is_process)
-        worker.deaths, self._workers[number] = deaths, worker
+        if self._closed:
+            raise RuntimeError("the loader was closed while a batch was awaited")
+        dead, place = self._workers[number], self._pending[number][0].place
+        self._deaths[number] += 1
+        if self._deaths[number] == _FATAL:
+            raise failures.stream_kills(dead.name, place, _FATAL)
+        dead.end()
+        self._workers[number] = self._new_worker(number)
+        self._pending[number].clear()
         for reader in self._readers[number :: self._num_workers]:
             reader.is_begun = False
             self._ask(reader)
@@ -250,28 +225,31 @@ def round_robin(readers: Sequence[Iterator[Sample]]) -> Iterator[Sample]:
     Args:
         readers: Each yields x and y with a leading axis, of any length but 0.
     """
-    waiting = {number: (np.empty(0), np.empty(0)) for number in range(len(readers))}
-    while waiting:
-        for number, (x, _) in list(waiting.items()):
-            if not len(x):
-                samples = next(readers[number], None)
-                if samples is None:
-                    del waiting[number]
-                else:
-                    waiting[number] = samples
-        if waiting:
-            rows = min(len(x) for x, _ in waiting.values())
-            yield (
-                _interleaved([x[:rows] for x, _ in waiting.values()]),
-                _interleaved([y[:rows] for _, y in waiting.values()]),
-            )
-            waiting = {number: (x[rows:], y[rows:]) for number, (x, y) in waiting.items()}
+    waiting: dict[int, Sample] = {at: (np.empty(0), np.empty(0)) for at in range(len(readers))}
+    while True:
+        for at in [at for at, (x, _) in waiting.items() if not len(x)]:
+            if (samples := next(readers[at], None)) is None:
+                del waiting[at]
+            else:
+                waiting[at] = samples
+        if not waiting:
+            return
+        rows = min(len(x) for x, _ in waiting.values())
+        yield (
+            _interleaved([x[:rows] for x, _ in waiting.values()]),
+            _interleaved([y[:rows] for _, y in waiting.values()]),
+        )
+        waiting = {at: (x[rows:], y[rows:]) for at, (x, y) in waiting.items()}
 
 
 def _interleaved(arrays: Sequence[np.ndarray]) -> np.ndarray:
     if len(arrays) == 1:
         return arrays[0]
     return np.stack(arrays, axis=1).reshape(-1, *arrays[0].shape[1:])
+
+
+def _sample(chunk: Chunk) -> Sample:
+    return chunk.x, chunk.y
 
 
 def _read(split: StreamSplit, shards: Sequence[int], rows: int) -> Iterator[Chunk]:
@@ -285,33 +263,31 @@ def _cut(chunks: Iterator[Chunk], rows: int) -> Iterator[Chunk]:
             yield Chunk(chunk.shard, *(array[at : at + rows] for array in chunk[1:]))
 
 
-def serve(connection: Connection, split: StreamSplit, rows: int) -> None:
+def _serve(connection: Connection, split: StreamSplit, rows: int) -> None:
     """Answer each request with a chunk (None at the end) and an error, until the pipe is closed."""
     readers: dict[int, Iterator[Chunk]] = {}
     with contextlib.suppress(EOFError, OSError):
         while True:
-            request: Request = connection.recv()
-            failure: Packed | None = None
-            chunk = None
+            reader, shards, skip = connection.recv()
+            chunk, error = None, None
             try:
-                if request.shards is not None:
-                    chunks = _cut(_read(split, request.shards, rows), rows)
-                    readers[request.reader] = islice(chunks, request.skip, None)
-                chunk = next(readers[request.reader], None)
-                if request.shards is not None:  # now that the libraries it uses are imported
-                    hold_to_one_thread()
-            except BaseException as error:
-                failure = pack(error)
-            connection.send((chunk, failure))
+                if shards is not None:
+                    readers[reader] = islice(_cut(_read(split, shards, rows), rows), skip, None)
+                chunk = next(readers[reader], None)
+                if shards is not None:  # now that the libraries it uses are imported
+                    limit_to_one_thread()
+            except BaseException as raised:
+                error = pack_error(raised)
+            connection.send((chunk, error))
 
 
 def _serve_in_process(connection: Connection, pickled: bytes, rows: int) -> None:
-    settle()
+    set_up_process()
     with contextlib.suppress(EOFError, OSError):  # the parent is done with us, or is gone
         try:
             split = pickle.loads(pickled)
         except BaseException as error:
             connection.recv()
-            connection.send((None, pack(error)))
+            connection.send((None, pack_error(error)))
             return
-        serve(connection, split, rows)
+        _serve(connection, split, rows)

@@ -9,7 +9,7 @@ from reprise.config.compose import Composed
 from reprise.datasets.base import Sample
 from reprise.loading.loader import Loader
 from reprise.loading.stages import STAGES, Stopwatch
-from reprise.loading.workers.worker import hold_to_one_thread
+from reprise.loading.worker import limit_to_one_thread
 from reprise.runs.evaluate import prepare
 from reprise.runs.experiment import Data, compiled, new_model, open_data
 
@@ -46,7 +46,7 @@ def stages_of(data: Data) -> dict[str, float]:
     The stages are looked at in batches of their own, and their sum is that of others, because to
     look costs time.
     """
-    hold_to_one_thread()
+    limit_to_one_thread()
     stopwatch = Stopwatch(data.dataset.package)
     with data.loader("train", workers=0) as loader:
         batches = loader.batches()

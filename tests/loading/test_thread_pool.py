@@ -6,8 +6,9 @@ from loading.loader_samples import Numbers, Slow
 from loading.test_loader import digest, expected
 
 from reprise.errors import UserError
-from reprise.loading.order import Job, Order
-from reprise.loading.workers.threads import Caller, Threads
+from reprise.loading.loader import NoPool
+from reprise.loading.order import BatchPlan, Order
+from reprise.loading.thread_pool import ThreadPool
 
 
 def order(split: str = "train") -> Order:
@@ -17,13 +18,13 @@ def order(split: str = "train") -> Order:
 def test_no_more_batches_are_ahead_than_asked_for() -> None:
     seen = 0
 
-    def counted() -> Iterator[Job]:
+    def counted() -> Iterator[BatchPlan]:
         nonlocal seen
-        for job in order().jobs(0, None):
+        for plan in order().plans(0, None):
             seen += 1
-            yield job
+            yield plan
 
-    engine = Threads(Numbers(), workers=2, ahead=3, timeout_s=60)
+    engine = ThreadPool(Numbers(), workers=2, ahead=3, timeout_s=60)
     batches = engine.run(counted())
     for taken in range(1, 30):
         next(batches)
@@ -32,8 +33,8 @@ def test_no_more_batches_are_ahead_than_asked_for() -> None:
 
 
 def test_stuck_thread_does_not_keep_the_others_from_ending() -> None:
-    engine = Threads(Slow(stuck=True), workers=2, ahead=3, timeout_s=0.5)
-    batches = engine.run(order("valid").jobs(0, None))
+    engine = ThreadPool(Slow(stuck=True), workers=2, ahead=3, timeout_s=0.5)
+    batches = engine.run(order("valid").plans(0, None))
     next(batches)
     with pytest.raises(UserError, match=r"still reading number-7\.png"):
         next(batches)
@@ -42,13 +43,13 @@ def test_stuck_thread_does_not_keep_the_others_from_ending() -> None:
 
 
 def test_caller_makes_each_batch_when_it_is_asked_for() -> None:
-    made = list(Caller(Numbers(), 4).run(order().jobs(0, 8)))
+    made = list(NoPool(Numbers(), 4).run(order().plans(0, 8)))
     assert {producer for producer, _ in made} == {"this process"}
     assert digest(batch for _, batch in made) == expected(Numbers(), "train", 0, 8)
 
 
 def test_caller_hands_out_in_batches_what_it_makes_at_once() -> None:
-    jobs = list(order().jobs(3, 14, together=5))
-    assert [len(job.indices) for job in jobs] == [11, 20, 3, 8]
-    made = [batch for _, batch in Caller(Numbers(), 4).run(iter(jobs))]
+    plans = list(order().plans(3, 14, together=5))
+    assert [len(plan.indices) for plan in plans] == [11, 20, 3, 8]
+    made = [batch for _, batch in NoPool(Numbers(), 4).run(iter(plans))]
     assert digest(made) == expected(Numbers(), "train", 3, 14)

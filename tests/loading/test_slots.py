@@ -3,7 +3,7 @@ import gc
 import numpy as np
 import pytest
 
-from reprise.loading.workers.slots import Slots
+from reprise.loading.slots import Slots
 from reprise.spec import Spec
 
 SPECS = Spec((5, 3), "uint8"), Spec((7,), "float32")
@@ -21,11 +21,11 @@ def test_arrays_are_aligned_apart_and_have_their_shapes() -> None:
     assert {array.ctypes.data % 64 for array in arrays} == {0}
     for number, array in enumerate(arrays):
         array[:] = number
-    slots.marks(0)[:], slots.marks(1)[:] = 90, 91
+    slots.progress(0)[:], slots.progress(1)[:] = 90, 91
     for slot in range(4):
         slots.indices(slot, 3)[:] = 92
     assert [set(np.unique(array)) for array in arrays] == [{n} for n in range(8)]
-    assert slots.marks(0).tolist() == [90, 90]
+    assert slots.progress(0).tolist() == [90, 90]
 
 
 def test_short_batch_is_a_prefix_of_its_slot() -> None:

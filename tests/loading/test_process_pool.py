@@ -19,13 +19,13 @@ from loading.loader_samples import (
     Unreceivable,
     Unsendable,
 )
+from loading.test_endings import is_alive
 from loading.test_loader import digest, expected
-from loading.workers.test_worker import is_alive
 
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
-from reprise.loading.order import Job, Order
-from reprise.loading.workers.processes import Processes
+from reprise.loading.order import BatchPlan, Order
+from reprise.loading.process_pool import ProcessPool, Task
 
 Load = Callable[..., Loader]
 
@@ -33,13 +33,13 @@ Load = Callable[..., Loader]
 def test_no_more_batches_are_ahead_than_asked_for() -> None:
     seen = 0
 
-    def counted() -> Iterator[Job]:
+    def counted() -> Iterator[BatchPlan]:
         nonlocal seen
-        for job in Order(np.arange(23), split="train", seed=3, batch_size=4).jobs(0, None):
+        for plan in Order(np.arange(23), split="train", seed=3, batch_size=4).plans(0, None):
             seen += 1
-            yield job
+            yield plan
 
-    engine = Processes(Numbers(), workers=2, ahead=3, rows=4, timeout_s=60)
+    engine = ProcessPool(Numbers(), workers=2, ahead=3, rows=4, timeout_s=60)
     batches = engine.run(counted())
     for taken in range(1, 30):
         next(batches)
@@ -218,5 +218,21 @@ def test_close_from_another_thread_ends_a_wait(load: Load) -> None:
 
 
 def _pids(loader: Loader) -> list[int]:
-    crew = loader._source._engine._crew  # type: ignore[union-attr]
-    return [seat.process.pid for seat in crew._seats]  # type: ignore[union-attr]
+    return [worker.process.pid for worker in loader._source._pool._workers]  # type: ignore
+
+
+def a_task() -> Task:
+    return Task(0, Order(np.arange(4), split="train", seed=0, batch_size=4).plan(0))
+
+
+def test_death_in_company_makes_suspect_but_does_not_count() -> None:
+    made = a_task()
+    made.blame(2, alone=False)
+    assert (made.is_suspect, made.deaths) == (True, [])
+
+
+def test_only_deaths_in_a_row_over_one_sample_count() -> None:
+    made = a_task()
+    for at in (2, 2, 3, 2, 2):
+        made.blame(at, alone=True)
+    assert made.deaths == [2, 2]

@@ -12,7 +12,7 @@ import pytest
 from loading.loader_samples import Numbers
 from loading.test_loader import Load
 
-from reprise.loading.workers.start import pack_for_start, start_context
+from reprise.loading.process_start import pickle_for_start, start_context
 
 
 @pytest.mark.parametrize(
@@ -38,10 +38,10 @@ def test_signals_and_main_module_are_as_before(load: Load) -> None:
 def test_the_fork_server_imports_what_the_dataset_holds_but_not_the_main_module() -> None:
     dataset = Numbers()
     dataset.inner = Fraction(1, 3), Main()  # type: ignore[attr-defined]
-    assert pickle.loads(pack_for_start(dataset)).inner[0] == Fraction(1, 3)
+    assert pickle.loads(pickle_for_start(dataset, "Numbers")).inner[0] == Fraction(1, 3)
     early = forkserver._forkserver._preload_modules  # type: ignore[attr-defined]
     assert {Numbers.__module__, "reprise.spec", "fractions"} <= set(early)
-    assert "reprise.loading.workers.worker" in early
+    assert "reprise.loading.worker" in early
     assert "__main__" not in early
 
 
@@ -79,7 +79,7 @@ def test_main_module_runs_again_only_for_a_dataset_of_its_own(
     done = subprocess.run(
         [sys.executable, "-W", "error", "script.py"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,
         text=True,
         check=True,

@@ -10,7 +10,6 @@ import math
 import mmap
 import os
 import weakref
-from functools import cached_property
 from multiprocessing import reduction
 from typing import Any
 
@@ -27,37 +26,53 @@ class Slots:
     """Slots of equal size, each with room for the indices and the arrays of one batch.
 
     Args:
-        workers: Each has a mark of its own: the job and the sample it is at.
+        workers: Each has a line for its progress.
         count: Batches under way.
         spare: Further batches that the consumer may keep before it is given copies.
         rows: Rows of the largest batch.
         specs: The arrays of a batch; empty where shapes vary, and only indices travel here.
+        fd: The memory as a pickle has it; None allocates it.
     """
 
-    def __init__(self, workers: int, count: int, spare: int, rows: int, specs: tuple[Spec, ...]):
-        self._layout = workers, count, spare, rows, specs
-        self._fd = os.memfd_create("reprise-slots")
+    def __init__(
+        self,
+        workers: int,
+        count: int,
+        spare: int,
+        rows: int,
+        specs: tuple[Spec, ...],
+        fd: Any = None,
+    ) -> None:
+        self._args = workers, count, spare, rows, specs
+        self._spare, self._specs = spare, specs
+        self._index_bytes = _up(8 * rows, _LINE)
+        self._array_bytes = [_up(rows * _bytes(spec), _LINE) for spec in specs]
+        self._slot_bytes = _up(self._index_bytes + sum(self._array_bytes), _PAGE)
+        self._begin = _up(workers * _LINE, _PAGE)  # of the first slot
+        self._fd = os.memfd_create("reprise-slots") if fd is None else fd.detach()
         self._close = weakref.finalize(self, os.close, self._fd)
-        os.ftruncate(self._fd, self._measure())
+        if fd is None:
+            os.ftruncate(self._fd, self._begin + (count + spare) * self._slot_bytes)
         self._memory = mmap.mmap(self._fd, 0)
         self._free = list(range(count + spare))
         self._lent: set[int] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _attach, (reduction.DupFd(self._fd), self._layout)
+        return Slots, (*self._args, reduction.DupFd(self._fd))
 
     def close(self) -> None:
         """Let go of the memory; arrays that are still lent stay as they are."""
         self._close()
         del self._memory
 
-    def marks(self, worker: int) -> np.ndarray:
-        """What this worker is at: its job's number and the sample's position; shape (2,), int64."""
+    def progress(self, worker: int) -> np.ndarray:
+        """What a worker reads: task and position in the batch; shape (2,), int64, writable."""
         return np.frombuffer(self._memory, np.int64, count=2, offset=worker * _LINE)
 
     def indices(self, slot: int, rows: int) -> np.ndarray:
-        """Where the indices of the slot's batch are written; shape (rows,), int64."""
-        return np.frombuffer(self._memory, np.int64, count=rows, offset=self._offset(slot))
+        """The indices of the slot's batch; shape (rows,), int64, writable."""
+        offset = self._begin + slot * self._slot_bytes
+        return np.frombuffer(self._memory, np.int64, count=rows, offset=offset)
 
     def arrays(self, slot: int, rows: int) -> tuple[np.ndarray, ...]:
         """The slot's arrays, one for each of `specs`, with a batch axis of length `rows`."""
@@ -75,7 +90,7 @@ class Slots:
         """The slot's arrays for the consumer, to keep as long as it likes."""
         whole = self._whole(slot)
         x, y = self._views(whole, rows)
-        if len(self._lent) >= self._layout[2]:
+        if len(self._lent) >= self._spare:
             # It keeps many: copies, or the workers would soon have nowhere to write.
             x, y = x.copy(), y.copy()
             self.give_back(slot)
@@ -90,47 +105,21 @@ class Slots:
         self._free.append(slot)
 
     def _whole(self, slot: int) -> np.ndarray:
-        offset, size = self._offset(slot), self._slot_bytes
-        return np.frombuffer(self._memory, np.uint8, count=size, offset=offset)
+        offset = self._begin + slot * self._slot_bytes
+        return np.frombuffer(self._memory, np.uint8, count=self._slot_bytes, offset=offset)
 
     def _views(self, whole: np.ndarray, rows: int) -> tuple[np.ndarray, ...]:
         views, begin = [], self._index_bytes
-        for spec in self._layout[4]:
-            shape = (rows, *spec.shape)
-            end = begin + math.prod(shape) * np.dtype(spec.dtype).itemsize
-            views.append(whole[begin:end].view(spec.dtype).reshape(shape))
-            begin += self._array_bytes(spec)
+        for spec, size in zip(self._specs, self._array_bytes, strict=True):
+            array = whole[begin : begin + rows * _bytes(spec)]
+            views.append(array.view(spec.dtype).reshape(rows, *spec.shape))
+            begin += size
         return tuple(views)
 
-    def _measure(self) -> int:
-        _, count, spare, _, _ = self._layout
-        return self._offset(count + spare)
 
-    def _offset(self, slot: int) -> int:
-        return _up(self._layout[0] * _LINE, _PAGE) + slot * self._slot_bytes
-
-    @cached_property
-    def _slot_bytes(self) -> int:
-        arrays = sum(self._array_bytes(spec) for spec in self._layout[4])
-        return _up(self._index_bytes + arrays, _PAGE)
-
-    @cached_property
-    def _index_bytes(self) -> int:
-        return _up(self._layout[3] * 8, _LINE)
-
-    def _array_bytes(self, spec: Spec) -> int:
-        shape = (self._layout[3], *spec.shape)
-        return _up(math.prod(shape) * np.dtype(spec.dtype).itemsize, _LINE)
+def _bytes(spec: Spec) -> int:
+    return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
 
 
 def _up(size: int, step: int) -> int:
     return -(-size // step) * step
-
-
-def _attach(fd: Any, layout: tuple[int, int, int, int, tuple[Spec, ...]]) -> Slots:
-    """The same slots as a worker sees them."""
-    slots = Slots.__new__(Slots)
-    slots._layout, handle = layout, fd.detach()
-    slots._memory = mmap.mmap(handle, 0)
-    os.close(handle)
-    return slots
