@@ -2,7 +2,8 @@
 
 import pytest
 
-from reprise.config.check import check
+from reprise.config.check import check, check_each
+from reprise.errors import UserError
 
 GOOD = "experiment=pictures"
 
@@ -55,7 +56,9 @@ def test_a_configuration_without_a_mistake_is_composed(conf):
         ("model=nett", ["model: there is no 'nett'", "one of: net, other_net", "mean net?"]),
         ("experiment=xyz", ["experiment: there is no 'xyz'", "see the files in conf/experiment/"]),
         ("debug=zzz", ["debug: there is no 'zzz'", "see the files in conf/debug/"]),
-        ("loader.batch_size=1,2", ["several values, but this is one run", "received  1, 2"]),
+        ("loader.batch_size=1,2", ["several values, but this is one run", "received  1,2"]),
+        ("debug=short,null", ["debug: several values", "choose one"]),
+        ("seed=range(3,1)", ["seed: several values", "a list is written seed=[1,2]"]),
     ],
 )  # fmt: skip
 def test_one_mistake_on_the_command_line(message, override, parts):
@@ -66,7 +69,7 @@ def test_one_mistake_on_the_command_line(message, override, parts):
 
 
 @pytest.mark.parametrize(
-    "override", ["seed", "loader.batch_size=[1", "=3", "seed=1=2", "--multirun", "seed=range(3,1)"]
+    "override", ["seed", "loader.batch_size=[1", "=3", "seed=1=2", "--multirun"]
 )
 def test_unreadable_overrides(message, override):
     assert f"cannot be read (on the command line: {override})" in message(GOOD, override)
@@ -168,29 +171,16 @@ def test_all_mistakes_are_listed_at_once_each_of_them_once(message):
     assert len(listed.splitlines()) == 1 + 12 * 3
 
 
-def test_a_sweep_is_checked_in_every_value(message, conf):
-    sweep = ["model=net,other_net", "loader.batch_size=choice(1,2)", "seed=range(0,4)"]
-    composed = check([GOOD, *sweep], conf, multirun=True)
-    assert composed.choices["model"] == "net"
-    assert composed.values["loader"]["batch_size"] == 1
-    text = message(GOOD, "model=net,nte", "loader.batch_size=1,2,0,-1", multirun=True)
+def test_mistakes_of_several_command_lines_are_listed_each_of_them_once(conf):
+    jobs = [[GOOD, "seeed=3", f"model={model}"] for model in ("net", "other_net", "nte")]
+    with pytest.raises(UserError) as caught:
+        check_each([*jobs, [GOOD, "model=other_net", "model.width=5"]], conf)
+    text = str(caught.value)
     assert text.startswith("3 mistakes")
     assert "model: there is no 'nte'" in text
-    assert "loader.batch_size: cannot be 0" in text
-    assert "loader.batch_size: cannot be -1" in text
-
-
-@pytest.mark.parametrize(
-    ("overrides", "wrong"),
-    [
-        (["model.drop=interval(0,1)"], "model.drop: cannot be 1"),
-        (["model.drop=range(0,3)"], "model.drop: cannot be 2"),
-        (["model=glob(*zzz)"], "it stands for no value at all"),
-        (["model=net,other_net", "model.width=5"], "a key of sample_parts.other_net: depth"),
-    ],
-)
-def test_sweeps_of_other_forms(message, overrides, wrong):
-    assert wrong in message(GOOD, *overrides, multirun=True)
+    assert "a key of sample_parts.other_net: depth" in text
+    found = check_each([[GOOD, f"seed={seed}"] for seed in (3, 1)], conf)
+    assert [composed.values["seed"] for composed in found] == [3, 1]
 
 
 def test_a_password_in_an_override_is_not_shown(message):

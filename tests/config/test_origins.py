@@ -47,7 +47,7 @@ def origins(conf: Path) -> Origins:
     ):
         (conf / f"{name}.yaml").write_text(text)
     files = [(conf / "model.yaml", "model"), (conf / "config.yaml", "")]
-    typed = Setting("model.size.x=1", "model.size", "value", ("++model.size={x: 1}",))
+    typed = Setting("model.size.x=1", "model.size", "value", "++model.size={x: 1}")
     return Origins([*files, (conf / "experiment.yaml", "")], [typed], Conf(conf))
 
 

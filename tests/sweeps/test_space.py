@@ -35,6 +35,16 @@ def test_a_word_with_several_values_is_an_axis(word, axis):
     assert read_space(["seed=1", word, "b='x,y'"], options) == (["seed=1", "b='x,y'"], [axis])
 
 
+@pytest.mark.parametrize("word", ["model=glob(*zzz)", "seed=range(3,1)"])
+def test_what_stands_for_no_value_is_refused(word):
+    with pytest.raises(UserError, match="stands for no value at all"):
+        read_space([word], options)
+
+
+def test_what_cannot_be_read_is_left_to_the_check():
+    assert read_space(["seed=[1,2", "a=1,2"], options) == (["seed=[1,2"], [Axis("a", ("1", "2"))])
+
+
 def test_a_grid_is_every_combination_in_the_order_typed():
     _, axes = read_space(["a=1,2", "b=x,y,z"], options)
     jobs = every_combination(axes)

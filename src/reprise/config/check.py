@@ -1,26 +1,19 @@
 """Every mistake in a configuration, found before anything heavy is imported, and all at once."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from reprise.config.compose import Composed, merge
+from reprise.config.compose import Composed, Layers, merge
 from reprise.config.files import CONF, PRIMARY, Choice, Conf
 from reprise.config.mistakes import Mistake, as_error, listing, meant
 from reprise.config.overrides import Setting, parse
 from reprise.config.sections import Inspection
 
 
-def _never(path: Path) -> bool:
-    return False
-
-
 def check(
     overrides: list[str],
     conf: Path = CONF,
-    providable: Callable[[Path], bool] = _never,
-    *,
-    multirun: bool = False,
+    providable: Callable[[Path], bool] = lambda path: False,
 ) -> Composed:
     """Compose a configuration and compare it with what the code takes.
 
@@ -28,23 +21,17 @@ def check(
         overrides: The command line's `key=value` words.
         conf: The project's conf/; relative paths start from the folder it is in.
         providable: Tells of a path that is missing whether the program can make it.
-        multirun: Several values for a key are a sweep. Each of them is checked, one at a time,
-            with the first one of every other key.
-
-    Returns:
-        The composition; of a sweep, the one with the first values.
 
     Raises:
         UserError: there are mistakes; the message lists every one of them.
     """
-    composed, mistakes = _look(overrides, Conf(conf), providable, multirun=multirun)
-    if mistakes:
-        raise as_error(mistakes, overrides)
-    return composed[0]
+    return check_each([overrides], conf, providable)[0]
 
 
 def check_each(
-    jobs: Sequence[list[str]], conf: Path = CONF, providable: Callable[[Path], bool] = _never
+    jobs: Sequence[list[str]],
+    conf: Path = CONF,
+    providable: Callable[[Path], bool] = lambda path: False,
 ) -> list[Composed]:
     """Compose and check several command lines.
 
@@ -55,29 +42,33 @@ def check_each(
         UserError: there are mistakes; the message lists every one of them, each once.
     """
     folders = Conf(conf)
-    found = [_look(overrides, folders, providable, multirun=False) for overrides in jobs]
-    if mistakes := [mistake for _, wrong in found for mistake in wrong]:
+    compositions: list[Composed] = []
+    mistakes: list[Mistake] = []
+    for overrides in jobs:
+        layers, wrong = _look(overrides, folders, providable)
+        mistakes += wrong
+        if layers is not None:
+            compositions.append(Composed(layers.values, layers.choices, overrides))
+    if mistakes:
         raise as_error(mistakes, list(dict.fromkeys(word for words in jobs for word in words)))
-    return [composed[0] for composed, _ in found]
+    return compositions
 
 
 def _look(
-    overrides: list[str], conf: Conf, providable: Callable[[Path], bool], *, multirun: bool
-) -> tuple[list[Composed], list[Mistake]]:
-    """Return every composition that a command line stands for, and the mistakes in them."""
-    settings, mistakes = parse(overrides, conf, multirun=multirun)
-    misnamed, meant_instead = _examine_choices(settings, conf)
+    overrides: list[str], conf: Conf, providable: Callable[[Path], bool]
+) -> tuple[Layers | None, list[Mistake]]:
+    """Compose one command line, as far as possible, and find its mistakes."""
+    settings, mistakes = parse(overrides, conf)
+    misnamed, instead = _examine_choices(settings, conf)
+    settings = _as_meant(settings, instead, conf)
+    layers, refused = merge(settings, conf)
     mistakes += misnamed
-    composed: list[Composed] = []
-    for variant in _variants(_as_meant(settings, meant_instead, conf)):
-        merged, refused = merge(variant, conf)
-        if merged is not None or not misnamed:  # else it is the misnamed file that does not fit
-            mistakes += refused
-        if merged is not None:
-            mistakes += _missing_choices(merged.choices, conf, meant_instead)
-            mistakes += Inspection(merged, variant, conf, providable).mistakes()
-            composed.append(Composed(merged.values, merged.choices, overrides))
-    return composed, mistakes
+    if layers is not None or not misnamed:  # else it is the misnamed file that does not fit
+        mistakes += refused
+    if layers is not None:
+        mistakes += _missing_choices(layers.choices, conf, instead)
+        mistakes += Inspection(layers, settings, conf, providable).mistakes()
+    return layers, mistakes
 
 
 def _examine_choices(
@@ -113,17 +104,8 @@ def _as_meant(settings: list[Setting], instead: dict[str, str | None], conf: Con
     for group, option in instead.items():
         prefix = "" if group in conf.groups else "+"
         form = f"{prefix}{group}={option}" if option else f"~{group}"
-        kept.append(Setting(form, group, "choice", (form,)))
+        kept.append(Setting(form, group, "choice", form))
     return kept
-
-
-def _variants(settings: list[Setting]) -> Iterator[list[Setting]]:
-    """Yield the first value of every sweep together, then each other value in turn."""
-    first = [replace(setting, forms=setting.forms[:1]) for setting in settings]
-    yield first
-    for at, setting in enumerate(settings):
-        for form in setting.forms[1:]:
-            yield [*first[:at], replace(setting, forms=(form,)), *first[at + 1 :]]
 
 
 def _missing_choices(choices: dict[str, str], conf: Conf, known: Collection[str]) -> list[Mistake]:

@@ -68,7 +68,7 @@ def merge(settings: list[Setting], conf: Conf) -> tuple[Layers | None, list[Mist
     """Compose what can be composed, and name every override that Hydra refuses.
 
     Args:
-        settings: The command line; of a sweep, its first values.
+        settings: The overrides.
         conf: Folders of the configuration files.
 
     Returns:
@@ -107,7 +107,7 @@ def _layers(settings: list[Setting], conf: Conf) -> Layers:
     for folder in conf.folders[:-1]:
         path.prepend("project", f"file://{folder}", anchor="main")
     loader = ConfigLoaderImpl(path)
-    forms = [setting.forms[0] for setting in settings]
+    forms = [setting.form for setting in settings]
     # In this mode Hydra leaves a group without a choice out instead of stopping at the first.
     try:
         merged = loader.load_configuration(PRIMARY, forms, RunMode.MULTIRUN)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from reprise.config.files import CONF, Conf
@@ -25,14 +25,14 @@ class Setting:
         text: As it was typed.
         key: Dotted key, or name of the group.
         kind: What it sets.
-        forms: The override as Hydra is given it, once for each value that a sweep goes through.
-        options: For a choice, the options it names, over all its values.
+        form: The override as Hydra is given it.
+        options: The options that a choice names.
     """
 
     text: str
     key: str
     kind: Literal["choice", "value", "deletion", "hydra"]
-    forms: tuple[str, ...]
+    form: str
     options: tuple[str, ...] = ()
 
     @property
@@ -41,15 +41,11 @@ class Setting:
         return f"on the command line: {self.text}"
 
 
-def parse(
-    overrides: list[str], conf: Conf, *, multirun: bool
-) -> tuple[list[Setting], list[Mistake]]:
-    """Read the command line.
+def parse(overrides: list[str], conf: Conf) -> tuple[list[Setting], list[Mistake]]:
+    """Read overrides.
 
-    Args:
-        overrides: Words as typed.
-        conf: Folder of the configuration files.
-        multirun: Several values for one key are a sweep, and no mistake.
+    Returns:
+        Those that can be read, and the mistakes in the others.
     """
     parser = OverridesParser.create()
     settings: list[Setting] = []
@@ -57,13 +53,12 @@ def parse(
     for text in overrides:
         try:
             override = parser.parse_override(text)
-            setting = _setting(text, override, conf)
+            if override.is_sweep_override():
+                mistakes.append(_several(text, override, conf))
+            else:
+                settings.append(_setting(text, override, conf))
         except (HydraException, ValueError, TypeError) as error:
             mistakes.append(_unreadable(text, error))
-            continue
-        if override.is_sweep_override() and not multirun:
-            mistakes.append(_several(setting))
-        settings.append(setting)
     return settings, mistakes
 
 
@@ -72,37 +67,19 @@ def _setting(text: str, override: Override, conf: Conf) -> Setting:
     if not key:
         raise ValueError("it has no key")
     if override.is_hydra_override():
-        return Setting(text, key, "hydra", (text,))
+        return Setting(text, key, "hydra", text)
     if override.is_delete():
-        return Setting(text, key, "deletion", (text,))
+        return Setting(text, key, "deletion", text)
     name = key if override.package is None else f"{key}@{override.package}"
-    values = _values(override, conf)
-    if not values:
-        raise ValueError("it stands for no value at all")
-    if conf.is_group(key) and not isinstance(override.value(), dict):
-        added = "" if key in conf.groups else "+"  # a group that config.yaml does not name
-        # Hydra takes no null for a choice; to have none, it wants the group deleted.
-        forms = tuple(f"~{name}" if v == "null" else f"{added}{name}={v}" for v in values)
-        listed = [one.strip("'\" ") for value in values for one in value.strip("[]").split(",")]
-        options = tuple(option for option in listed if option not in {"null", ""})
-        return Setting(text, key, "choice", forms, options)
-    # Forced: whether the key is known is found out here, for all of them at once.
-    return Setting(text, key, "value", tuple(f"++{name}={value}" for value in values))
-
-
-def _values(override: Override, conf: Conf) -> list[str]:
-    """Every value that a sweep goes through (the two ends of a range), or the one as typed."""
-    value = override.value()
-    if isinstance(value, IntervalSweep):
-        return [str(value.start), str(value.end)]
-    if isinstance(value, Glob):
-        return value.filter(conf.options(override.key_or_group))
-    if isinstance(value, RangeSweep):
-        every = list(override.sweep_string_iterator())
-        return every[:1] + every[1:][-1:]
-    if override.is_sweep_override():
-        return list(override.sweep_string_iterator())
-    return [override.get_value_string()]
+    value = override.get_value_string()
+    if not conf.is_group(key) or isinstance(override.value(), dict):
+        # Forced by ++: whether there is such a key is found out for all of them at once.
+        return Setting(text, key, "value", f"++{name}={value}")
+    if value == "null":  # Hydra takes no null for a choice; to have none, the group is deleted
+        return Setting(text, key, "choice", f"~{name}")
+    added = "" if key in conf.groups else "+"  # a group that config.yaml does not name
+    options = tuple(option.strip("'\" ") for option in value.strip("[]").split(","))
+    return Setting(text, key, "choice", f"{added}{name}={value}", options)
 
 
 def _unreadable(text: str, error: Exception) -> Mistake:
@@ -115,15 +92,16 @@ def _unreadable(text: str, error: Exception) -> Mistake:
     )
 
 
-def _several(setting: Setting) -> Mistake:
+def _several(text: str, override: Override, conf: Conf) -> Mistake:
+    key = override.key_or_group
     return Mistake(
-        f"{setting.key}: several values, but this is one run",
-        setting.place,
+        f"{key}: several values, but this is one run",
+        f"on the command line: {text}",
         "one value",
-        ", ".join(form.partition("=")[2] for form in setting.forms),
+        override.get_value_string(),
         "choose one"
-        if setting.kind == "choice"
-        else f"a list is written {setting.key}=[1,2]; a text with a comma stands in quotes",
+        if conf.is_group(key)
+        else f"a list is written {key}=[1,2]; a text with a comma stands in quotes",
     )
 
 

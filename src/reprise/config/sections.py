@@ -209,7 +209,7 @@ class Inspection:
         setting = self._origins.setting(key)
         typed, received = key, shown(value)
         if setting and setting.key.startswith(key):  # the override may go on below the unknown key
-            typed, received = setting.key, setting.forms[0].partition("=")[2]
+            typed, received = setting.key, setting.form.partition("=")[2]
         remedy = suggest(nearest(typed, [*self._known, *self._groups]), "leave it out")
         if "." in name:
             remedy = "a file has no dotted keys: write each step on a line of its own, indented"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reprise.config.build import build
-from reprise.config.check import check, check_each
+from reprise.config.check import check_each
 from reprise.config.compose import Composed, flatten
 from reprise.config.files import options_of
 from reprise.config.secrets import redact
@@ -73,11 +73,12 @@ def make_plan(words: list[str]) -> Plan:
     for group, option in (("sweep", "grid"), ("launcher", "one")):
         if not any(word.startswith(f"{group}=") for word in words):
             words = [*words, f"{group}={option}"]
-    composed = check(words, providable=_providable, multirun=True)
     own = [word for word in words if OWN.match(word)]
-    fixed, axes = read_space([word for word in words if word not in own], _options_of)
-    several = [axis.key for axis in read_space(own, _options_of)[1]]
-    refuse_odd(several, axes)
+    fixed, axes = read_space([word for word in words if word not in own], options_of)
+    own, own_axes = read_space(own, options_of)
+    once = [[*fixed, *own, *job] for job in each_value_once(axes)]
+    composed = check_each(once, providable=_providable)[0]
+    refuse_odd([axis.key for axis in own_axes], axes)
     sweep, launcher = build(composed.values["sweep"]), build(composed.values["launcher"])
     jobs = each_value_once(axes) if sweep.search else every_combination(axes)
     each = check_each([[*fixed, *job] for job in jobs], providable=_providable)
@@ -90,10 +91,6 @@ def make_plan(words: list[str]) -> Plan:
 
 def _providable(path: Any) -> bool:
     return data.stage_for(path) is not None
-
-
-def _options_of(group: str) -> list[str]:
-    return options_of(group)
 
 
 def _compositions(each: Mapping[str, Composed]) -> Compositions:

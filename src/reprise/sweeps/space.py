@@ -7,6 +7,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+from hydra.errors import HydraException
 
 from reprise.errors import UserError
 
@@ -41,14 +42,33 @@ def read_space(
     """Part the words with one value from those with several.
 
     Args:
-        words: Overrides that are known to be readable.
+        words: Overrides. One that cannot be read counts as one with one value.
         options_of: Gives the options of a group, for `glob(*)`.
+
+    Raises:
+        UserError: a word stands for no value at all.
     """
     parser = OverridesParser.create()
-    overrides = [parser.parse_override(word) for word in words]
-    fixed = [o.input_line for o in overrides if not o.is_sweep_override()]
-    swept = [_axis(o, options_of) for o in overrides if o.is_sweep_override()]
-    return [str(word) for word in fixed], swept
+    fixed, swept = [], []
+    for word in words:
+        try:
+            override = parser.parse_override(word)
+        except HydraException:  # the check of the configuration says what is wrong with it
+            fixed.append(word)
+            continue
+        if not override.is_sweep_override():
+            fixed.append(word)
+            continue
+        axis = _axis(override, options_of)
+        if not axis.values:
+            raise UserError(
+                f"{axis.key}: stands for no value at all",
+                expected="at least one value",
+                received=word,
+                remedy="give a range that is not empty, or a pattern that some option has",
+            )
+        swept.append(axis)
+    return fixed, swept
 
 
 def _axis(override: Override, options_of: Callable[[str], list[str]]) -> Axis:
