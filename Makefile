@@ -108,11 +108,22 @@ test: $(ready)  ## Run the tests, all but the slow ones [args="pytest's words"]
 test-slow: $(ready)  ## Run the slow tests
 	@$(words); exec $(python) -m pytest -m slow "$${words[@]}"
 
+# $(call also,COMMAND,REMEDY) runs COMMAND whatever failed before it, and says how to mend its failure.
+also = $(1) || { status=2; echo 'check: to mend this: $(2)' >&2; };
+
 .PHONY: check
-check: $(ready)  ## Look for mistakes in style and types without running anything
-	@$(python) -m ruff check
-	@$(python) -m ruff format --check
-	@exec $(python) -m mypy
+check: $(ready)  ## Check style, types and imports of src/reprise, scripts and tests
+	@status=0; \
+	$(call also,$(python) -m ruff check,make format mends a part; the rest by hand) \
+	$(call also,$(python) -m ruff format --check,make format) \
+	$(call also,$(python) -m mypy,correct the types at the lines above) \
+	$(call also,.venv/bin/lint-imports --no-cache --no-logo,move the import down; docs/house.md shows the layers) \
+	exit $$status
+
+.PHONY: format
+format: $(ready)  ## Format src/reprise, scripts and tests, and mend what ruff can
+	@$(python) -m ruff check --fix --quiet --exit-zero
+	@exec $(python) -m ruff format
 
 .PHONY: bench
 bench: $(ready)  ## Measure the loader beside others [args="quick=true work=NAME,NAME …"]

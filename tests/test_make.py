@@ -13,21 +13,8 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 RECORDER = '#!/bin/bash\nprintf "<%s>" "$@"\necho\n'
 VERBS = ["help", "setup", "train", "sweep", "resume", "data", "check-data", "preview", "config"]
-VERBS += [
-    "hash-batches",
-    "profile",
-    "evaluate",
-    "runs",
-    "sync",
-    "compare",
-    "update",
-    "ui",
-    "test",
-    "test-slow",
-    "check",
-    "bench",
-    "lock",
-]
+VERBS += ["hash-batches", "profile", "evaluate", "runs", "sync", "compare", "update", "ui", "test"]
+VERBS += ["test-slow", "check", "format", "bench", "lock"]
 
 
 @pytest.fixture
@@ -157,6 +144,24 @@ def test_a_verb_sets_up_when_it_must_and_says_so_on_stderr(checkout):
     (checkout / ".venv/.ready").unlink()
     assert sets_up()
     assert not sets_up()
+
+
+def test_check_runs_every_tool_and_says_what_mends_each_failure(checkout):
+    write_program(checkout / ".venv/bin/lint-imports", RECORDER + "exit 1\n")
+    passed = "<-m><ruff><check>\n<-m><ruff><format><--check>\n<-m><mypy>\n"
+    done = make(checkout, "check")
+    assert done.stdout == f"{passed}<--no-cache><--no-logo>\n"
+    assert done.returncode == 2
+    assert done.stderr.startswith("check: to mend this: move the import down")
+    write_program(checkout / ".venv/bin/python", RECORDER + "exit 1\n")
+    write_program(checkout / ".venv/bin/lint-imports", RECORDER)
+    done = make(checkout, "check")
+    assert done.stdout == f"{passed}<--no-cache><--no-logo>\n"
+    assert done.returncode == 2
+    assert done.stderr.count("check: to mend this: ") == 3
+    assert "make format" in done.stderr
+    write_program(checkout / ".venv/bin/python", RECORDER)
+    assert make(checkout, "check").returncode == 0
 
 
 def test_a_moved_checkout_is_set_up_again(checkout):
