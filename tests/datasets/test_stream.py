@@ -225,6 +225,20 @@ def test_what_was_not_announced_is_named(x, y, said):
         list(part)
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "said"),
+    [
+        (np.array([[0, 0], [1, np.inf]], np.float32), np.zeros(2, np.int32), "sample 1: x"),
+        (np.zeros((2, 2), np.float32), np.array([0, 3], np.int32), "sample 1: y"),
+    ],
+)
+def test_a_row_of_a_block_that_does_not_fit_is_named(x, y, said):
+    source = Floats()
+    source.blocks = lambda shard: iter([(x, y)])
+    with pytest.raises(UserError, match=said):
+        StreamSplit("train", source).count()
+
+
 def test_numbers_take_the_announced_dtype():
     part = Stream(Yields((1, 2.0), np.int64(1)), {"train": 1.0, "valid": 0.0}).splits()["train"]
     assert content(part) == [(0, 0, np.array([1, 2]).tobytes(), np.int32(1).tobytes())]

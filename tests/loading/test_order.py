@@ -48,11 +48,6 @@ def test_other_splits_keep_their_order_and_draw_nothing(split: str) -> None:
     assert list(made.plan(0).rngs) == [None] * 4
 
 
-def test_any_step_can_be_asked_for_first() -> None:
-    stream = indices(order(), 0, 20)
-    assert [order().plan(step).indices.tolist() for step in range(20)] == stream
-
-
 def test_randomness_belongs_to_seed_split_pass_and_sample() -> None:
     plan = order().plan(8)
     drawn = [rng.random() for rng in plan.rngs if rng is not None]

@@ -28,12 +28,6 @@ def test_arrays_are_aligned_apart_and_have_their_shapes() -> None:
     assert slots.progress(0).tolist() == [90, 90]
 
 
-def test_short_batch_is_a_prefix_of_its_slot() -> None:
-    slots = fresh()
-    slots.arrays(1, 3)[0][:] = np.arange(3)[:, None, None]
-    assert slots.arrays(1, 2)[0][:, 0, 0].tolist() == [0, 1]
-
-
 @pytest.mark.parametrize("keep", [lambda x, y: x, lambda x, y: y[1:], lambda x, y: memoryview(x)])
 def test_slot_is_free_only_when_nothing_refers_to_it(keep) -> None:  # type: ignore[no-untyped-def]
     slots = fresh(count=1, spare=1)
@@ -67,10 +61,3 @@ def test_lent_arrays_outlive_the_slots() -> None:
     del slots
     gc.collect()
     assert x.sum() == 7 * 45
-
-
-def test_the_slot_used_last_is_used_first() -> None:
-    slots = fresh()
-    slot = slots.take()
-    slots.give_back(slot)
-    assert slots.take() == slot

@@ -1,11 +1,7 @@
 """Each function's time is put where it belongs."""
 
-import io
 import json
-import os
-import sqlite3
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +12,7 @@ from loading.test_identity import tiny_dataset
 
 from reprise.datasets.base import Sample
 from reprise.loading.order import Order
-from reprise.loading.stages import STAGES, Stopwatch, _reads
+from reprise.loading.stages import STAGES, Stopwatch
 from reprise.loading.worker import assemble
 
 
@@ -89,15 +85,3 @@ def test_an_error_leaves_nothing_behind() -> None:
     with stopwatch.running():
         sum(range(10))
     assert {stage for stage, seconds in stopwatch.seconds.items() if seconds} == {"collate"}
-
-
-@pytest.mark.parametrize(
-    ("called", "is_reading"),
-    [
-        (open, True), (io.BytesIO().read, True), (os.read, True), (np.fromfile, True),
-        (sqlite3.connect(":memory:").cursor().execute, True), (len, False), (np.dot, False),
-        ([].append, False),
-    ],
-)  # fmt: skip
-def test_what_reads(called: Callable[..., Any], is_reading: bool) -> None:
-    assert _reads(called) == is_reading
