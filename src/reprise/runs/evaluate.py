@@ -1,15 +1,20 @@
 """Score a run's best model."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprise.errors import UserError
 from reprise.runs.experiment import Data, compiled
 from reprise.runs.folder import CHECKPOINTS, RESULT, find, keep_of
 from reprise.runs.load import open_recorded
 from reprise.training.quiet import native_notes_hidden
+
+if TYPE_CHECKING:
+    import keras
 
 
 def evaluate(run: str, runs: Path, split: str) -> dict[str, float]:
@@ -41,7 +46,7 @@ def prepare(config: Mapping[str, Any]) -> None:
     set_up(*device, seed=config["seed"])
 
 
-def load_best(folder: Path) -> Any:
+def load_best(folder: Path) -> keras.Model:
     """The best model of the run in `folder`, not compiled."""
     import keras
 
@@ -64,7 +69,7 @@ def load_best(folder: Path) -> Any:
 
 
 def score_splits(
-    model: Any, config: Mapping[str, Any], data: Data, splits: Sequence[str]
+    model: keras.Model, config: Mapping[str, Any], data: Data, splits: Sequence[str]
 ) -> dict[str, float]:
     """Compile `model` as the config says, and score it on these splits.
 

@@ -1,9 +1,11 @@
 """The parts of an experiment, built from its config; what several verbs need, once."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprise.config.annotations import sqlite_file
 from reprise.config.build import build
@@ -13,6 +15,9 @@ from reprise.datasets.base import BaseDataset, Sample
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs import sample_data as data
+
+if TYPE_CHECKING:
+    import keras
 
 SHOWN = 8  # problems listed in one message
 
@@ -81,14 +86,14 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     return opened
 
 
-def new_model(config: Mapping[str, Any], dataset: BaseDataset[Any]) -> Any:
+def new_model(config: Mapping[str, Any], dataset: BaseDataset[Any]) -> keras.Model:
     """The uncompiled model that the config asks for, made for the dataset's arrays."""
     return build(config["model"], dataset.input_spec, dataset.target_spec)
 
 
 def compiled(
-    config: Mapping[str, Any], dataset: BaseDataset[Any], model: Any, total_steps: int
-) -> Any:
+    config: Mapping[str, Any], dataset: BaseDataset[Any], model: keras.Model, total_steps: int
+) -> keras.Model:
     """`model`, compiled with the config's optimizer and objective; returns it."""
     from reprise.training.fit import compile_model
 

@@ -1,11 +1,16 @@
 """One job of a sweep: what its own process has to know of it, as a file."""
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reprise.tracking.run import Run
 
 JOB = "job.json"  # in the folder of a job's run
 PRUNED = "pruned.txt"  # likewise, where it was ended before its last epoch
@@ -41,7 +46,7 @@ class Job:
         said = (f"{key}={value}" for key, value in zip(short, values, strict=True))
         return " ".join([f"{self.number:02d}", *said])
 
-    def record(self, run: Any) -> None:
+    def record(self, run: Run) -> None:
         """Write down with the job's run that it is one, as child, params, tags and a file."""
         swept = {
             word.lstrip("+").partition("=")[0]: word.partition("=")[2] for word in self.overrides

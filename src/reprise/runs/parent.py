@@ -1,8 +1,10 @@
 """The run that another one starts from: its model, its data, and how well it does on both."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprise.datasets.base import BaseDataset
 from reprise.errors import UserError
@@ -10,6 +12,9 @@ from reprise.runs.evaluate import score_splits
 from reprise.runs.experiment import Data
 from reprise.runs.folder import Recorded
 from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -27,18 +32,18 @@ class Parent:
     """
 
     recorded: Recorded
-    model: Any
+    model: keras.Model
     data: Data
     learned: Mapping[str, Any]
     before: Mapping[str, float]
     old: float
 
-    def score(self, model: Any) -> dict[str, float]:
+    def score(self, model: keras.Model) -> dict[str, float]:
         """Metrics of a model on the parent's test data, `parent_test/…`."""
         return score_parent(model, self.recorded, self.data)
 
 
-def score_parent(model: Any, recorded: Recorded, data: Data) -> dict[str, float]:
+def score_parent(model: keras.Model, recorded: Recorded, data: Data) -> dict[str, float]:
     """Metrics of a model on a run's test data (valid, where it has none), `parent_<split>/…`."""
     result = score_splits(model, recorded.config, data, [test_split(data)])
     return {f"parent_{name}": value for name, value in result.items()}

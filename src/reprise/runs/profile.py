@@ -1,9 +1,11 @@
 """Measure where the time of training goes, on an experiment's own data and model."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterator
 from itertools import islice, repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprise.config.compose import Composed
 from reprise.datasets.base import Sample
@@ -12,6 +14,9 @@ from reprise.loading.stages import STAGES, Stopwatch
 from reprise.loading.worker import limit_to_one_thread
 from reprise.runs.evaluate import prepare
 from reprise.runs.experiment import Data, compiled, new_model, open_data
+
+if TYPE_CHECKING:
+    import keras
 
 STEPS = 24
 WARM_UP = 3  # batches: imports, connections, and memory that is touched for the first time
@@ -72,7 +77,7 @@ def delivery_of(loader: Loader) -> tuple[Sample, float, float]:
     return next(batches), seconds, 0.0 if is_own else handling_s
 
 
-def step_of(model: Any, loader: Loader, batch: Sample) -> tuple[float, float]:
+def step_of(model: keras.Model, loader: Loader, batch: Sample) -> tuple[float, float]:
     """Seconds to hand a batch to the backend, and of a training step without that."""
     from reprise.loading.feed import as_tf_dataset
     from reprise.training.progress import pace
@@ -85,7 +90,7 @@ def step_of(model: Any, loader: Loader, batch: Sample) -> tuple[float, float]:
     return hand_over_s, max(0.0, seconds - hand_over_s)
 
 
-def together_of(model: Any, loader: Loader) -> tuple[float, float]:
+def together_of(model: keras.Model, loader: Loader) -> tuple[float, float]:
     """Seconds of a step in fit with its loader, and of these the seconds it waited for data."""
     from reprise.loading.feed import as_tf_dataset
     from reprise.training.progress import pace

@@ -1,8 +1,10 @@
 """Continue a run that was stopped or killed."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprise.config.compose import Composed, flatten
 from reprise.config.overrides import restate
@@ -15,6 +17,9 @@ from reprise.runs.parent import Parent
 from reprise.runs.resumed import Resumed
 from reprise.runs.train import Callbacks, train
 from reprise.runs.update import start_from
+
+if TYPE_CHECKING:
+    from reprise.training.state import State
 
 # What no batch and no weight depends on, and what lengthens a run: these need no force.
 FREE = {
@@ -99,7 +104,7 @@ def _refuse_changed_data(recorded: Recorded, data: Data, *, force: bool) -> tupl
     return (change,)
 
 
-def _refuse_finished(recorded: Recorded, composed: Composed, state: Any) -> None:
+def _refuse_finished(recorded: Recorded, composed: Composed, state: State | None) -> None:
     """Refuse to resume a finished run, unless it is now to be longer and has kept its state."""
     if not (recorded.folder / RESULT).exists():
         return

@@ -1,14 +1,20 @@
 """A run that is taken up again: what it stands at, and what has changed since."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from reprise.runs.folder import CONFIG, RESULT, TRACEBACK
 from reprise.runs.job import PRUNED
+
+if TYPE_CHECKING:
+    from reprise.tracking.run import Run
+    from reprise.training.state import State
 
 
 @dataclass(frozen=True)
@@ -17,13 +23,13 @@ class Resumed:
 
     Args:
         folder: Its folder.
-        state: A `reprise.training.state.State`, or None where the run was left before step 0.
+        state: The training state, or None where the run was left before step 0.
         config: Its configuration from now on.
         changes: What differs from before, as lines for people; empty where nothing does.
     """
 
     folder: Path
-    state: Any
+    state: State | None
     config: Mapping[str, Any]
     changes: tuple[str, ...]
 
@@ -35,14 +41,14 @@ class Resumed:
         is_constant = optimizer.get("schedule") == "constant"
         return optimizer["learning_rate"] if is_changed and is_constant else None
 
-    def record(self, run: Any) -> None:
+    def record(self, run: Run) -> None:
         """Write down what has changed; parameters stay as they were when the run began.
 
         How the run ended before counts no more.
         """
         for ended in (RESULT, TRACEBACK, PRUNED):
             (self.folder / ended).unlink(missing_ok=True)
-        step = self.state.step
+        step = self.state.step if self.state else 0
         run.tags({"reprise.resumed_at_step": step})
         if self.changes:
             run.text(f"changes_at_step_{step}.txt", "\n".join(self.changes) + "\n")

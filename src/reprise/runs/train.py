@@ -1,9 +1,11 @@
 """The story of a run: build, open the record, fit, score."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from reprise.config.build import build
 from reprise.config.compose import Composed
@@ -19,7 +21,12 @@ from reprise.runs.resumed import Resumed
 from reprise.runs.score import result_table, score_best
 from reprise.training.quiet import native_notes_hidden
 
-Callbacks = Callable[[Any], list[Any]]  # of a run: Keras callbacks that come last
+if TYPE_CHECKING:
+    import keras
+
+    from reprise.tracking.run import Run
+
+Callbacks = Callable[["Run"], list["keras.callbacks.Callback"]]  # those that come last
 
 
 def train(
@@ -71,7 +78,7 @@ def _open(
     parent: Parent | None,
     resumed: Resumed | None,
     job: Job | None,
-) -> Any:
+) -> Run:
     """Open a new run, or the one to go on with, and hold its folder until `stack` is left."""
     from reprise.tracking.run import open_run
 

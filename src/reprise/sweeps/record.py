@@ -1,12 +1,14 @@
 """What the record has of a sweep: a parent run, and how its jobs have ended."""
 
+from __future__ import annotations
+
 import json
 import re
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from reprise.config.build import build
 from reprise.config.secrets import redact
@@ -19,6 +21,9 @@ from reprise.sweeps.plan import Plan
 from reprise.sweeps.summary import Row, counts, draw, ranked, table
 from reprise.tracking.journal import entries
 
+if TYPE_CHECKING:
+    from reprise.tracking.run import Run
+
 LAST_LINES = re.compile(r"error: |[\w.]+(Error|Exception|Exit|Interrupt)\b")
 
 
@@ -27,7 +32,7 @@ class JobLost(Exception):
 
 
 @contextmanager
-def parent(folder: Path, plan: Plan) -> Iterator[Any]:
+def parent(folder: Path, plan: Plan) -> Iterator[Run | None]:
     """The sweep's own run in MLflow, while it lasts; None where another process has it."""
     from reprise.tracking.run import open_run
 
@@ -70,7 +75,7 @@ def run_of(job: Job, ledger: Ledger) -> Path | None:
     return next(ledger.folder.parents[1].glob(f"*/{job.run}"), None)
 
 
-def sum_up(run: Any, ledger: Ledger, plan: Plan) -> None:
+def sum_up(run: Run, ledger: Ledger, plan: Plan) -> None:
     """Write the table, the best job and the picture of all with the parent run."""
     rows = ranked(rows_of(ledger), plan.metric, plan.mode)
     text = table(rows, plan.axes, plan.metric)
