@@ -3,12 +3,23 @@ import os
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
-from reprise.objectives.losses import KINDS, SegmentationLoss
+from reprise.objectives.losses import (
+    KINDS,
+    ClassLoss,
+    LabelsLoss,
+    SegmentationLoss,
+    ValueLoss,
+)
 
 BINARY, CATEGORICAL = 1, 3
 CASES = [(kind, classes) for kind in KINDS for classes in (BINARY, CATEGORICAL)]
+IDS = np.array([0, 2, 1], "int32")
+P = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.25, 0.5, 0.25]], "float32")
+YES = np.array([[1, 0], [0, 1]], "uint8")
+Q = np.array([[0.8, 0.4], [0.1, 0.5]], "float32")
 
 
 def masks_and_probabilities(classes, shape=(2, 4, 6), seed=0):
@@ -20,69 +31,53 @@ def masks_and_probabilities(classes, shape=(2, 4, 6), seed=0):
     return ids, (np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)).astype("float32")
 
 
+def as_probabilities(ids, classes):
+    certain = ids if classes == BINARY else np.eye(classes)[ids[..., 0]]
+    return certain.astype("float32")
+
+
 def value(kind, ids, probabilities, **options):
     return float(SegmentationLoss(kind, **options)(ids, probabilities))
 
 
-@pytest.fixture(scope="module")
-def library():
+def loss_and_gradient(kind, ids, probabilities, **options):
+    variable = tf.Variable(probabilities)
+    with tf.GradientTape() as tape:
+        loss = SegmentationLoss(kind, **options)(ids, ops.convert_to_tensor(variable))
+    return float(loss), np.asarray(tf.convert_to_tensor(tape.gradient(loss, variable)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "theirs", "weights"),
+    [
+        ("cross_entropy", BINARY, "BinaryCELoss", None),
+        ("dice", BINARY, "DiceLoss", None),
+        ("jaccard", BINARY, "JaccardLoss", None),
+        ("focal", BINARY, "BinaryFocalLoss", None),
+        ("cross_entropy", CATEGORICAL, "CategoricalCELoss", None),
+        ("dice", CATEGORICAL, "DiceLoss", None),
+        ("jaccard", CATEGORICAL, "JaccardLoss", None),
+        ("focal", CATEGORICAL, "CategoricalFocalLoss", None),
+        ("cross_entropy", CATEGORICAL, "CategoricalCELoss", [0.5, 1.0, 1.5]),
+        ("dice", CATEGORICAL, "DiceLoss", [0.5, 1.0, 1.5]),
+    ],
+)
+def test_equals_segmentation_models_for_weights_with_mean_1(kind, classes, theirs, weights):
     os.environ["SM_FRAMEWORK"] = "tf.keras"
     import segmentation_models
 
-    return segmentation_models.losses
-
-
-def test_every_kind_is_known():
-    assert len(KINDS) == 6
-    assert len(CASES) == 12
-
-
-@pytest.mark.parametrize(
-    ("kind", "classes", "theirs", "factor"),
-    [
-        ("cross_entropy", BINARY, "BinaryCELoss", 1),
-        ("dice", BINARY, "DiceLoss", 1),
-        ("jaccard", BINARY, "JaccardLoss", 1),
-        ("focal", BINARY, "BinaryFocalLoss", 1),
-        # Theirs divides by the number of classes as well as by the number of pixels.
-        ("cross_entropy", CATEGORICAL, "CategoricalCELoss", CATEGORICAL),
-        ("dice", CATEGORICAL, "DiceLoss", 1),
-        ("jaccard", CATEGORICAL, "JaccardLoss", 1),
-        ("focal", CATEGORICAL, "CategoricalFocalLoss", CATEGORICAL),
-    ],
-)
-def test_equals_segmentation_models(library, kind, classes, theirs, factor):
     ids, probabilities = masks_and_probabilities(classes)
-    truth = (
-        ids.astype("float32")
-        if classes == BINARY
-        else np.eye(classes, dtype="float32")[ids[..., 0]]
-    )
-    expected = factor * float(
-        getattr(library, theirs)()(truth, ops.convert_to_tensor(probabilities))
-    )
+    options = {} if weights is None else {"class_weights": np.array(weights, "float32")}
+    loss = getattr(segmentation_models.losses, theirs)(**options)
+    expected = float(loss(as_probabilities(ids, classes), ops.convert_to_tensor(probabilities)))
+    if theirs.startswith("Categorical"):  # divides by the number of classes, too
+        expected *= CATEGORICAL
     assert expected > 0.05
-    assert value(kind, ids, probabilities) == pytest.approx(expected, abs=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("kind", "theirs"), [("cross_entropy", "CategoricalCELoss"), ("dice", "DiceLoss")]
-)
-def test_class_weights_equal_segmentation_models_for_weights_with_mean_1(library, kind, theirs):
-    ids, probabilities = masks_and_probabilities(CATEGORICAL)
-    weights = [0.5, 1.0, 1.5]
-    loss = getattr(library, theirs)(class_weights=np.array(weights, "float32"))
-    expected = float(
-        loss(np.eye(3, dtype="float32")[ids[..., 0]], ops.convert_to_tensor(probabilities))
-    )
-    expected *= CATEGORICAL if kind == "cross_entropy" else 1
-    assert value(kind, ids, probabilities, class_weights=weights) == pytest.approx(
-        expected, abs=1e-5
-    )
-    doubled = [2 * weight for weight in weights]
-    assert value(kind, ids, probabilities, class_weights=doubled) == pytest.approx(
-        expected, abs=1e-5
-    )
+    received = value(kind, ids, probabilities, class_weights=weights)
+    assert received == pytest.approx(expected, abs=1e-5)
+    if weights:
+        doubled = value(kind, ids, probabilities, class_weights=[2 * one for one in weights])
+        assert doubled == pytest.approx(expected, abs=1e-5)
 
 
 def test_hand_computed_binary():
@@ -90,18 +85,17 @@ def test_hand_computed_binary():
     probabilities = np.array([0.8, 0.4, 0.5, 0.1], "float32").reshape(1, 2, 2, 1)
     cross_entropy = -(np.log(0.8) + np.log(0.6) + np.log(0.5) + np.log(0.9)) / 4
     both, sizes = 0.8 + 0.5, 2 + 1.8
-    dice = 1 - 2 * both / sizes
-    assert value("cross_entropy", ids, probabilities) == pytest.approx(cross_entropy, abs=1e-6)
-    assert value("dice", ids, probabilities) == pytest.approx(dice, abs=1e-5)
-    assert value("jaccard", ids, probabilities) == pytest.approx(
-        1 - both / (sizes - both), abs=1e-5
-    )
-    assert value("cross_entropy_dice", ids, probabilities) == pytest.approx(
-        cross_entropy + dice, abs=1e-5
-    )
     focal = 0.25 * (0.04 * -np.log(0.8) + 0.25 * -np.log(0.5))
     focal += 0.75 * (0.16 * -np.log(0.6) + 0.01 * -np.log(0.9))
-    assert value("focal", ids, probabilities) == pytest.approx(focal / 4, abs=1e-6)
+    expected = {
+        "cross_entropy": cross_entropy,
+        "dice": 1 - 2 * both / sizes,
+        "jaccard": 1 - both / (sizes - both),
+        "cross_entropy_dice": cross_entropy + 1 - 2 * both / sizes,
+        "focal": focal / 4,
+    }
+    received = {kind: value(kind, ids, probabilities) for kind in expected}
+    assert received == pytest.approx(expected, abs=1e-5)
 
 
 def test_hand_computed_lovasz():
@@ -113,47 +107,32 @@ def test_hand_computed_lovasz():
 
 @pytest.mark.parametrize("classes", [BINARY, CATEGORICAL])
 def test_lovasz_of_certain_predictions_is_the_jaccard_loss(classes):
-    ids, _ = masks_and_probabilities(classes)
-    guesses, _ = masks_and_probabilities(classes, seed=1)
-    certain = guesses if classes == BINARY else np.eye(classes)[guesses[..., 0]]
-    certain = certain.astype("float32")
+    ids, guesses = (masks_and_probabilities(classes, seed=seed)[0] for seed in (0, 1))
+    certain = as_probabilities(guesses, classes)
     jaccard = value("jaccard", ids, certain)
     assert 0.3 < jaccard < 0.9
     assert value("lovasz", ids, certain) == pytest.approx(jaccard, abs=1e-5)
 
 
 @pytest.mark.parametrize(("kind", "classes"), CASES)
-def test_ignored_pixels_count_nowhere(kind, classes):
+def test_ignored_pixels_count_nowhere_and_a_batch_of_them_has_loss_0_and_no_gradient(kind, classes):
     ids, probabilities = masks_and_probabilities(classes)
     expected = value(kind, ids[:, :, :4], probabilities[:, :, :4])
     ids[:, :, 4:] = 255
     assert value(kind, ids, probabilities, ignore=255) == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize(("kind", "classes"), CASES)
-def test_a_batch_of_ignored_pixels_has_loss_0_and_no_gradient(kind, classes):
-    ids, probabilities = masks_and_probabilities(classes)
     loss, gradient = loss_and_gradient(kind, np.full_like(ids, 255), probabilities, ignore=255)
     assert loss == 0
     assert np.array_equal(gradient, np.zeros_like(probabilities))
 
 
 @pytest.mark.parametrize(("kind", "classes"), CASES)
-def test_certain_predictions_have_finite_loss_and_gradient(kind, classes):
-    ids, _ = masks_and_probabilities(classes)
-    guesses, _ = masks_and_probabilities(classes, seed=1)
-    certain = guesses if classes == BINARY else np.eye(classes)[guesses[..., 0]]
-    loss, gradient = loss_and_gradient(kind, ids, certain.astype("float32"))
+def test_certain_predictions_cost_nothing_or_have_finite_loss_and_gradient(kind, classes):
+    ids, guesses = (masks_and_probabilities(classes, seed=seed)[0] for seed in (0, 1))
+    assert value(kind, ids, as_probabilities(ids, classes)) == pytest.approx(0, abs=1e-5)
+    loss, gradient = loss_and_gradient(kind, ids, as_probabilities(guesses, classes))
     assert np.isfinite(loss)
     assert loss > 0
     assert np.isfinite(gradient).all()
-
-
-@pytest.mark.parametrize(("kind", "classes"), CASES)
-def test_the_right_answer_costs_nothing(kind, classes):
-    ids, _ = masks_and_probabilities(classes)
-    certain = ids if classes == BINARY else np.eye(classes)[ids[..., 0]]
-    assert value(kind, ids, certain.astype("float32")) == pytest.approx(0, abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["dice", "jaccard", "lovasz"])
@@ -167,16 +146,6 @@ def test_a_class_that_the_batch_has_not_counts_for_nothing(kind):
     assert value(kind, ids, probabilities) == pytest.approx(np.mean(per_class), abs=1e-6)
 
 
-def test_certainly_wrong_pixels_behind_a_sigmoid_still_have_a_gradient():
-    import tensorflow as tf
-
-    logits = tf.Variable(np.full((1, 1, 1, 1), -40, "float32"))
-    head = keras.layers.Activation("sigmoid", dtype="float32")
-    with tf.GradientTape() as tape:
-        loss = SegmentationLoss("cross_entropy")(np.ones((1, 1, 1, 1), "uint8"), head(logits))
-    assert float(tape.gradient(loss, logits)[0, 0, 0, 0]) == pytest.approx(-1.0)
-
-
 def test_the_weights_of_a_yes_no_target_are_those_of_no_and_yes():
     ids = np.array([1, 0], "uint8").reshape(1, 1, 2, 1)
     probabilities = np.array([0.5, 0.25], "float32").reshape(1, 1, 2, 1)
@@ -185,41 +154,103 @@ def test_the_weights_of_a_yes_no_target_are_those_of_no_and_yes():
     assert received == pytest.approx(expected, abs=1e-6)
 
 
-def test_sums_are_float32_under_a_mixed_policy():
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    try:
-        ids, probabilities = masks_and_probabilities(CATEGORICAL)
-        loss = SegmentationLoss("cross_entropy_dice")(ids, probabilities)
-        assert keras.backend.standardize_dtype(loss.dtype) == "float32"
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
+@pytest.mark.parametrize(
+    ("loss", "truth", "activation"),
+    [
+        (SegmentationLoss("cross_entropy"), np.ones((1, 1, 1, 1), "uint8"), "sigmoid"),
+        (ClassLoss(0.1, [1.0, 2.0]), np.array([0], "int32"), "softmax"),
+        (LabelsLoss(0.1, [1.0, 2.0]), np.array([[1, 0]], "uint8"), "sigmoid"),
+    ],
+)
+def test_certainly_wrong_answers_still_have_a_gradient(loss, truth, activation):
+    is_mask = truth.ndim == 4
+    logits = tf.Variable(np.full((1, 1, 1, 1), -60.0) if is_mask else [[-60.0, 60.0]], tf.float32)
+    head = keras.layers.Activation(activation, dtype="float32")
+    with tf.GradientTape() as tape:
+        result = loss(truth, head(logits))
+    gradient = np.asarray(tape.gradient(result, logits)).ravel()
+    assert np.isfinite(gradient).all()
+    assert gradient[0] < -0.4
+    assert gradient[-1] > 0.4 or is_mask
 
 
-@pytest.mark.parametrize(("kind", "classes"), CASES)
-def test_a_saved_loss_is_the_same_loss(kind, classes):
-    weights = [1.0, 2.0, 3.0][: max(2, classes)]
-    loss = SegmentationLoss(kind, weights, ignore=255)
+@pytest.mark.parametrize(
+    ("loss", "truth", "guess", "per_answer"),
+    [
+        (ClassLoss, IDS, P, -np.log([0.7, 0.6, 0.5])),
+        (LabelsLoss, YES, Q, -np.log([[0.8, 0.6], [0.9, 0.5]])),
+    ],
+)
+def test_hand_computed_for_one_class_and_for_several_labels(loss, truth, guess, per_answer):
+    assert float(loss()(truth, guess)) == pytest.approx(per_answer.mean(), abs=1e-6)
+    weights = [1, 2, 3][: guess.shape[1]]
+    weighted = per_answer * (np.take(weights, truth) if truth.ndim == 1 else weights)
+    received = float(loss(class_weights=weights)(truth, guess))
+    assert received == pytest.approx(weighted.mean(), abs=1e-6)
+
+
+def test_smoothing_spreads_a_share_of_the_truth_as_keras_does():
+    theirs = keras.losses.CategoricalCrossentropy(label_smoothing=0.3)(np.eye(3)[IDS], P)
+    assert float(ClassLoss(0.3)(IDS, P)) == pytest.approx(float(theirs), abs=1e-6)
+    theirs = keras.losses.BinaryCrossentropy(label_smoothing=0.2)(YES.astype("float32"), Q)
+    assert float(LabelsLoss(0.2)(YES, Q)) == pytest.approx(float(theirs), abs=1e-6)
+
+
+def test_hand_computed_for_values():
+    truth, guess = np.array([[0.0, 10.0]], "float32"), np.array([[3.0, 11.0]], "float32")
+    expected = {"mse": (9 + 1) / 2, "mae": (3 + 1) / 2, "huber": (2.5 + 0.5) / 2}
+    scaled = {"mse": (9 + 0.25) / 2, "mae": (3 + 0.5) / 2, "huber": (2.5 + 0.125) / 2}
+    for kind, loss in expected.items():
+        assert float(ValueLoss(kind)(truth, guess)) == pytest.approx(loss)
+        assert float(ValueLoss(kind, (1.0, 2.0))(truth, guess)) == pytest.approx(scaled[kind])
+    theirs = keras.losses.Huber()(truth, guess)
+    assert float(ValueLoss("huber")(truth, guess)) == pytest.approx(float(theirs))
+
+
+@pytest.mark.parametrize("kind", ["mse", "mae", "huber"])
+@pytest.mark.parametrize("shape", [(), (3,), (4, 5, 2)])
+def test_a_loss_is_the_mean_over_all_values_of_any_shape_and_unit(kind, shape):
+    rng = np.random.default_rng(0)
+    unit = np.array([1, 1e5, 1e-3])[: shape[-1]] if shape else np.array([1e5])
+    truth = (rng.normal(size=(23, *shape)) * np.squeeze(unit) + 10 * unit.max()).astype("float32")
+    error = 0.3 * rng.normal(size=truth.shape) * np.squeeze(unit)
+    guess = (truth + error).astype("float32")
+    error = (guess.astype("float64") - truth) / np.squeeze(unit)
+    size = np.abs(error)
+    by_hand = {"mse": error**2, "mae": size, "huber": np.where(size <= 1, error**2 / 2, size - 0.5)}
+    received = float(ValueLoss(kind, unit.tolist())(truth, guess))
+    assert received == pytest.approx(by_hand[kind].mean(), rel=1e-4)
+    assert received > 0.01
+
+
+LOSSES = {
+    **{
+        f"{kind} {classes}": (
+            SegmentationLoss(kind, [1.0, 2.0, 3.0][: max(2, classes)], ignore=2),
+            *masks_and_probabilities(classes),
+        )
+        for kind, classes in CASES
+    },
+    "class": (ClassLoss(0.1, [1, 2, 3]), IDS, P),
+    "labels": (LabelsLoss(0.1, [1, 2]), YES, Q),
+    "huber": (ValueLoss("huber", (1.0, 0.1, 2.0)), P[::-1], P),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_saved_loss_is_the_same_loss_xla_gives_its_value_and_sums_are_float32(name):
+    loss, truth, guess = LOSSES[name]
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert again.get_config() == loss.get_config()
-    ids, probabilities = masks_and_probabilities(classes)
-    assert float(again(ids, probabilities)) == float(loss(ids, probabilities))
-
-
-@pytest.mark.parametrize(("kind", "classes"), CASES)
-def test_xla_gives_the_same_value(kind, classes):
-    import tensorflow as tf
-
-    loss = SegmentationLoss(kind, ignore=255)
-    ids, probabilities = masks_and_probabilities(classes)
+    assert keras.saving.get_registered_name(type(loss)) == f"reprise>{type(loss).__name__}"
+    expected = float(loss(truth, guess))
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        again = type(loss).from_config(loss.get_config())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert keras.backend.standardize_dtype(again.dtype) == "float32"
+    assert float(again(truth, guess)) == expected
     compiled = tf.function(loss, jit_compile=True)
-    received = float(compiled(tf.constant(ids), tf.constant(probabilities)))
-    assert received == pytest.approx(float(loss(ids, probabilities)), rel=1e-5)
-
-
-def loss_and_gradient(kind, ids, probabilities, **options):
-    import tensorflow as tf
-
-    variable = tf.Variable(probabilities)
-    with tf.GradientTape() as tape:
-        loss = SegmentationLoss(kind, **options)(ids, ops.convert_to_tensor(variable))
-    return float(loss), np.asarray(tf.convert_to_tensor(tape.gradient(loss, variable)))
+    received = float(compiled(tf.constant(truth), tf.constant(guess)))
+    assert received == pytest.approx(expected, rel=1e-5)

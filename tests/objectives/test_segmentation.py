@@ -27,7 +27,7 @@ def test_names_and_classes_of_several_classes():
     assert {metric.ignore for metric in metrics} == {255}
 
 
-def test_names_are_flat_in_history_and_evaluate_and_values_are_the_split_s():
+def test_names_are_flat_values_are_the_split_s_and_a_saved_model_gives_them_again(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.random((5, 4, 4, 2)).astype("float32")
     y = rng.integers(0, 3, (5, 4, 4, 1)).astype("uint8")
@@ -49,21 +49,9 @@ def test_names_are_flat_in_history_and_evaluate_and_values_are_the_split_s():
     assert scores["iou"] == pytest.approx(
         np.mean([scores[f"iou_{name}"] for name in THREE.classes])
     )
-
-
-def test_a_compiled_model_comes_back_with_its_loss_and_metrics(tmp_path):
-    model = keras.Sequential(
-        [keras.Input((4, 4, 2)), keras.layers.Conv2D(3, 1, activation="softmax")]
-    )
-    loss, metrics = build(THREE)
-    model.compile(optimizer="sgd", loss=loss, metrics=metrics)
-    rng = np.random.default_rng(0)
-    x = rng.random((3, 4, 4, 2)).astype("float32")
-    y = rng.integers(0, 3, (3, 4, 4, 1)).astype("uint8")
-    expected = model.evaluate(x, y, verbose=0, return_dict=True)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
-    assert again.evaluate(x, y, verbose=0, return_dict=True) == expected
+    assert again.evaluate(x, y, batch_size=2, verbose=0, return_dict=True) == scores
 
 
 def test_a_target_without_classes_is_refused():

@@ -1,5 +1,9 @@
+import subprocess
+import sys
+
 import pytest
 from mlflow.utils.validation import _validate_metric_name
+from tiny import ROOT
 
 from reprise.errors import UserError
 from reprise.objectives import classification, regression, segmentation
@@ -52,3 +56,18 @@ def test_scores_of_classes_have_names_that_mlflow_takes_all_different():
     assert alike == ["iou_c__0", "iou_c__1", "iou_c"]
     for name in [*alike, *score_names("f1", ["ü", "100 %", "a:b", "x/../y", "日本"])]:
         _validate_metric_name(f"test/{name}")
+
+
+def test_targets_of_models_and_objectives_are_imported_without_keras():
+    """Settings are checked against their signatures, which must not take seconds."""
+    files = [*(ROOT / "conf/model").glob("*.yaml"), *(ROOT / "conf/objective").glob("*.yaml")]
+    names = [f"reprise.{file.parent.name}s.{file.stem}" for file in files]
+    program = f"""
+import importlib, sys
+for name in {names}:
+    importlib.import_module(name).build
+print(sorted({{"keras", "tensorflow", "h5py"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert len(names) >= 11
+    assert done.stdout == "[]\n", done.stderr
