@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tiny import write_arrays
 
 from reprise import project
 from reprise.config.check import check
@@ -50,11 +51,13 @@ def test_the_root_is_the_nearest_folder_with_a_conf(folder):
 
 
 def test_everything_starts_from_the_root_in_workers_too(folder):
+    (folder / "own.py").write_text(
+        "import os\nfrom reprise.project import ROOT\n"
+        "def say() -> None: print(ROOT, os.getcwd(), flush=True)\n"
+    )
     code = (
-        "import multiprocessing, os; from reprise import project; project.enter(); "
-        "print(project.ROOT, os.getcwd());"
-        "multiprocessing.get_context('{}').Pool(1).apply(exec, ('from reprise import project; "
-        "import os; print(project.ROOT, os.getcwd(), flush=True)',))"
+        "import multiprocessing; from reprise import project; project.enter(); import own; "
+        "own.say(); multiprocessing.get_context('{}').Pool(1).apply(own.say)"
     )
     for method in multiprocessing.get_all_start_methods():
         done = call(folder / "notes/deep", "-c", code.format(method))
@@ -116,3 +119,15 @@ def test_the_wheel_contains_conf(tmp_path):
         shipped = {name for name in wheel.namelist() if name.endswith(".yaml")}
     files = (ENGINE / "conf").rglob("*.yaml")
     assert shipped == {f"reprise/{file.relative_to(ENGINE)}" for file in files}
+
+
+@pytest.mark.slow
+def test_a_run_in_a_project_keeps_everything_there(folder):
+    write_arrays(folder / "arrays.npz")
+    words = ("experiment=mine", "trainer.epochs=1", "trainer.steps_per_epoch=2")
+    done = call(folder / "notes", "-m", "reprise", "train", *words)
+    assert done.returncode == 0, done.stderr
+    made = {path.name for path in folder.iterdir()} - {"conf", "arrays.npz", "notes"}
+    assert made == {"runs", "mlflow.db", "mlartifacts"}
+    (lock,) = (folder / "runs/mine").glob("*/requirements.lock")
+    assert "\nhydra-core==" in lock.read_text()

@@ -4,6 +4,7 @@ Relative paths in configs start there; runs, data, cache and tracking store are 
 """
 
 import os
+import sys
 from pathlib import Path
 
 from reprise.errors import UserError
@@ -26,7 +27,9 @@ ROOT = find_root(Path.cwd()) or Path.cwd()
 
 
 def enter() -> None:
-    """Make the project's folder the working folder of this process and of those it starts.
+    """Make the project's folder the working folder, and import the project's own modules from it.
+
+    Processes that this one starts do likewise.
 
     Raises:
         UserError: there is no project.
@@ -34,6 +37,8 @@ def enter() -> None:
     if not _has_conf(ROOT):
         raise no_project(ROOT)
     os.chdir(ROOT)
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
 
 
 def no_project(folder: Path) -> UserError:

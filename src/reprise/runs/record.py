@@ -1,5 +1,6 @@
 """What is written of a run before its first step, so that it can be understood and taken again."""
 
+import importlib.metadata
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -38,13 +39,20 @@ def write_records(
     run.text(CONFIG, yaml.safe_dump(dict(composed.values), sort_keys=False))
     _write_data(run, composed, data, learned, seen)
     _write_identity(run, composed, seen.digest, parent)  # by which the run is found: after these
-    run.text("requirements.lock", (ROOT / "requirements.lock").read_text())
+    lock = ROOT / "requirements.lock"
+    run.text("requirements.lock", lock.read_text() if lock.exists() else _installed())
     tags, files = provenance.code(ROOT)
     for name, content in files.items():
         run.text(name, content)
     run.params(flatten(dict(composed.values)))
     choices = {"choice." + group: option for group, option in composed.choices.items()}
     run.tags({**tags, **provenance.machine(), **device, **choices})
+
+
+def _installed() -> str:
+    """List the installed packages, for a project that has locked none."""
+    found = {f"{one.name}=={one.version}\n" for one in importlib.metadata.distributions()}
+    return "".join(sorted(found))
 
 
 def _write_identity(run: Run, composed: Composed, digest: str, parent: Parent | None) -> None:
