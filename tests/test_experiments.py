@@ -1,19 +1,14 @@
-"""Every experiment of conf/, shrunk by debug=smoke, from its sample data to a recorded result."""
+"""Every experiment of ours, shrunk by debug=smoke, from its sample data to a recorded result."""
 
 import json
 from pathlib import Path
 
 import pytest
-from tiny import ROOT, reprise
-
-NAMES = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
-
-
-def test_every_experiment_is_found():
-    assert len(NAMES) >= 8
+from shipped import CONF
+from tiny import reprise
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONF["experiment"])
 def test_it_trains_scores_and_draws(name, tmp_path):
     words = [f"experiment={name}", "debug=smoke", f"tracking.runs={tmp_path}"]
     done = reprise("train", *words, f"tracking.uri=sqlite:///{tmp_path}/mlflow.db")

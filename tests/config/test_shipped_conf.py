@@ -1,4 +1,4 @@
-"""The project's own conf/: every file of it composes, binds, and says what its target takes."""
+"""Every file of conf/ that comes with reprise composes, binds, and says what its target takes."""
 
 import subprocess
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shipped
 import yaml
 
 from reprise.config.check import check
@@ -13,12 +14,9 @@ from reprise.config.files import CONF
 from reprise.config.sections import LIVE, RESERVED, SETTINGS
 from reprise.config.signatures import read_signature
 
-EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
-OPTIONS = sorted(
-    (path.parent.name, path.stem)
-    for path in CONF.glob("*/*.yaml")
-    if path.parent.name != "experiment"
-)
+EXPERIMENTS = shipped.CONF["experiment"]
+FILES = [(group, name) for group, names in shipped.CONF.items() for name in names]
+OPTIONS = [(group, name) for group, name in FILES if group != "experiment"]
 HEAVY = ("tensorflow", "keras", "mlflow", "segmentation_models", "dvc")
 
 
@@ -32,6 +30,11 @@ def nodes(node: Any, key: str) -> list[tuple[str, dict[str, Any]]]:
         return []
     own = [(key, node)] if "_target_" in node else []
     return own + [found for name, item in node.items() for found in nodes(item, f"{key}.{name}")]
+
+
+def test_every_file_is_there():
+    assert len(FILES) == 40
+    assert all((CONF / group / f"{name}.yaml").exists() for group, name in FILES)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from shipped import CONF
 
 from reprise.config.build import build
 from reprise.config.signatures import read_signature
@@ -18,7 +19,12 @@ from reprise.datasets.decodable import Decodable
 from reprise.datasets.drawing import save_grid
 from reprise.loading.loader import Loader
 
-FILES = sorted((Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
+HERE = Path(__file__)
+FILES = [  # a dataset without a test here is another package's
+    file
+    for file in sorted((HERE.parents[2] / "conf" / "dataset").glob("*.yaml"))
+    if HERE.with_name(f"test_{file.stem}.py").exists()
+]
 STREAMS = {"stream"}  # of which tests/datasets/test_stream.py knows the shorter contract
 NAMES = [file.stem for file in FILES if file.stem not in STREAMS]
 
@@ -41,8 +47,8 @@ def same(one: tuple, other: tuple) -> bool:
 
 
 def test_every_dataset_is_found():
-    assert len(FILES) >= 1
-    assert len(NAMES) == len(FILES) - len(STREAMS & {file.stem for file in FILES})
+    assert set(NAMES) >= set(CONF["dataset"]) - STREAMS
+    assert len(NAMES) >= 7
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

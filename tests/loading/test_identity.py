@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 from loading.loader_samples import Light, LightSource
 from omegaconf import OmegaConf
+from shipped import CONF
 
 from reprise.config.build import build
 from reprise.datasets.stream import Stream
 from reprise.loading.loader import Loader
 
-FILES = sorted((Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
-NAMES = [file.stem for file in FILES]
+FOLDER = Path(__file__).parents[2] / "conf" / "dataset"
+NAMES = CONF["dataset"]
 METHODS = ["forkserver", "spawn"]
 ENGINES = [(0, "caller")]
 ENGINES += list(itertools.product((1, 2, 4), ("threads", *METHODS)))
@@ -32,8 +33,8 @@ PASSES = 2
 def tiny_dataset(name: str, folder: Path) -> Any:
     """The dataset of conf/dataset/NAME.yaml on the data that `tiny` of its own test makes."""
     tiny: dict[str, Any] = import_module(f"datasets.test_{name}").tiny(folder)
-    file = next(file for file in FILES if file.stem == name)
-    return build(OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(file), tiny)))
+    file = OmegaConf.load(FOLDER / f"{name}.yaml")
+    return build(OmegaConf.to_container(OmegaConf.merge(file, tiny)))
 
 
 @pytest.fixture
