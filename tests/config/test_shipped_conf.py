@@ -1,5 +1,6 @@
 """Every file of conf/ that comes with reprise composes, binds, and says what its target takes."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import shipped
 import yaml
+from hydra.utils import get_object
 
 from reprise.config.check import check
 from reprise.config.files import CONF
@@ -64,6 +66,20 @@ def test_every_option_says_all_that_its_target_takes_and_nothing_else(group, opt
         assert set(node) - RESERVED == set(signature.annotations) - live, key
         unreadable = [n for n, a in signature.annotations.items() if a is Any and n not in live]
         assert unreadable == [], f"{key}: annotations that the check cannot read"
+
+
+@pytest.mark.parametrize(
+    ("group", "option"),
+    [one for one in OPTIONS if one[0] in {"loader", "model", "objective", "optimizer"}],
+)
+def test_an_option_that_is_no_data_has_the_defaults_of_its_target(group, option):
+    for key, node in nodes(yaml.safe_load((CONF / group / f"{option}.yaml").read_text()), group):
+        parameters = inspect.signature(get_object(node["_target_"])).parameters
+        for name in set(node) - RESERVED:
+            default = parameters[name].default
+            if default is not inspect.Parameter.empty:
+                default = list(default) if isinstance(default, tuple) else default
+                assert node[name] == default, f"{key}.{name}"
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
