@@ -98,6 +98,6 @@ def test_fit_learns_the_same_whoever_feeds_it(load: Load) -> None:
 
 
 def _is_in_a_slot(loader: Loader, tensor: tf.Tensor) -> bool:
-    memory = np.frombuffer(loader._source._pool._slots._memory, np.uint8)  # type: ignore[union-attr]
+    memory = np.frombuffer(loader._source._slots._memory, np.uint8)  # type: ignore[union-attr]
     address = np.asarray(memoryview(tensor)).ctypes.data
     return memory.ctypes.data <= address < memory.ctypes.data + memory.size

@@ -13,7 +13,7 @@ from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.cache.cached import cached
 from reprise.datasets.stream import Stream
 from reprise.errors import UserError
-from reprise.loading.order import BatchPlan, Order
+from reprise.loading.order import Order
 from reprise.loading.process_pool import ProcessPool
 from reprise.loading.stream_batches import StreamBatches
 from reprise.loading.stream_readers import StreamReaders
@@ -76,23 +76,31 @@ class Loader:
         self.waited_s = 0.0
         self._iteration = 0
         self._closed = False
-        who: dict[str, Any] = {"workers": workers, "use_multiprocessing": use_multiprocessing}
-        who |= {"ahead": max_queue_size, "timeout_s": timeout_s}
         what: dict[str, Any] = {"split": split, "seed": seed, "batch_size": batch_size}
-        self._source: StreamBatches | _IndexedBatches
+        who: dict[str, Any] = {"ahead": max_queue_size, "timeout_s": timeout_s}
+        self._source: StreamBatches | ProcessPool | ThreadPool | _NoPool
+        self._order: StreamBatches | Order
         if isinstance(self.dataset, Stream):
             _refuse_order(order)
+            who |= {"workers": workers, "use_multiprocessing": use_multiprocessing}
             readers = StreamReaders(indices, batch_size=batch_size, **who)
-            self._source = StreamBatches(self.dataset, indices, readers=readers, **what)
+            self._order = self._source = StreamBatches(
+                self.dataset, indices, readers=readers, **what
+            )
+            return
+        self._order = Order(indices, kind=order, block_size=block_size, window=window, **what)
+        if workers is None:
+            workers = 0 if self.dataset.in_memory else len(os.sched_getaffinity(0))
+        if workers:
+            kind = ProcessPool if use_multiprocessing else ThreadPool
+            self._source = kind(self.dataset, self._order, workers=workers, **who)
         else:
-            plans = Order(indices, kind=order, block_size=block_size, window=window, **what)
-            rows = min(batch_size, len(indices))
-            self._source = _IndexedBatches(self.dataset, plans, rows=rows, **who)
+            self._source = _NoPool(self.dataset, self._order)
 
     @property
     def steps_per_pass(self) -> int:
         """Batches in one pass over the split; a stream may have to be read to know it."""
-        return self._source.steps_per_pass
+        return self._order.steps_per_pass
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Sample]:
         """The batches from step `start` up to, not including, `stop`; endless when it is None.
@@ -140,72 +148,29 @@ class Loader:
         self.close()
 
 
-class _IndexedBatches:
-    """The endless stream of batches of data with random access.
+class _NoPool:
+    """No worker: each batch is made when it is asked for; of data in memory some at once.
 
     Args:
-        dataset: Where the samples are.
+        dataset: What to read.
         order: Which samples make which batch.
-        rows: Rows of the largest batch.
-        workers: As of a Loader.
-        use_multiprocessing: As of a Loader.
-        ahead: Finished batches that may wait for the consumer.
-        timeout_s: As of a Loader.
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        order: Order,
-        *,
-        rows: int,
-        workers: int | None,
-        use_multiprocessing: bool,
-        ahead: int,
-        timeout_s: float | None,
-    ) -> None:
-        self._order = order
-        self.steps_per_pass = order.steps_per_pass
-        if workers is None:
-            workers = 0 if dataset.in_memory else len(os.sched_getaffinity(0))
-        self._together = 1  # batches that are read at once
-        self._pool: NoPool | ThreadPool | ProcessPool = NoPool(dataset, rows)
-        if workers and use_multiprocessing:
-            self._pool = ProcessPool(dataset, workers, ahead, rows, timeout_s)
-        elif workers:
-            self._pool = ThreadPool(dataset, workers, ahead, timeout_s)
-        elif dataset.in_memory and has_fixed_shapes(dataset):
+    def __init__(self, dataset: Dataset, order: Order) -> None:
+        self._dataset, self._order = dataset, order
+        self._together = 1
+        if dataset.in_memory and has_fixed_shapes(dataset):
             spec = dataset.input_spec
-            batch_bytes = rows * math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
+            batch_bytes = order.rows * math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
             self._together = max(1, _SLICE_BYTES // batch_bytes)
 
     def run(self, start: int, stop: int | None) -> Iterator[tuple[str, Sample]]:
         """The batches from `start` up to `stop`, endless when it is None, each with its maker."""
-        return self._pool.run(self._order.plans(start, stop, self._together))
-
-    def close(self) -> None:
-        """End the workers."""
-        self._pool.close()
-
-
-class NoPool:
-    """No worker: each batch, or some at once, is made when it is asked for.
-
-    Args:
-        dataset: What to read.
-        rows: Rows of a batch; a plan of more is handed out in parts.
-    """
-
-    def __init__(self, dataset: Dataset, rows: int) -> None:
-        self._dataset, self._rows = dataset, rows
-
-    def run(self, plans: Iterator[BatchPlan]) -> Iterator[tuple[str, Sample]]:
-        """Make these batches; who made each, and the batch."""
-        for plan in plans:
+        rows = self._order.rows
+        for plan in self._order.plans(start, stop, self._together):
             x, y = assemble(self._dataset, plan)
-            for at in range(0, len(x), self._rows):
-                part = slice(at, at + self._rows)
-                yield "this process", (x[part], y[part])
+            for at in range(0, len(x), rows):
+                yield "this process", (x[at : at + rows], y[at : at + rows])
 
     def close(self) -> None:
         """Nothing to end."""

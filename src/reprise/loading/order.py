@@ -67,6 +67,10 @@ class Order:
         block_size: Neighbouring samples that move together.
         window: Samples that are mixed with one another after the blocks have moved.
 
+    Attributes:
+        steps_per_pass: Batches in one pass over the split.
+        rows: Rows of the largest batch.
+
     Raises:
         UserError: the split is empty.
     """
@@ -95,6 +99,7 @@ class Order:
         self._kind, self._block_size, self._window = kind, block_size, window
         self._kept: tuple[int, np.ndarray] = (-1, self._indices)
         self.steps_per_pass = -(-len(self._indices) // batch_size)
+        self.rows = min(batch_size, len(self._indices))
 
     def plans(self, start: int, stop: int | None, together: int = 1) -> Iterator[BatchPlan]:
         """The batches from `start` up to, not including, `stop`; endless when it is None.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from reprise.datasets.base import Dataset, Sample
 from reprise.loading import failures
-from reprise.loading.order import BatchPlan
+from reprise.loading.order import BatchPlan, Order
 from reprise.loading.process_start import WorkerProcess, pickle_for_start
 from reprise.loading.slots import Slots
 from reprise.loading.worker import NO_TASK, Request, has_fixed_shapes, unpack_error, work
@@ -129,18 +129,18 @@ class ProcessPool:
 
     Args:
         dataset: What to read; it is pickled once.
+        order: Which samples make which batch.
         workers: Number of processes.
         ahead: Finished batches that may wait for the consumer, beside those in the making.
-        rows: Rows of the largest batch.
         timeout_s: Silence, while the consumer waits, after which a worker with a task counts as
             stuck; None waits for ever.
     """
 
     def __init__(
-        self, dataset: Dataset, workers: int, ahead: int, rows: int, timeout_s: float | None
+        self, dataset: Dataset, order: Order, *, workers: int, ahead: int, timeout_s: float | None
     ) -> None:
-        self._dataset, self._num_workers, self._timeout_s = dataset, workers, timeout_s
-        self._rows, self._length = rows, ahead + workers
+        self._dataset, self._order, self._timeout_s = dataset, order, timeout_s
+        self._num_workers, self._length = workers, ahead + workers
         self._numbers = itertools.count()
         self._window: deque[Task] = deque()  # in the order of the steps
         self._waiting: deque[Task] = deque()  # those of the window that no worker has
@@ -153,13 +153,16 @@ class ProcessPool:
         self._lock = threading.RLock()
         self._closed = False
 
-    def run(self, plans: Iterator[BatchPlan]) -> Iterator[tuple[str, Sample]]:
-        """Make these batches; who made each, and the batch. Gives up what an earlier call began.
+    def run(self, start: int, stop: int | None) -> Iterator[tuple[str, Sample]]:
+        """The batches from `start` up to `stop`, endless when it is None, each with its maker.
+
+        Gives up what an earlier call began.
 
         Raises:
             UserError: workers cannot be started, or a batch kills them or is stuck.
             Exception: whatever reading a batch raised in a worker.
         """
+        plans = self._order.plans(start, stop)
         with self._lock:
             try:
                 slots = self._slots or self._start()
@@ -191,7 +194,7 @@ class ProcessPool:
         self._pickled = pickle_for_start(self._dataset, type(self._dataset).__qualname__)
         sized = has_fixed_shapes(self._dataset)
         specs = (self._dataset.input_spec, self._dataset.target_spec) if sized else ()
-        self._slots = Slots(self._num_workers, self._length, _SPARE, self._rows, specs)
+        self._slots = Slots(self._num_workers, self._length, _SPARE, self._order.rows, specs)
         self._selector = selectors.DefaultSelector()  # kept: making one costs more than asking it
         self._failed_starts = 0
         for number in range(self._num_workers):

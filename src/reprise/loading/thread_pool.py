@@ -10,7 +10,7 @@ from concurrent.futures import Future, wait
 
 from reprise.datasets.base import Dataset, Sample
 from reprise.loading import failures
-from reprise.loading.order import BatchPlan
+from reprise.loading.order import BatchPlan, Order
 from reprise.loading.worker import (
     WHOLE_BATCH,
     assemble,
@@ -44,13 +44,17 @@ class ThreadPool:
 
     Args:
         dataset: What to read, from several threads at a time.
+        order: Which samples make which batch.
         workers: Number of threads.
         ahead: Finished batches that may wait for the consumer, beside those in the making.
         timeout_s: How long to wait for a batch before it counts as stuck; None waits for ever.
     """
 
-    def __init__(self, dataset: Dataset, workers: int, ahead: int, timeout_s: float | None) -> None:
-        self._dataset, self._workers, self._timeout_s = dataset, workers, timeout_s
+    def __init__(
+        self, dataset: Dataset, order: Order, *, workers: int, ahead: int, timeout_s: float | None
+    ) -> None:
+        self._dataset, self._order, self._timeout_s = dataset, order, timeout_s
+        self._workers = workers
         self._length = ahead + workers
         self._inbox: _Inbox = queue.SimpleQueue()
         self._tasks: deque[_Task] = deque()  # in the order of the steps
@@ -58,8 +62,12 @@ class ThreadPool:
         # Called by close, or when the loader is dropped without it.
         self._dismiss = weakref.finalize(self, _dismiss, self._inbox, workers)
 
-    def run(self, plans: Iterator[BatchPlan]) -> Iterator[tuple[str, Sample]]:
-        """Make these batches; who made each, and the batch. Gives up what an earlier call began."""
+    def run(self, start: int, stop: int | None) -> Iterator[tuple[str, Sample]]:
+        """The batches from `start` up to `stop`, endless when it is None, each with its maker.
+
+        Gives up what an earlier call began.
+        """
+        plans = self._order.plans(start, stop)
         self._start()
         self._give_up()
         while True:
