@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from reprise.datasets.image_mask import ImageMask
 from reprise.errors import UserError
@@ -299,3 +300,92 @@ def test_masks_in_jpeg_are_refused(tmp_path):
     keys = write(tmp_path, {"a.png": ramp(8, 8)}, {"a.jpg": np.zeros((8, 8), np.uint8)})
     with pytest.raises(UserError, match=r"(?s)JPEG.*a.jpg"):
         ImageMask(**keys)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Six pairs of JPEG images and PNG masks, 20 rows and 30 columns; and their dataset."""
+    images = [tmp_path / "images" / f"{at}.jpg" for at in range(6)]
+    masks = [tmp_path / "masks" / f"{at}.png" for at in range(6)]
+    noise = [np.random.default_rng(at).integers(0, 256, (20, 30, 3), np.uint8) for at in range(6)]
+    yes = [(pixels[..., 0] > 99).astype(np.uint8) for pixels in noise]
+    named = [
+        {path.name: array for path, array in zip(paths, arrays, strict=True)}
+        for paths, arrays in ((images, noise), (masks, yes))
+    ]
+    return images, masks, ImageMask(**write(tmp_path, *named) | {"image_size": [20, 30]})
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+def test_each_problem_is_one_line_that_names_its_file(pairs, thorough):
+    images, masks, dataset = pairs
+    assert dataset.check(np.arange(6), thorough=thorough) == []
+    for path in (images[0], masks[1]):
+        path.write_bytes(path.read_bytes()[:-30])
+    images[2].write_bytes(b"")
+    cv2.imwrite(str(masks[3]), np.zeros((20, 31), np.uint8))
+    cv2.imwrite(str(masks[4]), np.full((20, 30), 7, np.uint8))
+    images[5].write_text("no image")
+    lines = dataset.check(np.arange(6), thorough=thorough)
+    starts = [
+        f"{images[0]} cannot be read: expected a whole image",
+        f"{masks[1]} cannot be read: expected a whole image",
+        f"{images[2]} cannot be read: expected an image; received an empty file",
+        f"{masks[3]} has another size than its image {images[3]}: expected 20 rows and 30",
+        f"{masks[4]} is not a yes/no mask: expected the values 0 and 1, or 0 and 255; "
+        "received the values 7",
+        f"{images[5]} cannot be read: expected a PNG, JPEG or TIFF image",
+    ]
+    assert len(lines) == 6
+    for line, start in zip(lines, starts, strict=True):
+        assert line.startswith(start)
+        assert "\n" not in line
+
+
+def test_another_depth_than_the_first_image_is_a_problem(pairs):
+    images, _, dataset = pairs
+    Image.fromarray(np.zeros((20, 30), np.uint16)).save(images[3], "PNG")
+    lines = dataset.check(np.arange(6))
+    assert len(lines) == 1
+    expected = f"{images[3]} has another depth than the first image: expected uint8"
+    assert lines[0].startswith(expected)
+    with pytest.raises(UserError, match=r"(?s)3.jpg has another depth.*received +uint16 pixels"):
+        dataset.read(3, None)
+
+
+def test_a_mask_is_compared_with_the_image_as_it_is_shown(pairs):
+    images, masks, dataset = pairs
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(images[0], exif=exif)
+    with pytest.raises(UserError, match=r"(?s)0.png has another size.*30 rows and 20.*20 rows"):
+        dataset.read(0, None)
+    assert len(dataset.check(np.arange(6))) == 1
+    cv2.imwrite(str(masks[0]), np.zeros((30, 20), np.uint8))
+    assert dataset.check(np.arange(6)) == []
+    assert dataset.decode(0)[0].shape == (30, 20, 3)
+
+
+def test_of_many_masks_some_are_decoded_and_all_if_asked(pairs):
+    _, masks, dataset = pairs
+    cv2.imwrite(str(masks[1]), np.full((20, 30), 7, np.uint8))
+    many = np.array([0, *[2] * 1000, 1])
+    assert len(dataset.check(many[::-1])) == 1
+    assert dataset.check(many) == []
+    assert len(dataset.check(many, thorough=True)) == 1
+
+
+def test_image_and_mask_are_reduced_alike(pairs):
+    """A JPEG of five times the sides: halved twice while it is decoded."""
+    images, masks, dataset = pairs
+    values = np.zeros((100, 151), np.uint8)
+    values[:, 76:] = 255
+    Image.fromarray(np.dstack([values] * 3)).save(images[0], quality=95)
+    Image.fromarray(values).save(masks[0])
+    small, ids = dataset.decode(0)
+    assert (small.shape, ids.shape) == ((25, 38, 3), (25, 38))
+    assert np.array_equal(ids[:, :18], np.zeros((25, 18)))
+    assert ids[:, 20:].all()
+    Image.fromarray(np.zeros((200, 302), np.uint8)).save(masks[0])
+    with pytest.raises(UserError, match=r"(?s)100 rows and 151 columns.*200 rows and 302 columns"):
+        dataset.decode(0)

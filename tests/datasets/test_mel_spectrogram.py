@@ -12,7 +12,7 @@ from tiny import refused, short
 
 from reprise.datasets.mel_spectrogram import MelSpectrogram
 from reprise.errors import UserError
-from reprise.transforms.audio_augment import AudioAugment
+from reprise.transforms.audio_augment import AudioAugment, AudioChange
 from reprise.transforms.mel import Mel
 
 COLUMNS = {"recording": "recording", "label": "label", "t_min": "t_min", "t_max": "t_max"}
@@ -186,6 +186,57 @@ def test_low_bands_are_at_the_bottom_of_the_picture(make):
     assert np.array_equal(axes.images[0].get_array(), x[..., 0])
     seconds = dataset._windows.length / dataset._windows.rate
     assert axes.images[0].get_extent()[:2] == [0, seconds]
+
+
+MASKS = AudioAugment(frequency_masks=1, time_masks=1)
+MOVES = AudioAugment(time_shift=0.3, stretch_range=[0.8, 1.25])
+
+
+def test_a_spectrogram_is_decoded_unless_sounds_are_changed(make):
+    plain = make().decode(1)[0]
+    assert plain.shape == make().decoded[0].shape == (16, 81)
+    assert np.array_equal(make(augment=MASKS).decode(1)[0], plain)
+    for augment in (AudioAugment(gain_range=[0, 1]), AudioAugment(pitch_range=1.0)):
+        assert make(augment=augment).decoded[0].shape == (RATE,)
+    moving = make(augment=MOVES)
+    reach = round(RATE * 1.25) + 2 * round(0.3 * RATE) + 4
+    assert moving.decode(1)[0].shape == moving.decoded[0].shape == (reach,)
+
+
+def test_without_a_draw_the_spectrogram_is_the_same_whatever_is_decoded(make):
+    for index in range(4):
+        plain = make().read(index, None)[0]
+        for augment in (MASKS, MOVES):
+            assert np.array_equal(make(augment=augment).read(index, None)[0], plain)
+
+
+@pytest.mark.parametrize("edges", ["clamp", "pad"])
+def test_every_change_lies_in_what_was_decoded(make, edges):
+    """A window read by itself, at its own place, is the one that is cut out."""
+    windows = make(augment=MOVES, edges=edges)._windows
+    reach = MOVES.reach(RATE, RATE)
+    for row in range(4):
+        for seed in range(200):
+            change = MOVES.draw(np.random.default_rng(seed))
+            start, length = windows.place(row, change)
+            begin = start - windows._start(row, 0.0, reach)
+            assert 0 <= begin <= begin + length <= reach
+
+
+def test_a_shift_is_the_window_further_on(make):
+    windows = make()._windows
+    change = AudioChange(shift=0.25)
+    start, length = windows.place(1, change)
+    expected = (noise(3)[start : start + length, 0] / 32768).astype(np.float32)
+    around = windows.around(1, round(1.5 * RATE))
+    assert np.array_equal(windows.sound(around, 1, change), expected)
+    assert start == windows.place(1, AudioChange())[0] + RATE // 4
+
+
+def test_the_recipe_is_of_what_is_decoded(make):
+    plain, padded = make().recipe, make(edges="pad").recipe
+    assert make(augment=MASKS).recipe == plain != padded
+    assert make(augment=MOVES).recipe not in (plain, padded)
 
 
 def overrides(folder: Path) -> list[str]:

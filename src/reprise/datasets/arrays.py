@@ -1,4 +1,4 @@
-"""Arrays in NumPy's files: pictures or rows of numbers in memory, or mapped into it."""
+"""Arrays in NumPy's files: images or rows of numbers, in memory or mapped into it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,20 +7,31 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Interval
 
+from reprise.datasets.array_files import Rows, open_rows
 from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.npy.inputs import (
-    input_spec,
-    is_learnable,
-    not_finite,
-    require_pictures,
+from reprise.datasets.moments import standardized
+from reprise.datasets.splits import listed_files, make_splits
+from reprise.datasets.targets import (
+    Place,
+    Target,
+    Targets,
+    class_targets,
+    flag_targets,
+    id_targets,
+    value_targets,
 )
-from reprise.datasets.npy.labels import array_targets
-from reprise.datasets.npy.rows import open_rows
-from reprise.datasets.splitting.given import split_before_test
-from reprise.datasets.targets.arrays import Targets, standardized
-from reprise.datasets.targets.labels import Target
+from reprise.errors import UserError
+from reprise.spec import Spec
 from reprise.transforms.augment import Augment
 from reprise.transforms.place import draw_placement
+
+_IMAGES = ("uint8", "uint16")  # scaled by the dtype's range, other numbers by mean and deviation
+_FORMS = {
+    "class": "ids or names, shape (samples,) or (samples, 1); or one 1 in each row of "
+    "(samples, classes)",
+    "labels": "0 and 1, shape (samples, classes)",
+    "value": "numbers, shape (samples,) or (samples, values)",
+}
 
 
 class Arrays(Dataset):
@@ -45,7 +56,7 @@ class Arrays(Dataset):
         classes: Names in the order of their ids; None for "0", "1", …, or for the names in `y`.
         memory_map: Leave `.npy` inputs on disk and read what a batch needs.
         split_seed: Moves samples between splits by fraction. `seed` does not.
-        augment: Random changes in training, for pictures in uint8 or uint16; or None.
+        augment: Random changes in training, for images in uint8 or uint16; or None.
 
     Raises:
         UserError: the arrays or the settings are not as described.
@@ -81,7 +92,7 @@ class Arrays(Dataset):
         self.input_spec = input_spec(self._x)
         self.target_spec = self._read_targets().spec
         if self._augment:
-            require_pictures(self.input_spec)
+            _require_images(self.input_spec)
 
     def __len__(self) -> int:
         return len(self._x)
@@ -111,15 +122,21 @@ class Arrays(Dataset):
         listed = any(isinstance(value, str) for value in self._split.values())
         keys = {str(index): index for index in range(len(self))} if listed else {}
         num_test = len(self._x) - self._x.files[0].shape[0]
-        return split_before_test(keys, range(len(self)), self._split, self._split_seed, num_test)
+        return make_splits(keys, range(len(self)), self._split, self._split_seed, num_test)
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
-        is_quick = not self._x.memory_map
-        return not_finite(self._x, np.sort(indices)) if thorough or is_quick else []
+        """Look for NaN and infinity; in a memory map, which is on disk, only if `thorough`."""
+        if self._x.dtype.kind != "f" or (self._x.memory_map and not thorough):
+            return []
+        return [
+            f"{self.name(int(at))}: expected finite numbers; received NaN or infinity"
+            for some, values in self._x.chunks(np.sort(indices))
+            for at in some[~np.isfinite(values.reshape(len(values), -1)).all(axis=1)]
+        ]
 
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
         self.target_spec, learned = self._read_targets().learned(train)
-        if not is_learnable(self.input_spec):
+        if self.input_spec.dtype in _IMAGES:
             return learned
         chunks = (rows for _, rows in self._x.chunks(np.sort(train)))
         spec = self.input_spec = standardized(self.input_spec, chunks)
@@ -128,15 +145,95 @@ class Arrays(Dataset):
     @property
     def sources(self) -> Sequence[Path]:
         arrays = [file.path for file in (*self._x.files, *self._y.files)]
-        lists = [Path(value) for value in self._split.values() if isinstance(value, str)]
-        return tuple(dict.fromkeys([*arrays, *lists]))
+        return tuple(dict.fromkeys([*arrays, *listed_files(self._split)]))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_targets": None}  # a copy reads them again
 
     def _read_targets(self) -> Targets:
         if self._targets is None:
-            everything = np.arange(len(self._y))
-            place = self._y.name
-            self._targets = array_targets(self._y[everything], self._target, self._classes, place)
+            y = self._y[np.arange(len(self._y))]
+            self._targets = array_targets(y, self._target, self._classes, self._y.name)
         return self._targets
+
+
+def input_spec(rows: Rows) -> Spec:
+    """The spec of a sample: a grey image gets a last axis, float64 and bool another dtype.
+
+    Raises:
+        UserError: the rows are no numbers, or have neither one, two nor three axes.
+    """
+    if rows.dtype.kind not in "biuf" or len(rows.shape) not in (1, 2, 3) or 0 in rows.shape:
+        raise UserError(
+            f"dataset.x: {rows.files[0].name} holds no inputs",
+            "numbers, shape (samples, height, width), (samples, height, width, channels) or "
+            "(samples, features)",
+            f"{rows.dtype}, shape {rows.files[0].shape}",
+            "reshape or convert the array, and save it again",
+        )
+    shape = (*rows.shape, 1) if len(rows.shape) == 2 else rows.shape
+    dtype = rows.dtype.newbyteorder("=")
+    if dtype.kind == "b":
+        dtype = np.dtype("uint8")
+    elif dtype.kind == "f" and dtype.itemsize > 4:
+        dtype = np.dtype("float32")
+    return Spec(shape, dtype.name)
+
+
+def array_targets(
+    y: np.ndarray, target: Target, classes: Sequence[str] | None, place: Place
+) -> Targets:
+    """Make the targets of an array of labels.
+
+    Args:
+        y: For each target as in `_FORMS`; flags and one-hot rows of any dtype.
+        target: What `y` says of a sample.
+        classes: Names in the order of their ids, or None.
+        place: Names a sample.
+
+    Raises:
+        UserError: `y` has another form, or a sample's label is wrong; it is named.
+    """
+    if target == "class" and y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    is_number, ndim = y.dtype.kind in "biuf", y.ndim
+    if target == "class" and y.dtype.kind == "U" and ndim == 1:
+        return class_targets(y.tolist(), classes, place)
+    if target == "class" and y.dtype.kind in "biu" and ndim == 1:
+        return id_targets(y.astype(np.int64), classes, place)
+    if target == "class" and is_number and ndim == 2:
+        return _one_hot(y, classes, place)
+    if target == "labels" and is_number and ndim == 2:
+        return flag_targets(y, classes, place)
+    if target == "value" and is_number and ndim in (1, 2):
+        return value_targets(y, place)
+    raise UserError(
+        f"dataset.y does not fit dataset.target={target}",
+        _FORMS[target],
+        f"{y.dtype}, shape {y.shape}",
+        "set dataset.target=class, labels or value, as the array is; or convert it",
+    )
+
+
+def _one_hot(y: np.ndarray, classes: Sequence[str] | None, place: Place) -> Targets:
+    flags = flag_targets(y, classes, place)
+    wrong = np.flatnonzero(flags.values.sum(axis=1) != 1)
+    if len(wrong):
+        at = int(wrong[0])
+        raise UserError(
+            f"{place(at)}: {flags.values[at].sum()} classes at once",
+            "one 1 in each row, for dataset.target=class",
+            str(y[at].tolist()),
+            "set dataset.target=labels where several may hold, or correct the row",
+        )
+    return id_targets(flags.values.argmax(axis=1), flags.spec.classes, place)
+
+
+def _require_images(spec: Spec) -> None:
+    if spec.dtype not in _IMAGES or len(spec.shape) != 3 or spec.shape[2] > 4:
+        raise UserError(
+            "dataset.augment changes pictures, and dataset.x holds none",
+            "uint8 or uint16, shape (samples, height, width[, channels]), at most 4 channels",
+            f"{spec.dtype}, a sample's shape {spec.shape}",
+            "set dataset.augment=null",
+        )

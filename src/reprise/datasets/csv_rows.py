@@ -9,13 +9,10 @@ from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.drawing import draw_values, write_target
-from reprise.datasets.splitting.given import split_by_words
-from reprise.datasets.splitting.splits import make_splits
-from reprise.datasets.tables.features import feature_columns, features
-from reprise.datasets.tables.labels import table_targets
-from reprise.datasets.tables.reading import read_table
-from reprise.datasets.targets.labels import Target
-from reprise.datasets.targets.moments import Moments
+from reprise.datasets.moments import standardized
+from reprise.datasets.splits import listed_files, make_splits, split_by_words
+from reprise.datasets.tables import feature_columns, features, read_table, table_targets
+from reprise.datasets.targets import Target
 from reprise.spec import Spec
 
 if TYPE_CHECKING:
@@ -103,9 +100,7 @@ class CsvRows(Dataset):
         return make_splits(keys, groups, self._split, self._split_seed)
 
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
-        moments = Moments(self.input_spec)
-        moments.add(self._x[train])
-        self.input_spec = moments.onto(self.input_spec)
+        self.input_spec = standardized(self.input_spec, [self._x[train]])
         self.target_spec, learned = self._targets.learned(train)
         return {
             "offset": dict(zip(self._columns, self.input_spec.offset, strict=True)),
@@ -115,9 +110,7 @@ class CsvRows(Dataset):
 
     @property
     def sources(self) -> Sequence[Path]:
-        split = self._split if isinstance(self._split, dict) else {}
-        lists = [Path(value) for value in split.values() if isinstance(value, str)]
-        return (self._table, *lists)
+        return (self._table, *listed_files(self._split))
 
     def draw(
         self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Interval, Len
 
-from reprise.datasets.base import Sample
-from reprise.datasets.decodable import Arrays, Decodable
-from reprise.datasets.images.class_folders import list_classes, require_known_classes
-from reprise.datasets.images.pictures import file_keys, open_pictures
-from reprise.datasets.splitting.given import split_before_test, split_by_words
-from reprise.datasets.targets.labels import class_targets
+from reprise.datasets.images.folders import list_classes
+from reprise.datasets.images.labelled import LabelledImages, file_keys
+from reprise.datasets.splits import listed_files, make_splits, split_by_words
+from reprise.datasets.targets import class_targets
 from reprise.errors import UserError
 from reprise.transforms.augment import Augment
 
 
-class ImageFolder(Decodable):
+class ImageFolder(LabelledImages):
     """Pictures from a folder that has a folder for each class, or train, valid and test above.
 
     A sample is a picture, shape (*image_size, channels), uint8 or uint16 as the files have it,
@@ -59,37 +57,21 @@ class ImageFolder(Decodable):
     ) -> None:
         self._folder = Path(folder)
         self._listing = list_classes(self._folder)
-        require_known_classes(self._listing)
-        self._targets = class_targets(self._listing.classes, classes, self.name)
+        self._split, self._split_seed = split, split_seed
+        targets = class_targets(self._listing.classes, classes, self.name)
         paths = [self._folder / file for file in self._listing.files]
-        self._pictures = open_pictures(paths, image_size, channels, fit, augment)
-        self._split = split
-        self._split_seed = split_seed
-        self.input_spec, self.target_spec = self._pictures.spec, self._targets.spec
-        self.decoded, self.recipe = (self._pictures.decoded,), self._pictures.recipe
+        super().__init__(paths, targets, image_size, channels, fit, augment)
         self._require_one_split()
-
-    def __len__(self) -> int:
-        return len(self._listing.files)
-
-    def decode(self, index: int) -> Arrays:
-        return (self._pictures.decode(index),)
-
-    def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
-        return self._pictures.finish(arrays[0], rng), np.asarray(self._targets.values[index])
 
     def name(self, index: int) -> str:
         return self._listing.files[index]
-
-    def label(self, index: int) -> int | None:
-        return self._targets.label(index)
 
     def splits(self) -> Mapping[str, np.ndarray]:
         if self._split is None:
             return split_by_words(self._listing.splits, self.name)
         num_test = self._listing.splits.count("test")
         keys, groups = file_keys(self._listing.files), range(len(self))
-        return split_before_test(keys, groups, self._split, self._split_seed, num_test)
+        return make_splits(keys, groups, self._split, self._split_seed, num_test)
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
         strays = [
@@ -97,16 +79,11 @@ class ImageFolder(Decodable):
             "another file, or a place outside of the classes"
             for stray in self._listing.strays
         ]
-        return strays + self._pictures.check(indices, thorough=thorough)
-
-    def learn(self, train: np.ndarray) -> Mapping[str, Any]:
-        self.target_spec, learned = self._targets.learned(train)
-        return learned
+        return strays + super().check(indices, thorough=thorough)
 
     @property
     def sources(self) -> Sequence[Path]:
-        lists = [Path(v) for v in (self._split or {}).values() if isinstance(v, str)]
-        return (self._folder, *lists)
+        return (self._folder, *listed_files(self._split))
 
     def _require_one_split(self) -> None:
         """Refuse fractions beside folders that split, and null without such folders."""

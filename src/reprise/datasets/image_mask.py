@@ -1,5 +1,6 @@
 """Image files, each with a mask file of the same stem: what a segmentation model is trained on."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -8,19 +9,22 @@ import numpy as np
 from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Sample
+from reprise.datasets.checks import find_problems
 from reprise.datasets.decodable import Arrays, Decodable
 from reprise.datasets.drawing import draw_masks
-from reprise.datasets.images.headers import read_header
-from reprise.datasets.images.listing import list_images, require_lossless, require_pairs
-from reprise.datasets.images.mask_settings import make_coding
-from reprise.datasets.images.pairs import Pair, check_pairs, read_pair
-from reprise.datasets.splitting.splits import make_splits
+from reprise.datasets.images.files import read_header, read_image, require_dtype
+from reprise.datasets.images.folders import list_images, require_pairs
+from reprise.datasets.images.masks import make_coding
+from reprise.datasets.splits import listed_files, make_splits
+from reprise.errors import UserError
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
-from reprise.transforms.place import draw_placement, pixels_needed
+from reprise.transforms.place import draw_placement, pixels_needed, reduce_image, reduce_mask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_DECODED_MASKS = 256  # of a quick check: enough to find a wrong coding, few enough to be quick
 
 
 class ImageMask(Decodable):
@@ -74,7 +78,6 @@ class ImageMask(Decodable):
         image_files = list_images(Path(images), "dataset.images")
         mask_files = list_images(Path(masks), "dataset.masks")
         require_pairs(image_files, mask_files)
-        require_lossless(mask_files)
         self._folders = (Path(images), Path(masks))
         self._files = [(name, mask_files[stem]) for stem, name in image_files.items()]
         self._coding = make_coding(mask_mode, classes, ignore or [], colors)
@@ -94,7 +97,12 @@ class ImageMask(Decodable):
         return len(self._files)
 
     def decode(self, index: int) -> Arrays:
-        return read_pair(self._pair(index), self._coding, *self._pixels(), self._enough)
+        """Read an image and its mask, both reduced alike if they have far more pixels than needed.
+
+        Raises:
+            UserError: a file cannot be read, or the two do not fit; the file is named.
+        """
+        return self._read(index, self._enough)
 
     def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
         image, ids = arrays
@@ -112,13 +120,23 @@ class ImageMask(Decodable):
         return make_splits(keys, groups, self._split, self._split_seed)
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
-        pairs = [self._pair(int(index)) for index in indices]
-        return check_pairs(pairs, self._coding, *self._pixels(), thorough=thorough)
+        """Look at head and tail of every file and decode some masks, or decode all files."""
+        stride = 1 if thorough else max(1, len(indices) // _DECODED_MASKS)
+
+        def look(at: int) -> None:
+            index = int(indices[at])
+            if thorough:
+                self._read(index, math.inf)
+                return
+            self._compare_headers(index)
+            if at % stride == 0:
+                self._coding.read(self._pair(index)[1])
+
+        return find_problems(look, len(indices))
 
     @property
     def sources(self) -> Sequence[Path]:
-        files = [Path(value) for value in self._split.values() if isinstance(value, str)]
-        return (*self._folders, *files)
+        return (*self._folders, *listed_files(self._split))
 
     def draw(
         self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
@@ -131,9 +149,31 @@ class ImageMask(Decodable):
             )
         draw_masks(axes, x, masks, self.target_spec, self._coding.colors)
 
-    def _pair(self, index: int) -> Pair:
+    def _pair(self, index: int) -> tuple[Path, Path]:
         image, mask = self._files[index]
         return self._folders[0] / image, self._folders[1] / mask
 
-    def _pixels(self) -> tuple[int, str]:
-        return self.input_spec.shape[2], self.input_spec.dtype
+    def _read(self, index: int, enough: float) -> tuple[np.ndarray, np.ndarray]:
+        """Image, shape (height, width, channels), and class ids, shape (height, width), uint8."""
+        image_file, mask_file = self._pair(index)
+        image, factor = read_image(image_file, self.input_spec.shape[2], enough)
+        require_dtype(image_file, str(image.dtype), self.input_spec.dtype)
+        ids = self._coding.read(mask_file)
+        if image.shape[:2] != tuple(-(-side // factor) for side in ids.shape):
+            self._compare_headers(index)  # raises, with the sizes of the files
+        image = reduce_image(image, enough)
+        return image, reduce_mask(ids, image.shape)
+
+    def _compare_headers(self, index: int) -> None:
+        image_file, mask_file = self._pair(index)
+        image = read_header(image_file, oriented=True)
+        mask = read_header(mask_file, oriented=False)
+        require_dtype(image_file, image.dtype, self.input_spec.dtype)
+        if (image.height, image.width) != (mask.height, mask.width):
+            raise UserError(
+                f"{mask_file} has another size than its image {image_file}",
+                f"{image.height} rows and {image.width} columns, after the image's EXIF "
+                "orientation",
+                f"{mask.height} rows and {mask.width} columns",
+                "draw the mask at the size of the image",
+            )

@@ -2,23 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Interval, Len
 
-from reprise.datasets.base import Sample
-from reprise.datasets.decodable import Arrays, Decodable
-from reprise.datasets.images.pictures import file_keys, open_pictures
-from reprise.datasets.splitting.given import split_by_words
-from reprise.datasets.splitting.splits import make_splits
-from reprise.datasets.tables.labels import table_targets
-from reprise.datasets.tables.reading import read_table
-from reprise.datasets.targets.labels import Target
+from reprise.datasets.images.labelled import LabelledImages, file_keys
+from reprise.datasets.splits import listed_files, make_splits, split_by_words
+from reprise.datasets.tables import read_table, table_targets
+from reprise.datasets.targets import Target
 from reprise.transforms.augment import Augment
 
 
-class ImageTable(Decodable):
+class ImageTable(LabelledImages):
     """Pictures and labels from the rows of a table.
 
     A sample is a picture, shape (*image_size, channels), uint8 or uint16 as the files have it,
@@ -72,26 +68,13 @@ class ImageTable(Decodable):
         read = read_table(table, "dataset.table")
         self._table, self._folder = Path(table), Path(folder or Path(table).parent)
         self._files = read.distinct(path, "dataset.path")
-        self._targets = table_targets(read, target, label, separator, classes)
+        targets = table_targets(read, target, label, separator, classes)
         self._groups = read.present(group, "dataset.group") if group else None
+        self._split, self._split_seed = split, split_seed
         paths = [self._folder / file for file in self._files]
-        self._pictures = open_pictures(paths, image_size, channels, fit, augment)
-        self._split = split
-        self._split_seed = split_seed
+        super().__init__(paths, targets, image_size, channels, fit, augment)
         if isinstance(split, str):
-            words = read.present(split, "dataset.split")
-            self._given = split_by_words(words, read.place)
-        self.input_spec, self.target_spec = self._pictures.spec, self._targets.spec
-        self.decoded, self.recipe = (self._pictures.decoded,), self._pictures.recipe
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def decode(self, index: int) -> Arrays:
-        return (self._pictures.decode(index),)
-
-    def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
-        return self._pictures.finish(arrays[0], rng), np.asarray(self._targets.values[index])
+            self._given = split_by_words(read.present(split, "dataset.split"), read.place)
 
     def name(self, index: int) -> str:
         return self._files[index]
@@ -99,24 +82,12 @@ class ImageTable(Decodable):
     def group(self, index: int) -> str:
         return self._groups[index] if self._groups else self.name(index)
 
-    def label(self, index: int) -> int | None:
-        return self._targets.label(index)
-
     def splits(self) -> Mapping[str, np.ndarray]:
         if isinstance(self._split, str):
             return self._given
         groups = self._groups or self._files
         return make_splits(file_keys(self._files), groups, self._split, self._split_seed)
 
-    def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
-        return self._pictures.check(indices, thorough=thorough)
-
-    def learn(self, train: np.ndarray) -> Mapping[str, Any]:
-        self.target_spec, learned = self._targets.learned(train)
-        return learned
-
     @property
     def sources(self) -> Sequence[Path]:
-        split = self._split if isinstance(self._split, dict) else {}
-        lists = [Path(value) for value in split.values() if isinstance(value, str)]
-        return (self._table, self._folder, *lists)
+        return (self._table, self._folder, *listed_files(self._split))

@@ -10,16 +10,14 @@ from annotated_types import Ge, Gt, Interval
 from reprise.datasets.base import Sample
 from reprise.datasets.decodable import Arrays, Decodable
 from reprise.datasets.drawing import write_target
-from reprise.datasets.sound.annotations import read_annotations
-from reprise.datasets.sound.labels import samples_of
-from reprise.datasets.sound.spectrograms import Spectrograms
-from reprise.datasets.sound.windows import Windows
-from reprise.datasets.splitting.splits import make_splits
-from reprise.datasets.targets.arrays import Targets
-from reprise.datasets.targets.moments import Moments
+from reprise.datasets.moments import standardized
+from reprise.datasets.sound.annotations import read_annotations, samples_of
+from reprise.datasets.sound.windows import Edges, Windows
+from reprise.datasets.splits import listed_files, make_splits
+from reprise.datasets.targets import Targets
 from reprise.spec import Spec
 from reprise.transforms.audio_augment import AudioAugment, AudioChange
-from reprise.transforms.mel import LogMel, Mel
+from reprise.transforms.mel import LogMel, Mel, minmax
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +31,7 @@ class MelSpectrogram(Decodable):
     A sample is a spectrogram, shape (n_mels, frames, 1), float32, lowest band first, with a frame
     every `hop_length` samples: frames = 1 + window_s * sample_rate // hop_length. Its target is
     the class of the annotation, int32; or 0 or 1 for each class, (classes,), uint8: whether it is
-    heard in the window. Only that is read from a recording; channels are averaged.
+    heard in the window. Only the window is read from a recording; channels are averaged.
 
     Args:
         annotations: CSV or Parquet file with a row for each annotation.
@@ -49,7 +47,8 @@ class MelSpectrogram(Decodable):
         classes: Labels in the order of their ids; None for the table's, sorted.
         sample_rate: In Hz; recordings of other rates are resampled.
         edges: As in `Windows`.
-        mel, normalize: Of the spectrogram, as in `Mel` and in `Spectrograms`.
+        mel: Settings of the spectrogram.
+        normalize: 'minmax' scales each spectrogram to 0..1; 'none' leaves decibels.
         split_seed: Moves groups between splits by fraction. `seed` does not.
         augment: Random changes in training, or None.
 
@@ -74,7 +73,7 @@ class MelSpectrogram(Decodable):
         overlap: Annotated[float, Interval(gt=0, le=1)] = 0.5,
         classes: list[str] | None = None,
         sample_rate: Annotated[int, Ge(1)] = 22050,
-        edges: Literal["clamp", "pad"] = "clamp",
+        edges: Edges = "clamp",
         normalize: Literal["minmax", "none"] = "minmax",
         split_seed: Annotated[int, Ge(0)] = 0,
         augment: AudioAugment | None = None,
@@ -83,23 +82,34 @@ class MelSpectrogram(Decodable):
         self._rows, self._targets = samples_of(table, target, classes)
         length = max(1, round(window_s * sample_rate))
         self._windows = Windows(table, Path(recordings), length, sample_rate, edges)
+        self._log_mel, self._normalize, self._augment = LogMel(mel, sample_rate), normalize, augment
         self._files, self._split = (Path(annotations), Path(recordings)), dict(split)
         self._split_seed, self._suffix, self._overlap = split_seed, suffix, overlap
-        self._pictures = Spectrograms(self._windows, LogMel(mel, sample_rate), normalize, augment)
-        self.decoded, self.recipe = (self._pictures.decoded,), self._pictures.recipe
-        self.input_spec = Spec((*self._pictures.shape, 1), "float32")
+        shape = self._log_mel.shape(length)
+        self.input_spec = Spec((*shape, 1), "float32")
         self.target_spec = self._targets.spec
+        # Where augmentation changes the sound, `decode` reads as much of it as any change needs;
+        # otherwise it makes the spectrogram.
+        self._decodes_sound = augment is not None and augment.changes_sound
+        self._reach = augment.reach(length, sample_rate) if augment else length
+        self.decoded = (Spec((self._reach,) if self._decodes_sound else shape, "float32"),)
+        made = None if self._decodes_sound else (mel, normalize)
+        self.recipe = repr(((length, sample_rate, edges), self._reach, made))
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def decode(self, index: int) -> Arrays:
-        return (self._pictures.decode(self._rows[index]),)
+        row = self._rows[index]
+        around = self._windows.around(row, self._reach)
+        return (around if self._decodes_sound else self._spectrogram(around, row, AudioChange()),)
 
     def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
-        change = self._pictures.change(rng)
-        picture = self._pictures.finish(arrays[0], self._rows[index], change)
-        return picture[..., None], self._target(index, change)
+        change = self._augment.draw(rng) if self._augment and rng else AudioChange()
+        spectrogram = arrays[0]
+        if self._decodes_sound:
+            spectrogram = self._spectrogram(spectrogram, self._rows[index], change)
+        return change.mask(spectrogram)[..., None], self._target(index, change)
 
     def name(self, index: int) -> str:
         return self._windows.annotations.name(self._rows[index])
@@ -123,22 +133,20 @@ class MelSpectrogram(Decodable):
         return self._windows.check(self._rows[indices], thorough=thorough)
 
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
-        self.read(int(train[0]), None)  # bands that cannot be are refused before there is a run
+        self.read(int(train[0]), None)  # raises for impossible bands before a run begins
         flags = np.stack([self._target(int(at), AudioChange()) for at in train])
         targets = Targets(flags, self._targets.spec)
         self.target_spec, learned = targets.learned(np.arange(len(flags)))
-        if self._pictures.normalize == "none":
-            moments = Moments(self.input_spec)
-            for at in train[:: -(-len(train) // _LEARNED_FROM)]:
-                moments.add(self.read(int(at), None)[0])
-            self.input_spec = spec = moments.onto(self.input_spec)
+        if self._normalize == "none":
+            some = train[:: -(-len(train) // _LEARNED_FROM)].tolist()
+            inputs = (self.read(index, None)[0] for index in some)
+            self.input_spec = spec = standardized(self.input_spec, inputs)
             learned |= {"input_offset": list(spec.offset), "input_scale": list(spec.scale)}
         return learned
 
     @property
     def sources(self) -> Sequence[Path]:
-        files = [Path(value) for value in self._split.values() if isinstance(value, str)]
-        return (*self._files, *files)
+        return (*self._files, *listed_files(self._split))
 
     def draw(
         self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
@@ -152,6 +160,10 @@ class MelSpectrogram(Decodable):
         axes.tick_params(labelsize=7, labelleft=False, left=False)
         axes.set_xlabel("s", fontsize=7)
         write_target(axes, self.target_spec, y, prediction)
+
+    def _spectrogram(self, around: np.ndarray, row: int, change: AudioChange) -> np.ndarray:
+        decibels = self._log_mel(self._windows.sound(around, row, change))
+        return minmax(decibels) if self._normalize == "minmax" else decibels
 
     def _target(self, index: int, change: AudioChange) -> np.ndarray:
         row = self._rows[index]

@@ -10,9 +10,9 @@ from annotated_types import Ge, Interval
 
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import write_target
+from reprise.datasets.moments import Counts, Moments, is_unscaled
 from reprise.datasets.streams.source import Source
 from reprise.datasets.streams.split import StreamSplit, announced
-from reprise.datasets.targets.moments import Counts, Moments, is_unscaled
 from reprise.errors import UserError
 from reprise.spec import Spec
 

@@ -1,4 +1,4 @@
-"""Pixels of images and of masks, exactly as the files have them."""
+"""Image files: headers, whole files, and pixels exactly as they are stored."""
 
 import math
 import struct
@@ -9,12 +9,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reprise.datasets.images.files import read_image, read_mask, read_reduced
+from reprise.datasets.images.files import (
+    ImageHeader,
+    is_whole_jpeg,
+    is_whole_png,
+    jpeg_size,
+    read_header,
+    read_image,
+    read_mask,
+    read_whole,
+)
 from reprise.errors import UserError
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
 GREY = RGB[..., 0].copy()
 IDS = np.arange(54, dtype=np.uint8).reshape(6, 9) % 12
+
+
+def pixels_of(path, channels):
+    return read_image(path, channels)[0]
 
 
 def write_grey_png(path, row: bytes, width: int, bits: int) -> None:
@@ -34,9 +47,9 @@ def write_grey_png(path, row: bytes, width: int, bits: int) -> None:
 def test_colour_comes_as_rgb_without_alpha(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(RGB).save(path)
-    assert np.array_equal(read_image(path, 3), RGB)
+    assert np.array_equal(pixels_of(path, 3), RGB)
     Image.fromarray(np.dstack([RGB, GREY])).save(path)
-    assert np.array_equal(read_image(path, 3), RGB)
+    assert np.array_equal(pixels_of(path, 3), RGB)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -44,19 +57,21 @@ def test_sixteen_bits_are_kept(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     deep = RGB.astype(np.uint16) * 200 + 7
     cv2.imwrite(str(path), deep[..., ::-1])
-    found = read_image(path, 3)
-    assert found.dtype == np.uint16
-    assert np.array_equal(found, deep)
+    for at in range(10):
+        np.full_like(deep, at)  # leaves memory behind that a decoder might return as it is
+        found = pixels_of(path, 3)
+        assert found.dtype == np.uint16
+        assert np.array_equal(found, deep)
     cv2.imwrite(str(path), deep[..., 0])
-    assert np.array_equal(read_image(path, 1), deep[..., :1])
+    assert np.array_equal(pixels_of(path, 1), deep[..., :1])
 
 
 def test_channels_are_what_is_asked_for(tmp_path):
     Image.fromarray(GREY).save(tmp_path / "grey.png")
     Image.fromarray(RGB).save(tmp_path / "rgb.png")
-    assert np.array_equal(read_image(tmp_path / "grey.png", 3), np.dstack([GREY] * 3))
-    assert np.array_equal(read_image(tmp_path / "grey.png", 1), GREY[..., None])
-    assert read_image(tmp_path / "rgb.png", 1).shape == (6, 9, 1)
+    assert np.array_equal(pixels_of(tmp_path / "grey.png", 3), np.dstack([GREY] * 3))
+    assert np.array_equal(pixels_of(tmp_path / "grey.png", 1), GREY[..., None])
+    assert pixels_of(tmp_path / "rgb.png", 1).shape == (6, 9, 1)
 
 
 def test_a_palette_image_shows_its_colours(tmp_path):
@@ -64,7 +79,7 @@ def test_a_palette_image_shows_its_colours(tmp_path):
     palette = [(at * 20, 255 - at, at) for at in range(12)]
     image.putpalette([part for color in palette for part in color])
     image.save(tmp_path / "a.png")
-    assert np.array_equal(read_image(tmp_path / "a.png", 3), np.array(palette, np.uint8)[IDS])
+    assert np.array_equal(pixels_of(tmp_path / "a.png", 3), np.array(palette, np.uint8)[IDS])
 
 
 def test_exif_orientation_is_applied(tmp_path):
@@ -72,12 +87,12 @@ def test_exif_orientation_is_applied(tmp_path):
     exif[274] = 6  # shown turned clockwise by 90 degrees
     for name in ("a.png", "a.tif"):
         Image.fromarray(RGB).save(tmp_path / name, exif=exif)
-        assert np.array_equal(read_image(tmp_path / name, 3), np.rot90(RGB, -1))
+        assert np.array_equal(pixels_of(tmp_path / name, 3), np.rot90(RGB, -1))
 
 
 def test_jpeg_is_read_in_the_right_order_of_colours(tmp_path):
     Image.new("RGB", (16, 16), (250, 20, 90)).save(tmp_path / "a.jpg", quality=95)
-    assert np.abs(read_image(tmp_path / "a.jpg", 3).astype(int) - (250, 20, 90)).max() <= 3
+    assert np.abs(pixels_of(tmp_path / "a.jpg", 3).astype(int) - (250, 20, 90)).max() <= 3
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
@@ -88,15 +103,22 @@ def test_half_an_image_is_never_returned(tmp_path, name, kept):
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * kept)])
     with pytest.raises(UserError, match=f"{name} cannot be read"):
-        read_image(path, 3)
+        pixels_of(path, 3)
 
 
 def test_empty_files_and_other_data_are_named(tmp_path):
     (tmp_path / "empty.png").touch()
-    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "text.png").write_text("not an image, whatever its name says")
     Image.fromarray(GREY.astype(np.float32)).save(tmp_path / "float.tif")
-    for read in (lambda path: read_image(path, 1), lambda path: read_mask(path, colors=False)):
-        for name in ("empty.png", "text.png", "float.tif"):
+    for name, received in (
+        ("empty.png", "an empty file"),
+        ("text.png", "cannot identify image"),
+        ("float.tif", "32 bits"),
+        ("missing.png", "No such file"),
+    ):
+        with pytest.raises(UserError, match=f"(?s){name} cannot be read.*{received}"):
+            read_header(tmp_path / name, oriented=True)
+        for read in (lambda path: read_image(path, 1), lambda path: read_mask(path, colors=False)):
             with pytest.raises(UserError, match=f"{name} cannot be read"):
                 read(tmp_path / name)
 
@@ -177,10 +199,10 @@ def test_a_large_jpeg_is_decoded_no_larger_than_serves(tmp_path, enough, factor,
     smooth = cv2.resize(RGB, (160, 90), interpolation=cv2.INTER_CUBIC)
     path = tmp_path / "a.jpg"
     Image.fromarray(smooth).save(path, quality=95)
-    pixels, by = read_reduced(path, channels, enough)
+    pixels, by = read_image(path, channels, enough)
     assert by == factor
     assert pixels.shape == (-(-90 // factor), -(-160 // factor), channels)
-    whole = read_image(path, channels).reshape(90, 160, channels)[:88, :]
+    whole = pixels_of(path, channels).reshape(90, 160, channels)[:88, :]
     averaged = whole.reshape(88 // factor, factor, 160 // factor, factor, channels).mean((1, 3))
     assert np.abs(averaged - pixels[: 88 // factor]).mean() < 2
 
@@ -189,11 +211,110 @@ def test_a_reduced_jpeg_is_turned_as_its_exif_says(tmp_path):
     exif = Image.Exif()
     exif[274] = 6
     Image.fromarray(np.zeros((64, 96, 3), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
-    assert read_reduced(tmp_path / "a.jpg", 3, 64 * 96 / 4)[0].shape == (48, 32, 3)
+    assert read_image(tmp_path / "a.jpg", 3, 64 * 96 / 4)[0].shape == (48, 32, 3)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_other_kinds_are_read_whole(tmp_path, suffix):
     Image.fromarray(RGB).save(tmp_path / f"a.{suffix}")
-    pixels, by = read_reduced(tmp_path / f"a.{suffix}", 3, 1)
+    pixels, by = read_image(tmp_path / f"a.{suffix}", 3, 1)
     assert (pixels.shape, by) == (RGB.shape, 1)
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_size_and_depth(tmp_path, suffix, dtype, channels):
+    if suffix == "jpg":
+        dtype = "uint8"
+    path = tmp_path / f"a.{suffix}"
+    cv2.imwrite(str(path), NOISE[..., :channels].astype(dtype))
+    assert read_header(path, oriented=True) == ImageHeader(30, 50, dtype)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+@pytest.mark.parametrize(("orientation", "size"), [(1, (30, 50)), (3, (30, 50)), (6, (50, 30))])
+def test_the_size_is_the_one_that_is_decoded(tmp_path, suffix, orientation, size):
+    path = tmp_path / f"a.{suffix}"
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(NOISE).save(path, exif=exif)
+    header = read_header(path, oriented=True)
+    assert (header.height, header.width) == size == pixels_of(path, 3).shape[:2]
+
+
+def test_a_mask_keeps_the_size_that_is_stored(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(NOISE).save(tmp_path / "a.png", exif=exif)
+    assert read_header(tmp_path / "a.png", oriented=False) == ImageHeader(30, 50, "uint8")
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
+@pytest.mark.filterwarnings("ignore:Truncated File Read:UserWarning")
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "pillow.tif", "progressive.jpg"])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
+def test_a_file_that_ends_early_is_named(tmp_path, name, kept):
+    path = tmp_path / name
+    if name in ("pillow.tif", "progressive.jpg"):
+        Image.fromarray(NOISE).save(path, **({"progressive": True} if "jpg" in name else {}))
+    else:
+        cv2.imwrite(str(path), NOISE)
+    read_header(path, oriented=True)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(UserError, match=f"{name} cannot be read"):
+        read_header(path, oriented=True)
+
+
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(NOISE).save(path, exif=b"Exif\0\0 a small picture \xff\xd8 \xff\xd9 inside")
+    assert len(read_whole(path)) == path.stat().st_size
+    data = path.read_bytes()
+    path.write_bytes(data[:-40])
+    with pytest.raises(UserError, match=r"(?s)a.jpg cannot be read.*bytes that end before"):
+        read_header(path, oriented=True)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_bytes_behind_the_end_do_no_harm(tmp_path, name):
+    path = tmp_path / name
+    cv2.imwrite(str(path), NOISE)
+    path.write_bytes(path.read_bytes() + b"\xff\xda a film, for instance")
+    assert read_header(path, oriented=True) == ImageHeader(30, 50, "uint8")
+
+
+def test_a_changed_byte_in_a_png_is_found(tmp_path):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), NOISE)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"(?s)a.png cannot be read.*damaged"):
+        read_whole(path)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_the_size_of_a_jpeg(tmp_path, mode, progressive):
+    file = tmp_path / "a.jpg"
+    picture = Image.new(mode, (321, 45))
+    exif = Image.Exif()
+    exif[274] = 6  # turned when it is shown: not here
+    picture.save(file, progressive=progressive, exif=exif)
+    data = file.read_bytes()
+    assert jpeg_size(data) == (45, 321)
+    assert is_whole_jpeg(data)
+    assert not is_whole_jpeg(data[:-2])
+    assert jpeg_size(data[:30]) == (0, 0)
+
+
+def test_a_png_is_whole_or_not():
+    data = cv2.imencode(".png", np.arange(99, dtype=np.uint8).reshape(9, 11))[1].tobytes()
+    assert is_whole_png(data)
+    assert not is_whole_png(data[:-1])
+    assert not is_whole_png(data[:50] + b"?" + data[51:])

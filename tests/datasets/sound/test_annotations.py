@@ -3,8 +3,7 @@
 import pandas as pd
 import pytest
 
-from reprise.datasets.sound.annotations import read_annotations
-from reprise.datasets.sound.labels import samples_of
+from reprise.datasets.sound.annotations import read_annotations, samples_of
 from reprise.errors import UserError
 
 COLUMNS = {"recording": "recording", "label": "label", "t_min": "t_min", "t_max": "t_max"}

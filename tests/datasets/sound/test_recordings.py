@@ -8,7 +8,7 @@ from datasets.sounds import RATE, empty_flac, noise, write
 
 from reprise.datasets.sound import recordings
 from reprise.datasets.sound.recordings import (
-    Header,
+    RecordingHeader,
     length_at,
     read_header,
     read_slice,
@@ -24,10 +24,10 @@ def flac(tmp_path):
 
 def test_the_header_says_length_and_rate(tmp_path):
     header = read_header(write(tmp_path / "a.wav", noise(2.5, 44100, 2), 44100))
-    assert header == Header(110250, 44100)
+    assert header == RecordingHeader(110250, 44100)
     assert header.seconds == 2.5
     assert length_at(header, 16000) == 40000
-    assert length_at(Header(3, 44100), 16000) == 1
+    assert length_at(RecordingHeader(3, 44100), 16000) == 1
 
 
 @pytest.mark.parametrize("suffix", ["flac", "wav"])

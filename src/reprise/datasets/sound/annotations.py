@@ -1,13 +1,14 @@
-"""Annotations of long recordings, from a table: what is heard in which, from when to when."""
+"""Annotations of long recordings from a table: labels of stretches of time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from reprise.datasets.tables.reading import Table, read_table, row_place
+from reprise.datasets.tables import Table, read_table, row_place
+from reprise.datasets.targets import Targets, class_targets, label_targets
 from reprise.errors import UserError
 
 Column = Literal["recording", "label", "t_min", "t_max"]
@@ -15,16 +16,16 @@ Column = Literal["recording", "label", "t_min", "t_max"]
 
 @dataclass(frozen=True)
 class Annotations:
-    """Rows of a table, by column.
+    """Rows of a table of annotations, by column.
 
     Args:
-        file: Of the table.
-        recordings: Names of the files that are annotated, sorted.
-        recording: Which of these each row is about, shape (rows,), int64.
-        start: Seconds from the beginning of the recording, in whole microseconds, float64.
-        stop: Likewise, where what is heard ends; above `start`.
-        labels: What is heard.
-        groups: What must not stand on both sides of a split.
+        file: The table.
+        recordings: Names of the annotated files, sorted.
+        recording: Index into `recordings` of each row, shape (rows,), int64.
+        start: Seconds from the beginning of the recording, rounded to microseconds, float64.
+        stop: Likewise, the end; above `start`.
+        labels: Label of each row.
+        groups: Group of each row, which must be in one split.
     """
 
     file: Path
@@ -39,18 +40,18 @@ class Annotations:
         return len(self.labels)
 
     def place(self, row: int) -> str:
-        """Name a row by its line in the file."""
+        """Name a row by its line in the table."""
         return row_place(self.file, row)
 
     def name(self, row: int) -> str:
-        """Name a row by what it is about: 'george_00.flac 0.75-1.16 s'."""
+        """Name a row by its recording and times: 'george_00.flac 0.75-1.16 s'."""
         start, stop = (
             np.format_float_positional(time[row], trim="-") for time in (self.start, self.stop)
         )
         return f"{self.recordings[self.recording[row]]} {start}-{stop} s"
 
     def rows_by_span(self) -> dict[str, list[int]]:
-        """Rows of each stretch of a recording, in the order of the table, by name."""
+        """Rows of each stretch of time, by name, in the order of the table."""
         rows: dict[str, list[int]] = {}
         for row in range(len(self)):
             rows.setdefault(self.name(row), []).append(row)
@@ -64,13 +65,13 @@ def read_annotations(
 
     Args:
         path: The table.
-        columns: Name of the column of each kind.
-        suffix: Put behind the names in the table, to make those of files.
-        group_by: Column of the groups; None for the recording.
+        columns: Names of the columns.
+        suffix: Appended to names of recordings, to make names of files.
+        group_by: Column of groups; None groups by recording.
 
     Raises:
-        UserError: the table or a column is missing, a cell is empty or no number, or a time is
-            negative or not after the one before it; the line is named.
+        UserError: the table or a column is missing, a cell is empty or no number, or times are
+            negative or not ascending; the line is named.
     """
     table = read_table(path, "dataset.annotations")
     texts = table.present(columns["recording"], "dataset.columns.recording")
@@ -80,6 +81,42 @@ def read_annotations(
     groups = texts if group_by is None else table.present(group_by, "dataset.group_by")
     names = tuple(recordings.tolist())
     return Annotations(table.file, names, recording, start, stop, tuple(labels), tuple(groups))
+
+
+def samples_of(
+    annotations: Annotations, target: Literal["class", "labels"], classes: Sequence[str] | None
+) -> tuple[np.ndarray, Targets]:
+    """Make one sample of each stretch of time.
+
+    Args:
+        annotations: The rows.
+        target: 'class' allows one row for a stretch; 'labels' allows several.
+        classes: Labels in the order of their ids; None for those that occur, sorted.
+
+    Returns:
+        The first row of each sample, shape (samples,), int64; and the targets of all rows.
+
+    Raises:
+        UserError: a label is not in `classes`, or a stretch has several classes.
+    """
+    spans = annotations.rows_by_span()
+    if target == "labels":
+        labels = [{label} for label in annotations.labels]
+        targets = label_targets(labels, classes, annotations.place)
+    else:
+        targets = class_targets(annotations.labels, classes, annotations.place)
+        for name, rows in spans.items():
+            if len(rows) > 1:
+                raise UserError(
+                    f"{name} is annotated twice",
+                    "one row, and one class, for each stretch of a recording",
+                    " and ".join(
+                        f"{annotations.place(row)} ('{annotations.labels[row]}')"
+                        for row in rows[:2]
+                    ),
+                    "take one of them out, or set dataset.target=labels",
+                )
+    return np.array([rows[0] for rows in spans.values()]), targets
 
 
 def _times(table: Table, columns: Mapping[Column, str]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
-"""Long recordings: what their headers say, and a slice of one at any sample rate, found by seeking.
+"""Reads headers and slices of long recordings, at any sample rate.
 
-Whatever libsndfile reads serves: FLAC, WAV, Ogg and others. No file stays open.
+Recordings are in any format that libsndfile reads: FLAC, WAV, Ogg and others. No file stays open.
 """
 
 from contextlib import suppress
@@ -15,19 +15,19 @@ import soxr
 
 from reprise.errors import UserError
 
-# What the resampler sees to either side of a sample, in samples of the lower rate: from 128 on, a
-# slice is the same as the whole recording resampled, within 3e-6 of white noise (measured).
+# Samples of the lower rate that the resampler needs on both sides of a slice. From 128 on, the
+# result is that of the whole recording resampled, within 3e-6 for white noise (measured).
 _MARGIN = 192
-_UNKNOWN = 2**62  # a stream whose header leaves its length open is said to be about this long
+_UNKNOWN = 2**62  # about the length that libsndfile gives for a header without a length
 
 
 @dataclass(frozen=True)
-class Header:
+class RecordingHeader:
     """Length and rate of a recording.
 
     Args:
         frames: Samples of each channel.
-        rate: Samples in a second.
+        rate: Sample rate, in Hz.
     """
 
     frames: int
@@ -35,41 +35,40 @@ class Header:
 
     @property
     def seconds(self) -> float:
-        """How long the recording lasts."""
+        """Duration."""
         return self.frames / self.rate
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> RecordingHeader:
     """Read a recording's header.
 
     Raises:
         UserError: the file is missing, empty, without sound, no recording, or of unknown length.
     """
-    with suppress(OSError):  # libsndfile's error says what is wrong
+    with suppress(OSError):  # libsndfile has the better message
         return _read_header(path, path.stat().st_mtime_ns)
     return _read_header(path, 0)
 
 
 def require_end(path: Path) -> None:
-    """Refuse a recording that ends before its header says; reads one sample, the last.
+    """Refuse a recording that is shorter than its header says, by reading its last sample.
 
     Raises:
-        UserError: it does, or the header cannot be read.
+        UserError: it is, or the header cannot be read.
     """
     header = read_header(path)
     _read(path, header.frames - 1, header.frames)
 
 
 def read_slice(path: Path, start: int, length: int, rate: int) -> np.ndarray:
-    """Read exactly `length` samples of a recording at a rate of ours.
+    """Read `length` samples of a recording at a given sample rate.
 
     Args:
         path: The recording; its channels are averaged.
-        start: First sample at `rate`, counted from the beginning; what lies before the beginning
-            or behind the end is silence.
+        start: First sample at `rate`; silence precedes and follows the recording.
         length: Number of samples.
-        rate: Samples in a second. From another rate a recording is resampled by soxr's 'HQ', and
-            the result is what a slice of the whole recording, resampled, would be.
+        rate: Sample rate, in Hz. A recording of another rate is resampled by soxr ('HQ'), with the
+            same result as if the whole recording were resampled.
 
     Returns:
         Shape (length,), float32, full scale being 1.
@@ -85,17 +84,17 @@ def read_slice(path: Path, start: int, length: int, rate: int) -> np.ndarray:
     return np.pad(sound, (first - start, start + length - stop)) if len(sound) < length else sound
 
 
-def length_at(header: Header, rate: int) -> int:
-    """Whole samples of a recording at a rate of ours."""
+def length_at(header: RecordingHeader, rate: int) -> int:
+    """Number of samples of a recording at `rate`, in Hz."""
     return header.frames * rate // header.rate
 
 
 @lru_cache(maxsize=4096)
-def _read_header(path: Path, modified_ns: int) -> Header:
-    """A window asks several times; `modified_ns` is there to tell a file that was replaced."""
+def _read_header(path: Path, modified_ns: int) -> RecordingHeader:
+    """Cached, since a window asks several times; `modified_ns` identifies a replaced file."""
     try:
         with soundfile.SoundFile(path) as file:
-            header = Header(file.frames, file.samplerate)
+            header = RecordingHeader(file.frames, file.samplerate)
     except soundfile.LibsndfileError as error:
         raise _unreadable(path, _reason(path, error)) from error
     if not 0 < header.frames < _UNKNOWN:
@@ -103,10 +102,10 @@ def _read_header(path: Path, modified_ns: int) -> Header:
     return header
 
 
-def _resampled(path: Path, header: Header, first: int, stop: int, rate: int) -> np.ndarray:
+def _resampled(path: Path, header: RecordingHeader, first: int, stop: int, rate: int) -> np.ndarray:
     if header.rate == rate:
         return _read(path, first, stop)
-    # Both rates have a sample at the same instant every `step` samples of the file: start there.
+    # Every `step` samples of the file, both rates have a sample at the same instant: start there.
     step = header.rate // gcd(header.rate, rate)
     margin = _MARGIN * max(1, header.rate // rate + 1)
     begin = max(0, first * header.rate // rate - margin) // step * step
@@ -117,7 +116,7 @@ def _resampled(path: Path, header: Header, first: int, stop: int, rate: int) -> 
 
 
 def _read(path: Path, start: int, stop: int) -> np.ndarray:
-    """Frames of the file as one channel, float32."""
+    """Samples of the file, channels averaged, float32."""
     try:
         with soundfile.SoundFile(path) as file:
             file.seek(start)

@@ -1,4 +1,4 @@
-"""Windows of one length around annotations: where each lies, its sound, and what is heard in it."""
+"""Windows of one length around annotations: their times, their sound, and what is heard in them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from reprise.datasets.images.checks import find_problems
+from reprise.datasets.checks import find_problems
 from reprise.datasets.sound.annotations import Annotations
 from reprise.datasets.sound.recordings import (
-    Header,
+    RecordingHeader,
     length_at,
     read_header,
     read_slice,
@@ -20,21 +20,20 @@ from reprise.errors import UserError
 from reprise.transforms.audio_augment import AudioChange
 
 Edges = Literal["clamp", "pad"]
-_ROUNDING = 0.01  # seconds a t_max may lie behind the end: tables often have two decimals
+_ROUNDING = 0.01  # seconds by which t_max may exceed the length: tables often have two decimals
 
 
 @dataclass(frozen=True)
 class Windows:
-    """A window for each annotation, with the middle of the annotation in its own middle.
+    """A window for each annotation, with the annotation in its middle.
 
     Args:
         annotations: The annotations.
         folder: Of the recordings.
         length: Of a window, in samples.
-        rate: Samples in a second; recordings of other rates are resampled.
-        edges: 'clamp' moves a window that reaches over an end of the recording inside, and refuses
-            a recording that is shorter than the window. 'pad' leaves the window where it is;
-            outside of the recording there is silence.
+        rate: Sample rate, in Hz; recordings of other rates are resampled.
+        edges: 'clamp' moves a window that exceeds the recording inside, and refuses a recording
+            that is shorter than the window. 'pad' fills such a window with silence.
     """
 
     annotations: Annotations
@@ -46,29 +45,33 @@ class Windows:
     def place(self, row: int, change: AudioChange) -> tuple[int, int]:
         """First sample and number of samples of a window, at `rate`; reads a header.
 
+        Args:
+            row: Row of the annotation.
+            change: Its shift and tempo move and stretch the window.
+
         Raises:
-            UserError: the recording cannot be read, or is shorter than a window of 'clamp'.
+            UserError: the recording cannot be read, or is too short for 'clamp'.
         """
         length = round(self.length * change.tempo)
         return self._start(row, change.shift, length), length
 
     def around(self, row: int, length: int) -> np.ndarray:
-        """The sound about a window's middle, shape (length,), float32: changes are cut from it."""
+        """Read the sound around the middle of a window: shape (length,), float32."""
         return read_slice(self._path(row), self._start(row, 0.0, length), length, self.rate)
 
     def sound(self, around: np.ndarray, row: int, change: AudioChange) -> np.ndarray:
-        """A window of what `around` gave, changed: shape (length,), float32."""
+        """Cut a changed window out of `around`: shape (self.length,), float32."""
         start, length = self.place(row, change)
         start -= self._start(row, 0.0, len(around))
         return change.sound(around[start : start + length], self.length, self.rate)
 
     def heard(self, row: int, change: AudioChange, share: float) -> np.ndarray:
-        """The rows of which so much lies in the window of one: int64.
+        """Rows of which at least a fraction is inside a window: int64.
 
         Args:
-            row: Whose window.
-            change: As for `sound`.
-            share: Part of the annotation, or of the window where that is shorter.
+            row: Row of the window.
+            change: As for `place`.
+            share: Fraction of the annotation, or of the window if that is shorter.
         """
         start, length = self.place(row, change)
         first, last = start / self.rate, (start + length) / self.rate
@@ -76,28 +79,28 @@ class Windows:
         rows = self._rows_of[annotations.recording[row]]
         own_first, own_last = annotations.start[rows], annotations.stop[rows]
         common = np.minimum(own_last, last) - np.maximum(own_first, first)
-        # a millionth is lost where times are rounded to samples
+        # up to a millionth is lost by rounding times to samples
         return rows[common >= (share - 1e-6) * np.minimum(own_last - own_first, last - first)]
 
     def check(self, rows: np.ndarray, *, thorough: bool) -> list[str]:
-        """Problems of windows and their recordings, one line each; reads recordings' ends.
+        """Problems of windows and their recordings, one line each.
 
         Args:
-            rows: Whose windows.
-            thorough: Read every window.
+            rows: Rows of the windows.
+            thorough: Read every window, and not only the end of every recording.
         """
-        headers: dict[int, Header] = {}
+        headers: dict[int, RecordingHeader] = {}
         recordings = np.unique(self.annotations.recording[rows])
 
-        def look(at: int) -> None:
+        def look_at_recording(at: int) -> None:
             path = self.folder / self.annotations.recordings[recordings[at]]
             require_end(path)
             headers[int(recordings[at])] = read_header(path)
 
-        problems = find_problems(look, len(recordings))
+        problems = find_problems(look_at_recording, len(recordings))
         good = [row for row in rows.tolist() if self.annotations.recording[row] in headers]
 
-        def look_closer(at: int) -> None:
+        def look_at_window(at: int) -> None:
             row = good[at]
             header = headers[int(self.annotations.recording[row])]
             self._require_inside(row, header)
@@ -106,10 +109,10 @@ class Windows:
             if thorough:
                 self.around(row, self.length)
 
-        return problems + find_problems(look_closer, len(good))
+        return problems + find_problems(look_at_window, len(good))
 
     def _start(self, row: int, shift: float, length: int) -> int:
-        """Where a window of this length begins, or where 'clamp' moves it."""
+        """First sample of a window of this length, after 'clamp'."""
         middle = (self.annotations.start[row] + self.annotations.stop[row]) / 2 + shift
         start = round(middle * self.rate) - length // 2
         if self.edges == "clamp":
@@ -128,7 +131,7 @@ class Windows:
     def _path(self, row: int) -> Path:
         return self.folder / self.annotations.recordings[self.annotations.recording[row]]
 
-    def _require_inside(self, row: int, header: Header) -> None:
+    def _require_inside(self, row: int, header: RecordingHeader) -> None:
         stop = self.annotations.stop[row]
         if stop > header.seconds + _ROUNDING:
             raise UserError(
@@ -138,7 +141,7 @@ class Windows:
                 "correct the row, or take it out",
             )
 
-    def _require_fit(self, row: int, header: Header) -> None:
+    def _require_fit(self, row: int, header: RecordingHeader) -> None:
         have = length_at(header, self.rate)
         if have < self.length:
             raise UserError(

@@ -13,11 +13,8 @@ from annotated_types import Len
 from reprise.datasets.base import Sample
 from reprise.datasets.drawing import draw_values
 from reprise.datasets.streams.source import Source
-from reprise.datasets.tables.features import feature_columns, features
-from reprise.datasets.tables.labels import table_targets
-from reprise.datasets.tables.reading import CSV, Table
-from reprise.datasets.targets.arrays import Targets
-from reprise.datasets.targets.labels import Target
+from reprise.datasets.tables import CSV, Table, feature_columns, features, table_targets
+from reprise.datasets.targets import Target, Targets
 from reprise.errors import UserError
 from reprise.spec import Spec
 

@@ -1,11 +1,11 @@
-"""Arrays in files: their heads, and that nothing is unpickled."""
+"""Arrays in files and their rows; nothing is unpickled."""
 
 import pickle
 
 import numpy as np
 import pytest
 
-from reprise.datasets.npy.files import find_array
+from reprise.datasets.array_files import Rows, find_array, open_rows
 from reprise.errors import UserError
 
 
@@ -97,3 +97,60 @@ def test_a_damaged_member_is_named_when_it_is_loaded(tmp_path):
     path.write_bytes(bytes(data))
     with pytest.raises(UserError, match=r"a.npz cannot be read at 'x'"):
         find_array(str(path), "x", "dataset.x").load()
+
+
+def rows(folder, *arrays, **options):
+    files = []
+    for at, array in enumerate(arrays):
+        path = folder / f"{at}.npy"
+        np.save(path, array)
+        files.append(find_array(None, str(path), "dataset.x"))
+    return Rows(files, **options)
+
+
+@pytest.mark.parametrize("memory_map", [False, True])
+def test_two_arrays_are_as_one(tmp_path, memory_map):
+    both = rows(tmp_path, np.arange(12).reshape(6, 2), np.arange(100, 108).reshape(4, 2),
+                memory_map=memory_map)  # fmt: skip
+    assert len(both) == 10
+    taken = both[np.array([9, 0, 6, 5, 0])]
+    assert type(taken) is np.ndarray
+    assert taken.tolist() == [[106, 107], [0, 1], [100, 101], [10, 11], [0, 1]]
+    assert [both.name(at) for at in (5, 6)] == ["0.npy[5]", "1.npy[0]"]
+
+
+def test_a_copy_carries_no_array(tmp_path):
+    whole = rows(tmp_path, np.zeros((1000, 100)))
+    whole[np.array([0])]
+    data = pickle.dumps(whole)
+    assert len(data) < 2000
+    assert np.array_equal(pickle.loads(data)[np.array([3])], whole[np.array([3])])
+
+
+def test_chunks_walk_through_rows_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr("reprise.datasets.array_files._CHUNK", 48)  # three rows
+    parts = list(rows(tmp_path, np.arange(16.0).reshape(8, 2)).chunks(np.array([0, 2, 3, 5, 7])))
+    assert [indices.tolist() for indices, _ in parts] == [[0, 2, 3], [5, 7]]
+    assert [values[:, 0].tolist() for _, values in parts] == [[0, 4, 6], [10, 14]]
+
+
+@pytest.mark.parametrize("other", [np.zeros((2, 3), "uint8"), np.zeros((2, 4))])
+def test_a_test_set_of_another_kind_is_refused(tmp_path, other):
+    with pytest.raises(UserError, match=r"(?s)0.npy and 1.npy.*float64, shape \(samples, 3\)"):
+        rows(tmp_path, np.zeros((2, 3)), other)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ({"x": "five", "y": "four"}, r"five of shape \(5,\), four of shape \(4,\)"),
+        ({"x": "none", "y": "none"}, r"none of shape \(0,\)"),
+        ({"x": "five", "y": "five", "x_test": "four"}, r"dataset.y_test=null"),
+        ({"x": "five", "y": "five", "y_test": "four"}, r"dataset.x_test=null"),
+        ({"x": "five", "y": "five", "x_test": "four", "y_test": "five"}, "dataset.y_test do not"),
+    ],
+)
+def test_what_belongs_together_has_one_length(tmp_path, names, said):
+    np.savez(tmp_path / "a.npz", five=np.zeros(5), four=np.zeros(4), none=np.zeros(0))
+    with pytest.raises(UserError, match=f"(?s){said}"):
+        open_rows(str(tmp_path / "a.npz"), names, memory_map=False)

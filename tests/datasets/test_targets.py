@@ -1,9 +1,12 @@
-"""Names, numbers, yes and no, values: to targets, or refused with their sample's place."""
+"""Targets from names, ids, flags and values; what is wrong is named with its place."""
+
+import json
 
 import numpy as np
 import pytest
 
-from reprise.datasets.targets.labels import (
+from reprise.datasets.targets import (
+    Targets,
     class_targets,
     flag_targets,
     id_targets,
@@ -101,3 +104,29 @@ def test_values_keep_their_unit():
     for wrong in (np.nan, np.inf):
         with pytest.raises(UserError, match=f"line 3: no value(?s:.*){wrong}"):
             value_targets(np.array([1.0, wrong]), place)
+
+
+def test_classes_are_counted_in_the_train_split_alone():
+    targets = Targets(np.array([0, 2, 2, 1, 0], np.int32), Spec((), "int32", ("a", "b", "c", "d")))
+    spec, learned = targets.learned(np.array([0, 1, 2]))
+    assert spec.counts == (1, 0, 2, 0)
+    assert json.loads(json.dumps(learned)) == {"counts": {"a": 1, "b": 0, "c": 2, "d": 0}}
+    assert targets.label(1) == 2
+
+
+def test_of_several_labels_each_is_counted():
+    flags = np.zeros((300, 2), np.uint8)
+    flags[:, 1] = 1
+    targets = Targets(flags, Spec((2,), "uint8", ("a", "b")))
+    assert targets.learned(np.arange(299))[0].counts == (0, 299)
+    assert targets.label(0) is None
+
+
+def test_values_have_mean_and_deviation_by_column():
+    values = np.array([[1, 10], [3, 10], [100, 10]], np.float32)
+    spec, learned = Targets(values, Spec((2,), "float32")).learned(np.array([0, 1]))
+    assert (spec.offset, spec.scale) == ((2.0, 10.0), (1.0, 1.0))
+    assert learned == {"target_offset": [2.0, 10.0], "target_scale": [1.0, 1.0]}
+    single = Targets(values[:, 0], Spec((), "float32"))
+    assert single.learned(np.array([0, 1]))[0].offset == (2.0,)
+    assert single.label(0) is None

@@ -1,29 +1,67 @@
-"""What a sample as a whole is said to be, by name, number, yes and no, or value: its target."""
+"""Targets of samples, made from names, ids, flags or values."""
 
 import difflib
 from collections.abc import Callable, Collection, Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
-from reprise.datasets.targets.arrays import Targets
+from reprise.datasets.moments import Counts, standardized
 from reprise.errors import UserError
 from reprise.spec import Spec
 
 Target = Literal["class", "labels", "value"]
-_MOST_CLASSES = 1 << 16  # ids above are values, or a mistake, unless the classes are named
-_REMEDY = "correct it, or dataset.classes; or set dataset.target=value if these are no classes"
 Place = Callable[[int], str]  # what the user calls a sample, for errors: "table.csv, line 7"
+_MOST_CLASSES = 1 << 16  # greater ids are taken for values or a mistake, unless classes are named
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The target of every sample of a dataset.
+
+    Args:
+        values: Class ids, shape (samples,), int32; or 0 and 1, shape (samples, classes), uint8; or
+            values, shape (samples, *spec.shape), float32.
+        spec: Of one target.
+    """
+
+    values: np.ndarray
+    spec: Spec
+
+    def label(self, index: int) -> int | None:
+        """The class id of a sample; None if its target is not one class."""
+        return int(self.values[index]) if self.spec.kind == "class" else None
+
+    def learned(self, train: np.ndarray) -> tuple[Spec, dict[str, Any]]:
+        """Learn from the train split.
+
+        Args:
+            train: Indices of the train split.
+
+        Returns:
+            The spec with `counts` of its classes; or, for values, with the mean as `offset` and
+            the standard deviation as `scale` of each entry of the last axis. And the same by name,
+            for the record.
+        """
+        own = self.values[train]
+        if not self.spec.classes:
+            spec = standardized(self.spec, [own])
+            return spec, {"target_offset": list(spec.offset), "target_scale": list(spec.scale)}
+        counts = Counts(self.spec)
+        counts.add(own)
+        spec = counts.onto(self.spec)
+        return spec, {"counts": dict(zip(spec.classes, spec.counts, strict=True))}
 
 
 def class_targets(names: Sequence[str], classes: Sequence[str] | None, place: Place) -> Targets:
-    """One class for each sample, by name.
+    """Make targets of one class from names.
 
     Args:
-        names: Class of each sample. Where all are whole numbers and none is in `classes`, they
-            are ids.
-        classes: Names in the order of their ids; None for those that occur, sorted (whole numbers
-            by size).
+        names: Class of each sample. If all are whole numbers and none is in `classes`, they are
+            ids.
+        classes: Names in the order of the ids; None for the names that occur, sorted (whole
+            numbers by size).
         place: Names a sample.
 
     Raises:
@@ -47,11 +85,11 @@ def class_targets(names: Sequence[str], classes: Sequence[str] | None, place: Pl
 
 
 def id_targets(ids: np.ndarray, classes: Sequence[str] | None, place: Place) -> Targets:
-    """One class for each sample, by number.
+    """Make targets of one class from ids.
 
     Args:
-        ids: Shape (samples,), whole numbers from 0 on.
-        classes: Names of 0, 1, 2, …; None for "0" up to the largest of `ids`.
+        ids: Shape (samples,), whole numbers from 0.
+        classes: Names of 0, 1, 2, …; None for "0" to the largest of `ids`.
         place: Names a sample.
 
     Raises:
@@ -68,11 +106,11 @@ def id_targets(ids: np.ndarray, classes: Sequence[str] | None, place: Place) -> 
 def label_targets(
     labels: Sequence[Collection[str]], classes: Sequence[str] | None, place: Place
 ) -> Targets:
-    """Some of several classes for each sample, by name; none is allowed.
+    """Make targets of several classes, or none, from names.
 
     Args:
-        labels: Names of the classes that each sample has.
-        classes: Names in the order of the target; None for those that occur, sorted.
+        labels: Names of each sample's classes.
+        classes: Names in the order of the target; None for the names that occur, sorted.
         place: Names a sample.
 
     Raises:
@@ -90,7 +128,7 @@ def label_targets(
 
 
 def flag_targets(flags: np.ndarray, classes: Sequence[str] | None, place: Place) -> Targets:
-    """Some of several classes for each sample, by yes and no.
+    """Make targets of several classes from flags.
 
     Args:
         flags: Shape (samples, classes), 0 and 1 of any dtype.
@@ -98,7 +136,7 @@ def flag_targets(flags: np.ndarray, classes: Sequence[str] | None, place: Place)
         place: Names a sample.
 
     Raises:
-        UserError: another number of classes, or another value.
+        UserError: the number of names differs, or a value is neither 0 nor 1.
     """
     names = tuple(map(str, range(flags.shape[1])) if classes is None else classes)
     if len(names) != flags.shape[1]:
@@ -118,11 +156,14 @@ def flag_targets(flags: np.ndarray, classes: Sequence[str] | None, place: Place)
 
 
 def value_targets(values: np.ndarray, place: Place) -> Targets:
-    """Numbers for each sample, in the user's own unit; what is not finite is refused.
+    """Make targets of values in the user's own unit.
 
     Args:
         values: Shape (samples,) or (samples, values), numbers.
         place: Names a sample.
+
+    Raises:
+        UserError: a value is not finite.
     """
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):

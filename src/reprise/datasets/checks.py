@@ -1,12 +1,11 @@
-"""Looks many image files over at once, and says of each that is wrong what is."""
+"""Looking at many files at once."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from reprise.errors import UserError
 
-_THREADS = 8  # more than cores: a cold disk is waited for
+_THREADS = 8  # more than cores: most of the time goes by waiting for a disk
 
 
 def find_problems(look: Callable[[int], object], count: int) -> list[str]:
@@ -26,18 +25,3 @@ def find_problems(look: Callable[[int], object], count: int) -> list[str]:
 
     with ThreadPoolExecutor(_THREADS) as threads:
         return [found for found in threads.map(line, range(count)) if found]
-
-
-def require_dtype(path: Path, received: str, expected: str) -> None:
-    """Refuse an image of another depth than the first one.
-
-    Raises:
-        UserError: `received` is not `expected`.
-    """
-    if received != expected:
-        raise UserError(
-            f"{path} has another depth than the first image",
-            f"{expected} pixels, as in the first image",
-            f"{received} pixels",
-            "convert the images to one depth",
-        )

@@ -1,5 +1,6 @@
-"""What a spec needs of the train split, learned from samples as they pass."""
+"""Statistics of the train split that a spec needs: mean, standard deviation, counts of classes."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -8,10 +9,10 @@ from reprise.spec import Spec
 
 
 class Moments:
-    """Mean and standard deviation of the last axis's entries, or of all where it has no length.
+    """Mean and standard deviation of each entry of the last axis, or of all if it has no length.
 
-    In float64, and by pieces (Chan, Golub and LeVeque 1979), so that neither a large mean nor many
-    samples cost digits.
+    Computed in float64 and in pieces (Chan, Golub and LeVeque 1979), so that a large mean or many
+    samples cost no precision.
 
     Args:
         spec: Of one sample's array.
@@ -21,10 +22,10 @@ class Moments:
         self._entries = spec.shape[-1] if spec.shape and spec.shape[-1] is not None else 1
         self._count = 0
         self._mean = np.zeros(self._entries)
-        self._squares = np.zeros(self._entries)  # summed squares of the distance to the mean
+        self._squares = np.zeros(self._entries)  # sum of squared distances from the mean
 
     def add(self, array: np.ndarray) -> None:
-        """Take in one sample, or several with a leading axis."""
+        """Add one sample, or several with a leading axis."""
         values = np.asarray(array, np.float64).reshape(-1, self._entries)
         if not len(values):
             return
@@ -37,14 +38,14 @@ class Moments:
     def onto(self, spec: Spec) -> Spec:
         """The spec with the mean as its offset and the deviation as its scale; 1 for a constant."""
         deviation = np.sqrt(self._squares / max(self._count, 1))
-        # What remains of a constant after rounding is no deviation.
+        # The deviation of a constant is not exactly 0, for lack of precision.
         noise = 1e-12 * np.abs(self._mean)
         scale = np.where(deviation > noise, deviation, 1.0)
         return replace(spec, offset=tuple(self._mean.tolist()), scale=tuple(scale.tolist()))
 
 
 class Counts:
-    """How many samples have each class; nothing where the spec is not of classes.
+    """Number of samples of each class; nothing if the spec is not of classes.
 
     Args:
         spec: Of one sample's target.
@@ -55,7 +56,7 @@ class Counts:
         self._counts = np.zeros(len(spec.classes), np.int64)
 
     def add(self, array: np.ndarray) -> None:
-        """Take in the target of one sample, or several with a leading axis."""
+        """Add the target of one sample, or several with a leading axis."""
         if self._kind == "class":
             self._counts += np.bincount(np.ravel(array), minlength=len(self._counts))
         elif self._kind == "labels":
@@ -67,6 +68,19 @@ class Counts:
         return replace(spec, counts=tuple(self._counts.tolist())) if is_counted else spec
 
 
+def standardized(spec: Spec, chunks: Iterable[np.ndarray]) -> Spec:
+    """The spec with mean and deviation of samples.
+
+    Args:
+        spec: Of one sample.
+        chunks: Samples, each of shape (count, *spec.shape).
+    """
+    moments = Moments(spec)
+    for chunk in chunks:
+        moments.add(chunk)
+    return moments.onto(spec)
+
+
 def is_unscaled(spec: Spec) -> bool:
-    """Whether an array holds values in a unit of its own, whose scale nobody has stated."""
+    """Whether an array holds values in a unit of its own, whose scale is not given."""
     return np.dtype(spec.dtype).kind == "f" and not spec.classes and not spec.scale

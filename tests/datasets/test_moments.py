@@ -1,7 +1,9 @@
+"""Mean, deviation and counts of the train split."""
+
 import numpy as np
 import pytest
 
-from reprise.datasets.targets.moments import Counts, Moments, is_unscaled
+from reprise.datasets.moments import Counts, Moments, is_unscaled
 from reprise.spec import Spec
 
 

@@ -1,0 +1,235 @@
+"""Arrays in `.npy` and `.npz` files, and their rows by index; nothing is ever unpickled."""
+
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from reprise.errors import UserError
+
+_READERS = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+}
+_LOADING = threading.Lock()  # so that the threads of a process load an array once
+_CHUNK = 1 << 24  # bytes that `Rows.chunks` reads at a time
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """An array in a file, of which the header has been read.
+
+    Args:
+        path: The `.npz` or `.npy` file.
+        key: Name of the array in a `.npz` file; '' in a `.npy` file.
+        shape: Of the whole array.
+        dtype: As it is stored.
+    """
+
+    path: Path
+    key: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return self.key or self.path.name
+
+    def load(self, *, memory_map: bool = False) -> np.ndarray:
+        """Read the array, or map it into memory.
+
+        Raises:
+            UserError: the file is cut or damaged.
+        """
+        try:
+            if not self.key:
+                return np.load(self.path, "r" if memory_map else None, allow_pickle=False)
+            with np.load(self.path, allow_pickle=False) as arrays:
+                return arrays[self.key]
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise _unreadable(self.path, self.key, str(error)) from error
+
+
+def find_array(file: str | None, name: str, key: str) -> ArrayFile:
+    """Read the header of an array.
+
+    Args:
+        file: A `.npz` file with an array `name`; None if `name` is a `.npy` file.
+        name: See `file`.
+        key: The config key that gave `name`, for errors.
+
+    Raises:
+        UserError: there is no such file or array, it is damaged, or it holds Python objects.
+    """
+    path, inner = Path(file or name), name if file else ""
+    try:
+        if file is None:
+            with path.open("rb") as stream:
+                shape, dtype = _read_header(stream)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                names = [member.removesuffix(".npy") for member in archive.namelist()]
+                if name not in names:
+                    raise UserError(
+                        f"{key}: {path} has no array '{name}'",
+                        f"one of {', '.join(names)}",
+                        f"'{name}'",
+                        f"set {key} to one of these",
+                    )
+                with archive.open(f"{name}.npy") as stream:
+                    shape, dtype = _read_header(stream)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise _unreadable(path, inner, str(error)) from error
+    if not shape:
+        raise _unreadable(path, inner, "a single value, not an array")
+    if dtype.hasobject:
+        raise UserError(
+            f"{key}: '{name}' in {path} holds Python objects",
+            "an array of numbers",
+            "pickled objects, which are never opened: to unpickle a file can run any code in it",
+            "save it again as numbers, for instance np.save(file, np.stack(list_of_arrays))",
+        )
+    return ArrayFile(path, inner, shape, dtype)
+
+
+class Rows:
+    """Rows of an array file, or of two as one, read on first use.
+
+    A pickled copy contains no array and reads the files again.
+
+    Args:
+        files: One array, or two whose rows have one shape; rows of the second are numbered after
+            those of the first.
+        memory_map: Leave the arrays on disk, in `.npy` files.
+
+    Raises:
+        UserError: the two have different shapes or dtypes.
+    """
+
+    def __init__(self, files: Sequence[ArrayFile], *, memory_map: bool = False) -> None:
+        first, last = files[0], files[-1]
+        if (first.shape[1:], first.dtype) != (last.shape[1:], last.dtype):
+            raise UserError(
+                f"{first.name} and {last.name} are of different kinds",
+                f"{first.dtype}, shape (samples, {_listed(first)}), as {first.name} has",
+                f"{last.dtype}, shape (samples, {_listed(last)})",
+                "make them alike",
+            )
+        self.files = tuple(files)
+        self.memory_map = memory_map
+        self._arrays: list[np.ndarray] | None = None
+        self.shape, self.dtype = first.shape[1:], first.dtype
+
+    def __len__(self) -> int:
+        return sum(file.shape[0] for file in self.files)
+
+    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
+        """Copy rows: shape (indices, *shape), in the order of `indices`."""
+        arrays = self._load()
+        if len(arrays) == 1:
+            # `take` is a quarter faster than [indices], and reads a memory map's rows into memory
+            return np.asarray(arrays[0].take(indices, axis=0))
+        rows = np.empty((len(indices), *self.shape), self.dtype)
+        in_first = indices < len(arrays[0])
+        rows[in_first] = arrays[0][indices[in_first]]
+        rows[~in_first] = arrays[1][indices[~in_first] - len(arrays[0])]
+        return rows
+
+    def chunks(self, indices: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Read rows in chunks of some megabytes, each after its indices."""
+        row = max(1, int(np.prod(self.shape)) * self.dtype.itemsize)
+        step = max(1, _CHUNK // row)
+        for start in range(0, len(indices), step):
+            yield indices[start : start + step], self[indices[start : start + step]]
+
+    def name(self, index: int) -> str:
+        """What the user calls a row: `x_train[17]`."""
+        for file in self.files:
+            if index < file.shape[0]:
+                break
+            index -= file.shape[0]
+        return f"{file.name}[{index}]"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_arrays": None}
+
+    def _load(self) -> list[np.ndarray]:
+        with _LOADING:
+            if self._arrays is None:
+                self._arrays = [file.load(memory_map=self.memory_map) for file in self.files]
+            return self._arrays
+
+
+def open_rows(
+    file: str | None, names: Mapping[str, str | None], *, memory_map: bool
+) -> tuple[Rows, Rows]:
+    """Find inputs and labels, each followed by those of a test set.
+
+    Args:
+        file: A `.npz` file with all arrays; None for a `.npy` file each.
+        names: Of the arrays, or of their files, by config key: 'x' and 'y', and 'x_test' and
+            'y_test' or None.
+        memory_map: Leave the inputs on disk.
+
+    Raises:
+        UserError: an array cannot be used, or inputs and labels have different lengths.
+    """
+    if memory_map and file:
+        raise UserError(
+            "dataset.memory_map does not go with a .npz file",
+            "dataset.file=null, and .npy files in dataset.x and dataset.y",
+            f"dataset.memory_map=true dataset.file={file}",
+            "save the arrays with np.save, or set dataset.memory_map=false",
+        )
+    files = {k: find_array(file, name, f"dataset.{k}") for k, name in names.items() if name}
+    _require_pair(files, "x", "y")
+    if "x_test" in files or "y_test" in files:
+        _require_pair(files, "x_test", "y_test")
+    x, y = ([files[k] for k in (key, f"{key}_test") if k in files] for key in ("x", "y"))
+    return Rows(x, memory_map=memory_map), Rows(y)
+
+
+def _require_pair(files: Mapping[str, ArrayFile], x: str, y: str) -> None:
+    """Refuse inputs without labels, labels without inputs, and different or no lengths."""
+    lengths = [files[key].shape[0] if key in files else None for key in (x, y)]
+    if lengths[0] != lengths[1] or not lengths[0]:
+        raise UserError(
+            f"dataset.{x} and dataset.{y} do not belong together",
+            "two arrays of one length, a label for each input",
+            ", ".join(
+                f"{files[key].name} of shape {files[key].shape}"
+                if key in files
+                else f"dataset.{key}=null"
+                for key in (x, y)
+            ),
+            f"correct dataset.{x} or dataset.{y}",
+        )
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    version = npy.read_magic(stream)
+    reader = _READERS.get(version)
+    if reader is None:
+        raise ValueError(f"version {version} of the format, made for names that are not Latin")
+    shape, _, dtype = reader(stream)
+    return shape, dtype
+
+
+def _listed(file: ArrayFile) -> str:
+    return ", ".join(map(str, file.shape[1:]))
+
+
+def _unreadable(path: Path, name: str, received: str) -> UserError:
+    return UserError(
+        f"{path} cannot be read" + (f" at '{name}'" if name else ""),
+        "a .npz file that np.savez wrote, with dataset.x and dataset.y the names of arrays in it; "
+        "or dataset.file=null and .npy files",
+        received,
+        "correct dataset.file, dataset.x and dataset.y, or copy the file again from its source",
+    )
