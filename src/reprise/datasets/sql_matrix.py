@@ -12,12 +12,12 @@ from annotated_types import Ge, Interval, Len
 from reprise.datasets.base import Sample
 from reprise.datasets.decodable import Arrays, DecodableRows
 from reprise.datasets.drawing import draw_matrices
+from reprise.datasets.moments import Moments
 from reprise.datasets.splits import make_splits
 from reprise.datasets.sql.cells import Cells
 from reprise.datasets.sql.database import Database
 from reprise.datasets.sql.reader import CHUNK, Reader
 from reprise.datasets.sql.table import make_table
-from reprise.datasets.targets.moments import Moments
 from reprise.errors import UserError
 from reprise.spec import Spec
 
