@@ -5,17 +5,17 @@ from typing import Annotated, Any, Literal
 import pytest
 from annotated_types import Ge, Gt, Interval, Le, Len
 
-from reprise.config.annotations import PATHS, Built, Refusal, Surroundings, refusals, words
+from reprise.config.annotations import PATHS, Built, PathContext, Refusal, describe, refusals
 
 FOLDER, FILE = Annotated[str, PATHS["folder"]], Annotated[str, PATHS["file"]] | None
 DATABASE = Annotated[str, PATHS["database"]]
 
 
 @pytest.fixture
-def surroundings(tmp_path: Path) -> Surroundings:
+def context(tmp_path: Path) -> PathContext:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("")
-    return Surroundings(tmp_path, lambda path: path.name.startswith("made"))
+    return PathContext(tmp_path, lambda path: path.name.startswith("made"))
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,10 @@ def surroundings(tmp_path: Path) -> Surroundings:
         (Literal["folder"], "folder", ["folder"], []),
     ],
 )  # fmt: skip
-def test_what_fits_and_how_it_is_said(surroundings, annotation, said, good, bad):
-    assert words(annotation) == said
-    assert [refusals(value, annotation, surroundings) for value in good] == [[] for _ in good]
-    assert [refusals(value, annotation, surroundings) for value in bad] == [[Refusal()]] * len(bad)
+def test_what_fits_and_how_it_is_said(context, annotation, said, good, bad):
+    assert describe(annotation) == said
+    assert [refusals(value, annotation, context) for value in good] == [[] for _ in good]
+    assert [refusals(value, annotation, context) for value in bad] == [[Refusal()]] * len(bad)
 
 
 @pytest.mark.parametrize(
@@ -78,5 +78,5 @@ def test_what_fits_and_how_it_is_said(surroundings, annotation, said, good, bad)
         (DATABASE, "sqlite:///folder", [Refusal("folder", "file")]),
     ],
 )  # fmt: skip
-def test_paths_exist_or_can_be_made(surroundings, annotation, value, refused):
-    assert refusals(value, annotation, surroundings) == refused
+def test_paths_exist_or_can_be_made(context, annotation, value, refused):
+    assert refusals(value, annotation, context) == refused

@@ -1,6 +1,6 @@
 import pytest
 
-from reprise.config.mistakes import Mistake, as_error, listing, nearest, shown
+from reprise.config.mistakes import Mistake, as_error, listing, nearest_key, shown
 
 KNOWN = [
     "seed", "loader.batch_size", "loader.workers", "dataset.image_size", "dataset.split",
@@ -22,7 +22,7 @@ KNOWN = [
     ],
 )
 def test_the_nearest_key(key, meant):
-    assert nearest(key, KNOWN) == meant
+    assert nearest_key(key, KNOWN) == meant
 
 
 def mistake(number: int) -> Mistake:

@@ -4,7 +4,7 @@ import pytest
 from annotated_types import Ge, Interval
 
 from reprise.config.annotations import PATHS, Built
-from reprise.config.signatures import NoSuchTarget, Signature, read_signature
+from reprise.config.signatures import UNKNOWN, NoSuchTarget, Signature, read_signature
 
 MODULE = """
 from __future__ import annotations
@@ -93,9 +93,7 @@ def test_functions_and_classes(name, annotations, required):
 
 
 def test_classes_are_built_aliases_followed_and_other_names_are_anything():
-    found = read_signature("signed.module.names")
-    assert found is not None
-    assert found.annotations == {
+    assert read_signature("signed.module.names").annotations == {
         "here": Built, "part": Built | None, "alias": int, "late": Built, "path": Any,
         "array": Any, "other": Any, "spelt": Any, "bare": Any,
     }  # fmt: skip
@@ -120,7 +118,7 @@ def test_a_function_that_takes_any_name():
     ],
 )
 def test_what_only_an_import_can_tell(target):
-    assert read_signature(target) is None
+    assert read_signature(target) is UNKNOWN
 
 
 @pytest.mark.parametrize(

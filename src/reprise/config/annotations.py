@@ -1,4 +1,4 @@
-"""A parameter's type: whether a value fits it, and how it is said in a message."""
+"""Types of parameters: whether a value fits one, and its description in messages."""
 
 import re
 import types
@@ -16,16 +16,16 @@ from reprise.config.mistakes import listing
 
 
 class Built:
-    """Stands for a class that a config cannot write down, only build by a node of its own."""
+    """Placeholder for a class: a config can only build it, by a node with a `_target_`."""
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class PathContext:
     """What decides whether a path exists.
 
     Args:
         root: Folder that relative paths start from.
-        providable: Tells of a missing path whether the program can make it.
+        providable: Tells whether the program can make a path that is missing.
     """
 
     root: Path
@@ -37,9 +37,9 @@ class Refusal:
     """Why a value does not fit its type.
 
     Args:
-        path: The path that does not exist, where that is the reason.
+        path: Path that does not exist, if that is the reason.
         kind: 'folder' or 'file', for such a path.
-        within: Where in the value that path stands, as keys and indices.
+        within: Keys and indices that lead to it inside the value.
     """
 
     path: str | None = None
@@ -47,15 +47,15 @@ class Refusal:
     within: tuple[str, ...] = ()
 
 
-def refusals(value: object, annotation: Any, surroundings: Surroundings) -> list[Refusal]:
-    """Compare a value with a type, strictly: of other types, only a whole number is a number.
+def refusals(value: object, annotation: Any, context: PathContext) -> list[Refusal]:
+    """Compare a value with a type, without conversion but from int to float.
 
     Returns:
-        One for every missing path, else one for the value as a whole; none where it fits.
+        One refusal for every missing path, or one for the value as a whole; none if it fits.
     """
     rules = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
     try:
-        TypeAdapter(annotation, config=rules).validate_python(value, context=surroundings)
+        TypeAdapter(annotation, config=rules).validate_python(value, context=context)
     except ValidationError as error:
         missing = [one for one in error.errors() if one["type"] == _NO_PATH]
         return [Refusal(**one["ctx"], within=_within(value, one["loc"])) for one in missing] or [
@@ -65,7 +65,7 @@ def refusals(value: object, annotation: Any, surroundings: Surroundings) -> list
 
 
 def _within(value: Any, location: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Keep of pydantic's location what is a key or an index, and drop the names of its branches."""
+    """Keep the keys and indices of pydantic's location; it also names branches of unions."""
     steps = []
     for step in location:
         is_key = isinstance(value, dict) and step in value
@@ -82,16 +82,16 @@ def sqlite_file(url: str) -> str | None:
 
 
 def _existing(value: str, info: ValidationInfo, kind: str) -> str:
-    surroundings: Surroundings = info.context  # type: ignore[assignment]
-    path = surroundings.root / value
+    context: PathContext = info.context  # type: ignore[assignment]
+    path = context.root / value
     found = path.is_dir() if kind == "folder" else path.is_file()
-    if not value or not (found or (not path.exists() and surroundings.providable(path))):
+    if not value or not (found or (not path.exists() and context.providable(path))):
         raise PydanticCustomError(_NO_PATH, "{path}", {"path": value, "kind": kind})
     return value
 
 
 def _database(value: str, info: ValidationInfo) -> str:
-    """Check the file of an SQLite URL; whether a server has a database, only it could tell."""
+    """Check the file of an SQLite URL; what a server has cannot be checked without asking it."""
     if file := sqlite_file(value):
         _existing(file, info, "file")
     elif not re.match(r"(?!sqlite)\w[\w+]*://", value):
@@ -125,28 +125,28 @@ _PLAIN: dict[Any, str] = {
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
-def words(annotation: Any) -> str:
-    """Say what fits a type: `Annotated[float, Gt(0)] | None` is 'a number > 0 or null'."""
+def describe(annotation: Any) -> str:
+    """Describe a type: `Annotated[float, Gt(0)] | None` is 'a number > 0 or null'."""
     if annotation in _PLAIN:
         return _PLAIN[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in {Union, types.UnionType}:
-        return " or ".join(words(one) for one in arguments)
+        return " or ".join(describe(one) for one in arguments)
     if origin is Literal:
         return listing(str(one) for one in arguments)
     if origin is Annotated:
         return _annotated(*arguments)
     if origin is dict:
-        return f"names, each with {words(arguments[1])}"
+        return f"names, each with {describe(arguments[1])}"
     if origin is not None and len(arguments) == 1:
-        return f"a list, each item {words(arguments[0])}"
+        return f"a list, each item {describe(arguments[0])}"
     return str(annotation)
 
 
 def _annotated(base: Any, *marks: Any) -> str:
     if marks[0] in _PLAIN:
         return _PLAIN[marks[0]]
-    text = words(base)
+    text = describe(base)
     limits = []
     for mark in marks:
         if isinstance(mark, annotated_types.Len):
@@ -165,7 +165,7 @@ def _count(length: annotated_types.Len) -> str:
 
 
 def choices_in(annotation: Any) -> list[str]:
-    """Return the texts that a type lists."""
+    """Return the texts that a type lists as literals."""
     if get_origin(annotation) is Literal:
         return [one for one in get_args(annotation) if isinstance(one, str)]
     return [text for one in get_args(annotation) for text in choices_in(one)]

@@ -1,4 +1,4 @@
-"""The only caller of Hydra's instantiate."""
+"""Objects built from nodes with a `_target_`; the only caller of Hydra's instantiate."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ from reprise.errors import UserError
 
 
 def build(node: dict[str, Any], *args: Any, **live: Any) -> Any:
-    """Call a node's `_target_` with the node's keys and with what only the program has.
+    """Call a node's `_target_` with the node's values and with arguments of the program.
 
     Args:
         node: Plain values with a `_target_`; nodes inside it are built first.
-        args: Live objects given by position.
-        live: Live objects given by name.
+        args: Positional arguments.
+        live: Keyword arguments.
 
     Returns:
         What the target returns.
 
     Raises:
-        UserError: a target inside the node, or the node's own, refused its values.
+        UserError: the target, or one inside the node, refuses its values.
     """
     try:
         target = instantiate(node, _partial_=True, _convert_="all")
@@ -30,7 +30,7 @@ def build(node: dict[str, Any], *args: Any, **live: Any) -> Any:
 
 
 def _user_error_in(error: BaseException) -> UserError | None:
-    """Find the error that Hydra wrapped, if it is one that a user is meant to read."""
+    """Return the UserError among the causes of Hydra's error, if there is one."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, UserError):
         cause = cause.__cause__

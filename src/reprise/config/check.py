@@ -1,11 +1,11 @@
-"""Every mistake in a configuration, found before anything heavy is imported, and all at once."""
+"""Compose configurations and find all their mistakes, before anything heavy is imported."""
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from reprise.config.compose import Composed, Layers, merge
 from reprise.config.files import CONF, PRIMARY, Choice, Conf
-from reprise.config.mistakes import Mistake, as_error, listing, meant
+from reprise.config.mistakes import Mistake, as_error, listing, nearest_name
 from reprise.config.overrides import Setting, parse
 from reprise.config.sections import Inspection
 
@@ -15,15 +15,15 @@ def check(
     conf: Path = CONF,
     providable: Callable[[Path], bool] = lambda path: False,
 ) -> Composed:
-    """Compose a configuration and compare it with what the code takes.
+    """Compose a configuration and compare it with what the code accepts.
 
     Args:
-        overrides: The command line's `key=value` words.
+        overrides: Words `key=value` of the command line.
         conf: The project's conf/; relative paths start from the folder it is in.
-        providable: Tells of a path that is missing whether the program can make it.
+        providable: Tells whether the program can make a path that is missing.
 
     Raises:
-        UserError: there are mistakes; the message lists every one of them.
+        UserError: there are mistakes; the message lists all of them.
     """
     return check_each([overrides], conf, providable)[0]
 
@@ -33,19 +33,16 @@ def check_each(
     conf: Path = CONF,
     providable: Callable[[Path], bool] = lambda path: False,
 ) -> list[Composed]:
-    """Compose and check several command lines.
-
-    Returns:
-        Their compositions, in that order.
+    """Compose and check several command lines, as `check` does one.
 
     Raises:
-        UserError: there are mistakes; the message lists every one of them, each once.
+        UserError: there are mistakes; the message lists all of them, each once.
     """
     folders = Conf(conf)
     compositions: list[Composed] = []
     mistakes: list[Mistake] = []
     for overrides in jobs:
-        layers, wrong = _look(overrides, folders, providable)
+        layers, wrong = _check_one(overrides, folders, providable)
         mistakes += wrong
         if layers is not None:
             compositions.append(Composed(layers.values, layers.choices, overrides))
@@ -54,10 +51,10 @@ def check_each(
     return compositions
 
 
-def _look(
+def _check_one(
     overrides: list[str], conf: Conf, providable: Callable[[Path], bool]
 ) -> tuple[Layers | None, list[Mistake]]:
-    """Compose one command line, as far as possible, and find its mistakes."""
+    """Compose one command line as far as that is possible, and find its mistakes."""
     settings, mistakes = parse(overrides, conf)
     misnamed, instead = _examine_choices(settings, conf)
     settings = _as_meant(settings, instead, conf)
@@ -74,11 +71,11 @@ def _look(
 def _examine_choices(
     settings: list[Setting], conf: Conf
 ) -> tuple[list[Mistake], dict[str, str | None]]:
-    """Look for groups and options that do not exist, on the command line and in chosen files.
+    """Find groups and options that do not exist, on the command line and in chosen files.
 
     Returns:
-        The mistakes, and for each group concerned the option most likely meant (None where there
-        is no such), so that the rest can be checked as if it had been chosen.
+        The mistakes, and for each of these groups the most similar option (None if there is none),
+        so that the rest can be checked as if it had been chosen.
     """
     mistakes: list[Mistake] = []
     instead: dict[str, str | None] = {}
@@ -91,7 +88,7 @@ def _examine_choices(
         options = conf.options(choice.group)
         if option not in options:
             mistakes.append(conf.no_option(choice))
-            option = instead[choice.group] = meant(option, options)
+            option = instead[choice.group] = nearest_name(option, options)
         if option is not None:
             inner = conf.choices_in(f"{choice.group}/{option}")
             choices += [one for one in inner if one not in choices]
@@ -99,7 +96,7 @@ def _examine_choices(
 
 
 def _as_meant(settings: list[Setting], instead: dict[str, str | None], conf: Conf) -> list[Setting]:
-    """Put the option most likely meant, or none, in the place of one that does not exist."""
+    """Replace options that do not exist by the most similar ones, or by none."""
     kept = [one for one in settings if one.kind != "choice" or one.key not in instead]
     for group, option in instead.items():
         prefix = "" if group in conf.groups else "+"
@@ -109,7 +106,7 @@ def _as_meant(settings: list[Setting], instead: dict[str, str | None], conf: Con
 
 
 def _missing_choices(choices: dict[str, str], conf: Conf, known: Collection[str]) -> list[Mistake]:
-    """Name the groups that need a choice and have none, but for those that are `known`."""
+    """Find groups that need a choice and have none, except those in `known`."""
     needed = [group for group, option in conf.groups.items() if option is not None]
     lacking = [group for group in needed if group not in {*choices, *known}]
     experiments = conf.options("experiment")

@@ -1,4 +1,4 @@
-"""conf/ and overrides as plain values: Hydra composes here, and its own containers stop here."""
+"""Composition by Hydra: files and overrides go in, plain values come out."""
 
 import json
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ Scalar = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class Composed:
-    """A whole configuration.
+    """A checked configuration.
 
     Args:
-        values: Plain nested values, references resolved.
-        choices: Option chosen for each group, the experiment among them.
-        overrides: The command line it came from.
+        values: Plain nested values, with references resolved.
+        choices: Chosen option of each group, including the experiment.
+        overrides: Words of the command line.
     """
 
     values: dict[str, Any]
@@ -42,20 +42,20 @@ class Composed:
 
     @property
     def experiment(self) -> str:
-        """The chosen experiment; the dataset's name where the parts were chosen by hand."""
+        """Name of the experiment; that of the dataset if no experiment was chosen."""
         return self.choices.get("experiment", self.choices["dataset"])
 
 
 @dataclass(frozen=True)
 class Layers:
-    """A composition, and where it comes from.
+    """A composition that is not checked yet.
 
     Args:
-        values: Plain nested values; None for what has no value.
-        unset: Why it has none, for the dotted key of each of those: it is `???`, or its reference
+        values: Plain nested values; None for a key without a value.
+        unset: Dotted keys without a value, each with the reason: it is `???`, or its reference
             leads nowhere.
-        choices: Option chosen for each group, in the order of config.yaml.
-        files: The files merged, in that order, each with the dotted key it is put under.
+        choices: Chosen option of each group, in the order of config.yaml.
+        files: Merged files, in order, each with the dotted key that its keys are put under.
     """
 
     values: dict[str, Any]
@@ -65,15 +65,10 @@ class Layers:
 
 
 def merge(settings: list[Setting], conf: Conf) -> tuple[Layers | None, list[Mistake]]:
-    """Compose what can be composed, and name every override that Hydra refuses.
-
-    Args:
-        settings: The overrides.
-        conf: Folders of the configuration files.
+    """Compose the files and overrides, without the overrides that Hydra refuses.
 
     Returns:
-        The composition without the refused overrides (None where the files themselves do not fit
-        together), and the mistakes.
+        The composition (None if the files themselves do not fit together), and the mistakes.
 
     Raises:
         UserError: a chosen file is no YAML, or has a key twice.
@@ -83,7 +78,7 @@ def merge(settings: list[Setting], conf: Conf) -> tuple[Layers | None, list[Mist
     try:
         return _layers(taken + others, conf), []
     except _REFUSALS:
-        pass  # which one it was is found out below, one by one
+        pass  # below, one override is added at a time to find those that are refused
     try:
         merged = _layers(taken, conf)
     except _REFUSALS as error:
@@ -155,7 +150,7 @@ def _unfit(error: Exception) -> Mistake:
 
 
 def _plain(config: DictConfig) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return plain values, and the reasons for those that are missing, by dotted key."""
+    """Return plain values, and by dotted key the reason why one is missing."""
     unset: dict[str, str] = {}
 
     def walk(node: Any, key: str) -> Any:
@@ -177,14 +172,7 @@ def _plain(config: DictConfig) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def flatten(values: dict[str, Any]) -> dict[str, Scalar]:
-    """Flatten nested values to one entry for each leaf.
-
-    Args:
-        values: Plain values, as those of `Composed`.
-
-    Returns:
-        The leaves by dotted key. Lists and empty dicts become compact JSON text.
-    """
+    """Return the leaves of nested values by dotted key; lists and empty dicts as JSON text."""
     leaves: dict[str, Scalar] = {}
     for name, value in values.items():
         if isinstance(value, dict) and value:

@@ -1,4 +1,4 @@
-"""The files of conf/: a project's own, and behind them the engine's."""
+"""Configuration files: those of the project and, behind them, those of the engine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from reprise.config.mistakes import Mistake, listing, meant, suggest
+from reprise.config.mistakes import Mistake, listing, nearest_name, suggest
 from reprise.errors import UserError
 from reprise.project import ENGINE_CONF, ROOT, no_project, relative
 
@@ -16,7 +16,7 @@ PRIMARY = "config"  # the file that names the groups
 
 @dataclass(frozen=True)
 class Choice:
-    """One `group: option` of the command line or of a file's defaults list; None: no option."""
+    """An option chosen for a group, on the command line or in a defaults list; None: no option."""
 
     group: str
     option: str | None
@@ -24,18 +24,18 @@ class Choice:
 
 
 class Conf:
-    """The folders that hold configuration files.
+    """Folders of configuration files.
 
     Args:
-        project: The project's conf/. Where both folders have a file of one name, its is taken.
+        project: The project's conf/. Its files take precedence over the engine's of the same name.
 
     Attributes:
         root: The project's folder, where relative paths in configs start.
-        folders: The project's conf/ and the engine's; one, where they are the same.
-        groups: Groups that config.yaml names, each with the option written there.
+        folders: The project's conf/ and the engine's, or one folder if they are the same.
+        groups: Groups that config.yaml names, with their default options.
 
     Raises:
-        UserError: there is no such folder.
+        UserError: the folder does not exist.
     """
 
     def __init__(self, project: Path) -> None:
@@ -63,11 +63,11 @@ class Conf:
         return sorted({str(file.relative_to(place).with_suffix("")) for place, file in files})
 
     def shown(self, file: Path) -> str:
-        """Return the name of one of the files for a message: the project's from its folder on."""
+        """Return a file's name for messages, relative to the project's folder if it is inside."""
         return str(file.relative_to(self.root) if file.is_relative_to(self.root) else file)
 
     def choices_in(self, name: str) -> Iterator[Choice]:
-        """List what the defaults list of a file chooses."""
+        """Iterate over the choices in the defaults list of a file."""
         file = self.find(name)
         if file is None:
             return
@@ -85,16 +85,15 @@ class Conf:
                         yield Choice(inner, value, place)
 
     def no_option(self, choice: Choice) -> Mistake:
-        """Return the mistake of choosing an option that does not exist."""
+        """Return the mistake of a choice whose group or option does not exist."""
         if options := self.options(choice.group):
+            otherwise = f"see the files in conf/{choice.group}/"
             return Mistake(
                 f"{choice.group}: there is no '{choice.option}'",
                 choice.place,
                 f"one of: {listing(options)}",
                 str(choice.option),
-                suggest(
-                    meant(str(choice.option), options), f"see the files in conf/{choice.group}/"
-                ),
+                suggest(nearest_name(str(choice.option), options), otherwise),
             )
         inside = (path for folder in self.folders for path in folder.iterdir())
         groups = sorted({path.name for path in inside if path.is_dir()})
@@ -103,7 +102,7 @@ class Conf:
             choice.place,
             f"one of: {listing(groups)}",
             choice.group,
-            suggest(meant(choice.group, groups), "a group is a folder of conf/"),
+            suggest(nearest_name(choice.group, groups), "a group is a folder of conf/"),
         )
 
 
@@ -113,16 +112,16 @@ def options_of(group: str, conf: Path = CONF) -> list[str]:
 
 
 def _group(name: str, parent: str) -> str:
-    """Group named by an entry's key: `override /model@net` in experiment/ is 'model'."""
+    """Return the group in the key of an entry: 'model' for `override /model@net`."""
     group = name.split(" ")[-1].partition("@")[0]
     return group.lstrip("/") if group.startswith("/") or not parent else f"{parent}/{group}"
 
 
 def read_entries(path: Path) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
-    """Read a YAML file's outermost keys and values, as nodes that know their lines.
+    """Read the outermost keys and values of a YAML file, as nodes with line numbers.
 
     Raises:
-        UserError: the file is no YAML, or something else than keys with values.
+        UserError: the file is no YAML, or has no keys.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -142,7 +141,7 @@ def read_entries(path: Path) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
 
 
 def unreadable(error: yaml.MarkedYAMLError) -> UserError:
-    """Return the error for a file that is no YAML, or has a key twice."""
+    """Return the error for a file that is no YAML, or that has a key twice."""
     mark = error.problem_mark or error.context_mark
     place = f"{relative(Path(mark.name))}, line {mark.line + 1}" if mark else "a file of conf/"
     return UserError(

@@ -13,13 +13,13 @@ SHOWN_CHARACTERS = 150
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing to mend.
+    """One mistake.
 
     Args:
-        what: The key or the override, and what is wrong with it.
+        what: Key or override, and what is wrong with it.
         place: Where it was written: a file and its line, or the override as typed.
-        expected: What would have been right.
-        received: What was there instead.
+        expected: What would be right.
+        received: What is there instead.
         remedy: What to do about it.
     """
 
@@ -31,7 +31,7 @@ class Mistake:
 
 
 def as_error(mistakes: Iterable[Mistake], overrides: list[str]) -> UserError:
-    """Make one error of one or more mistakes, in the order found, each of them once."""
+    """Combine mistakes into one error, in their order, without duplicates."""
     found = list(dict.fromkeys(mistakes))
     if len(found) == 1:
         (one,) = found
@@ -53,10 +53,10 @@ def _entry(number: int, mistake: Mistake) -> str:
     return f"{number:>4}. {text.lstrip()}"
 
 
-def nearest(key: str, known: Collection[str]) -> str | None:
-    """Find the known dotted key most likely meant by `key`.
+def nearest_key(key: str, known: Collection[str]) -> str | None:
+    """Return the known dotted key that is most similar to `key`, or None.
 
-    The last name counts most: the same one in another place wins over a similar one in this place.
+    The last name counts most: the same name in another section wins over a similar one in this.
     """
 
     parent, _, leaf = key.rpartition(".")
@@ -69,24 +69,24 @@ def nearest(key: str, known: Collection[str]) -> str | None:
     return best if score(best) > 3.3 else None
 
 
-def meant(name: str, names: Collection[str]) -> str | None:
-    """Find the one of `names` that is most like `name`, or None where none is."""
+def nearest_name(name: str, names: Collection[str]) -> str | None:
+    """Return the one of `names` that is most similar to `name`, or None."""
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return close[0] if close else None
 
 
 def suggest(name: str | None, otherwise: str) -> str:
-    """Return the question whether `name` was meant; where it is None, another remedy."""
+    """Ask whether `name` was meant; if it is None, return another remedy."""
     return f"did you mean {name}?" if name else otherwise
 
 
 def listing(names: Iterable[str]) -> str:
-    """Join names for a message, cut short where they are many."""
+    """Join names for a message, and shorten a long list."""
     return shorten(", ".join(names), SHOWN_CHARACTERS, placeholder=" …") or "none"
 
 
 def shown(value: object) -> str:
-    """Write a value as one would type it in a file, cut short where it is long."""
+    """Write a value as in a YAML file, shortened if it is long."""
     plain = {None: "null", True: "true", False: "false"}
     text = plain[value] if value is None or isinstance(value, bool) else repr(value)
     return shorten(text, SHOWN_CHARACTERS, placeholder=" …")

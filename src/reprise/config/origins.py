@@ -1,4 +1,4 @@
-"""Where a key's value was written: on the command line, or in which line of which file."""
+"""Where the value of a key was written: on the command line, or in which line of a file."""
 
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,16 @@ from reprise.config.overrides import Setting
 
 
 class Origins:
-    """The places of one composition's keys.
+    """Places where the keys of a composition were written.
 
     Args:
         files: As `Layers.files`.
-        settings: The command line's overrides, in order.
-        conf: Folders of the configuration files.
+        settings: Overrides, in order.
+        conf: Folders of configuration files.
 
     Attributes:
-        own: Keys that config.yaml and the chosen groups' own files define. An experiment's are not
-            among them: it may change a key, and never invent one.
+        own: Keys that config.yaml and the files of the chosen options define, without those of the
+            experiment: it can change keys but not add any.
     """
 
     def __init__(self, files: list[tuple[Path, str]], settings: list[Setting], conf: Conf) -> None:
@@ -33,7 +33,7 @@ class Origins:
                 self.own |= set(lines)
 
     def setting(self, key: str) -> Setting | None:
-        """Return the last override that set `key`, something within it, or something around it."""
+        """Return the last override of `key`, of a key inside it, or of one it is inside."""
         for setting in reversed(self._settings):
             ours, theirs = f"{key}.", f"{setting.key}."
             if ours.startswith(theirs) or theirs.startswith(ours):
@@ -41,7 +41,7 @@ class Origins:
         return None
 
     def place(self, key: str) -> str:
-        """Say where `key` got its value; for a missing key, where what it belongs to stands."""
+        """Return the place of a key's value; for a missing key, that of the node it belongs to."""
         setting = self.setting(key)
         if setting is not None:
             return setting.place
@@ -54,7 +54,7 @@ class Origins:
 
 
 def key_lines(path: Path, package: str) -> dict[str, int]:
-    """Number the lines of a YAML file's keys, under their dotted names below `package`."""
+    """Return the line number of each dotted key of a YAML file, below the key `package`."""
     found: dict[str, int] = {}
 
     def walk(items: list[tuple[Any, yaml.Node, yaml.Node]], key: str) -> None:

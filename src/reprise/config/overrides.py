@@ -1,4 +1,4 @@
-"""Overrides, `key=value`: read from a command line, and written for a recorded configuration."""
+"""Overrides `key=value`: parsed from a command line, and written for a recorded configuration."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from reprise.config.files import CONF, Conf
 from reprise.config.mistakes import Mistake
 
-# What Hydra's grammar gives a meaning to where a key of a dict stands unquoted.
+# Characters with a meaning in Hydra's grammar, in the unquoted keys of a dict.
 _SPECIAL = re.compile(r"([\\()\[\]{}:=, \t'\"])")
 
 
@@ -22,11 +22,11 @@ class Setting:
     """One override.
 
     Args:
-        text: As it was typed.
-        key: Dotted key, or name of the group.
+        text: The word as typed.
+        key: Dotted key, or name of a group.
         kind: What it sets.
-        form: The override as Hydra is given it.
-        options: The options that a choice names.
+        form: The override as passed to Hydra.
+        options: Names of the options, for a choice.
     """
 
     text: str
@@ -37,16 +37,12 @@ class Setting:
 
     @property
     def place(self) -> str:
-        """Where it was written, for a message."""
+        """Where it was written, for messages."""
         return f"on the command line: {self.text}"
 
 
 def parse(overrides: list[str], conf: Conf) -> tuple[list[Setting], list[Mistake]]:
-    """Read overrides.
-
-    Returns:
-        Those that can be read, and the mistakes in the others.
-    """
+    """Parse overrides; return those with one value, and the mistakes in the others."""
     parser = OverridesParser.create()
     settings: list[Setting] = []
     mistakes: list[Mistake] = []
@@ -108,14 +104,14 @@ def _several(text: str, override: Override, conf: Conf) -> Mistake:
 def restate(
     values: Mapping[str, Any], choices: Mapping[str, str], changes: list[str], conf: Path = CONF
 ) -> list[str]:
-    """Overrides that compose a recorded configuration, and changes to it.
+    """Return overrides that compose a recorded configuration again, with changes.
 
     Args:
-        values: The recorded configuration.
-        choices: The option it was made with, for each group. The experiment is left out: what its
-            file said is in the values.
-        changes: Further overrides as typed; they win. Where one chooses another option for a
-            group, nothing that was recorded for that group is kept.
+        values: Recorded configuration.
+        choices: Chosen option of each group. The experiment is left out: the values include what
+            its file sets.
+        changes: Further overrides, which take precedence. If one chooses an option for a group,
+            the recorded values of that group are dropped.
         conf: The project's conf/.
     """
     typed = {change.partition("=")[0].lstrip("+~") for change in changes}
@@ -128,25 +124,27 @@ def restate(
     words = [f"{group}={option}" for group, option in kept.items()]
     for key, node in values.items():
         if key not in files.groups:
-            words.append(f"{key}={_said(node)}")
+            words.append(f"{key}={_quoted(node)}")
         elif key not in typed:
-            words += [f"{key}.{name}={_said(v)}" for name, v in node.items() if name != "_target_"]
+            words += [
+                f"{key}.{name}={_quoted(v)}" for name, v in node.items() if name != "_target_"
+            ]
     return [*words, *changes]
 
 
-def _said(value: Any) -> str:
-    """A plain value in Hydra's grammar."""
+def _quoted(value: Any) -> str:
+    """Write a plain value in Hydra's grammar."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        entries = (_SPECIAL.sub(r"\\\1", str(key)) + ":" + _said(v) for key, v in value.items())
+        entries = (_SPECIAL.sub(r"\\\1", str(key)) + ":" + _quoted(v) for key, v in value.items())
         return "{" + ",".join(entries) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_said, value)) + "]"
+        return "[" + ",".join(map(_quoted, value)) + "]"
     if isinstance(value, str):
-        # A backslash counts only before the quote that ends the text; ${ would be a reference.
+        # A backslash escapes only before a quote or the end; ${ would begin a reference.
         text = re.sub(r"(\\*)(?='|$)", lambda found: found[1] * 2, value).replace("'", "\\'")
         return "'" + text.replace("${", "\\${") + "'"
     return repr(value)

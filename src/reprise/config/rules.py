@@ -1,16 +1,16 @@
-"""Settings that contradict each other, as far as that can be told from the values alone."""
+"""Contradictions between settings that each are right by themselves."""
 
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from reprise.config.mistakes import Mistake, shown
 
-# Beginnings of the names of metrics of which less is better, and of those of which more is.
+# Names of metrics that are better when smaller, and of those that are better when larger.
 _ERRORS = ("loss", "mae", "mse", "rmse")
 _SCORES = ("iou", "f1", "accuracy", "precision", "recall", "auc", "r2")
 
 Value = Callable[[str], Any]
-# The dotted keys, what is wrong with them together, and what would be right.
+# Dotted keys, what is wrong with their values together, and what would be right.
 Conflict = tuple[tuple[str, ...], str, str]
 
 
@@ -21,17 +21,17 @@ def contradictions(
     *,
     is_debug: bool = False,
 ) -> list[Mistake]:
-    """Find settings that do not go together.
+    """Find settings that contradict each other.
 
     Args:
         values: Plain nested values.
-        mistaken: Dotted keys that are wrong by themselves; no rule looks at them.
-        place: Says where a key was written.
-        is_debug: Whether the run was made short, so that its length contradicts nothing.
+        mistaken: Dotted keys that are wrong by themselves; the rules ignore them.
+        place: Returns where a key was written.
+        is_debug: Whether a debug option shortens the run; the rules then ignore its length.
     """
 
     def value(key: str) -> Any:
-        """The value of a key; None where it is missing, or wrong by itself."""
+        """Return the value of a key; None if it is missing, or wrong by itself."""
         found: Any = None if any(one.startswith(key) for one in mistaken) else values
         for name in key.split("."):
             found = found.get(name) if isinstance(found, dict) else None

@@ -1,4 +1,4 @@
-"""Passwords and tokens masked in whatever leaves the program."""
+"""Masking of passwords and tokens in everything the program writes."""
 
 import re
 from typing import TypeVar
@@ -7,7 +7,7 @@ Value = TypeVar("Value")
 
 MASK = "***"
 _NAME = r"(?:\w+_)?(?:password|passwd|secret|api_key|access_token|auth_token)"
-# A password runs to the last @ of its word: one that holds an unescaped @ or / is masked whole.
+# A password extends to the last @ of its word: one with an unescaped @ or / is masked whole.
 # `host:8080/` is a port, no password.
 _IN_URL = re.compile(r"(\w[\w+.-]*://[^\s:/@]*):(?!\d+(?:[/?#\s]|$))\S*@")
 _TOKEN_IN_URL = re.compile(r"(https?://)[^\s:/@]+@")
@@ -17,13 +17,13 @@ _SECRET_KEY = re.compile(_NAME, re.IGNORECASE)
 
 
 def redact(value: Value) -> Value:
-    """Mask the passwords and tokens of URLs, of overrides, and of keys named so.
+    """Mask passwords and tokens in URLs, in overrides, and under keys with such names.
 
     Args:
-        value: A text, or nested dicts and lists that hold texts; it is not changed.
+        value: A text, or nested dicts and lists with texts; it is not modified.
 
     Returns:
-        The same structure, other values untouched.
+        A copy of the same structure.
     """
     if isinstance(value, str):
         text = _IN_URL.sub(rf"\1:{MASK}@", value)

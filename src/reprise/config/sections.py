@@ -1,4 +1,4 @@
-"""The parts of a configuration that have keys, and the mistakes in each of them."""
+"""Sections of a configuration: which keys each of them accepts, and the mistakes in it."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from annotated_types import Interval
 
-from reprise.config.annotations import Refusal, Surroundings, choices_in, refusals, words
+from reprise.config.annotations import PathContext, Refusal, choices_in, describe, refusals
 from reprise.config.compose import Layers
 from reprise.config.files import Conf
-from reprise.config.mistakes import Mistake, listing, meant, nearest, shown, suggest
+from reprise.config.mistakes import Mistake, listing, nearest_key, nearest_name, shown, suggest
 from reprise.config.origins import Origins
 from reprise.config.overrides import Setting
 from reprise.config.rules import contradictions
@@ -20,7 +20,7 @@ from reprise.config.signatures import NoSuchTarget, Signature, read_signature
 # Keys of config.yaml itself. Weights, batch order and random transforms follow from the seed.
 SETTINGS = Signature({"seed": Annotated[int, Interval(ge=0, lt=2**32)]}, frozenset())
 RESERVED = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
-# What the program itself gives to a group's target when it builds it.
+# Arguments that the program itself passes when it builds a group's target.
 LIVE: dict[str, frozenset[str]] = {
     "loader": frozenset({"dataset", "indices", "split", "seed"}),
     "model": frozenset({"input_spec", "target_spec"}),
@@ -31,17 +31,17 @@ LIVE: dict[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Section:
-    """A node of the configuration that has keys.
+    """A node of the configuration whose keys are checked.
 
     Args:
-        key: Dotted key; '' for the whole.
-        node: Its content.
-        title: What takes the keys, for messages.
-        takes: Names that may be written, each with its type.
-        required: Those of them that must be.
-        live: Names that only the program may give.
-        is_open: Whether it may take other names, too.
-        error: Why its `_target_` is none.
+        key: Dotted key; '' for the whole configuration.
+        node: Keys and values.
+        title: What accepts the keys, for messages.
+        takes: Accepted names with their types.
+        required: Names that have no default.
+        live: Names of arguments that only the program passes.
+        is_open: Whether other names are accepted, too.
+        error: Why the `_target_` cannot be found.
     """
 
     key: str
@@ -54,21 +54,20 @@ class Section:
     error: NoSuchTarget | None = None
 
     def dotted(self, name: str) -> str:
-        """Return the dotted key of one of its names."""
+        """Return the dotted key of a name in this section."""
         return f"{self.key}.{name}" if self.key else name
 
 
 def sections(values: dict[str, Any], groups: Iterable[str], own: Set[str]) -> Iterator[Section]:
-    """Walk a configuration from the outside in.
+    """Iterate over the sections of a configuration, from the outside in.
+
+    A node inside an argument of a target is a section only if it has a `_target_` itself; otherwise
+    it is data.
 
     Args:
         values: Plain values.
         groups: Groups that config.yaml names.
         own: As `Origins.own`.
-
-    Yields:
-        Sections. What stands in an argument of a target is data, and none, except for nodes that
-        have a `_target_` themselves.
     """
     others = sorted({*groups, *_names_below("", own)} - set(SETTINGS.annotations))
     takes = {**SETTINGS.annotations, **dict.fromkeys(others, Any)}
@@ -98,8 +97,6 @@ def _of_target(node: dict[str, Any], key: str) -> Section:
         signature = read_signature(target)
     except NoSuchTarget as error:
         return Section(key, node, target, {}, is_open=True, error=error)
-    if signature is None:
-        return Section(key, node, target, {}, is_open=True)
     live = LIVE.get(key, frozenset())
     takes = {name: kind for name, kind in signature.annotations.items() if name not in live}
     is_partial = bool({"_partial_", "_args_"} & set(node))
@@ -114,13 +111,13 @@ def _names_below(key: str, own: Set[str]) -> list[str]:
 
 
 class Inspection:
-    """A composition whose keys and values are compared with what the code takes.
+    """Compares the keys and values of a composition with what the code accepts.
 
     Args:
-        layers: The composition.
-        settings: The overrides in it.
-        conf: Folders of the configuration files.
-        providable: Tells of a path that is missing whether the program can make it.
+        layers: Composition.
+        settings: Overrides it was composed with.
+        conf: Folders of configuration files.
+        providable: Tells whether the program can make a path that is missing.
     """
 
     def __init__(
@@ -133,7 +130,7 @@ class Inspection:
         self._layers = layers
         self._groups = list(conf.groups)
         self._origins = Origins(layers.files, settings, conf)
-        self._surroundings = Surroundings(conf.root, providable)
+        self._context = PathContext(conf.root, providable)
         without_choice = {*self._groups} - {*layers.choices}
         self._sections = [
             section
@@ -143,7 +140,7 @@ class Inspection:
         self._known = [one.dotted(name) for one in self._sections for name in one.takes]
 
     def mistakes(self) -> list[Mistake]:
-        """Find every mistake: in each section, and what contradicts each other."""
+        """Find the mistakes in each section, and settings that contradict each other."""
         found: dict[str, Mistake] = {}
         for section in self._sections:
             if not any(f"{section.key}.".startswith(f"{key}.") for key in found):
@@ -156,15 +153,15 @@ class Inspection:
     def _mistake(
         self, key: str, wrong: str, expected: str, received: str, remedy: str, at: str = ""
     ) -> tuple[str, Mistake]:
-        """Return the mistake of a key, whose place is that of the key `at` where it is given."""
+        """Return a key and its mistake; `at` is the key whose place is named, if another one."""
         place = self._origins.place(at or key)
         return key, Mistake(f"{key}: {wrong}", place, expected, received, remedy)
 
     def _of_section(self, section: Section) -> Iterator[tuple[str, Mistake]]:
-        """Find the mistakes of one section, each with the dotted key it is about."""
+        """Find the mistakes in one section, each with its dotted key."""
         target = section.dotted("_target_")
         if section.error:
-            likely = meant(section.title, section.error.names)
+            likely = nearest_name(section.title, section.error.names)
             remedy = suggest(likely, "look for a misspelt part")
             wrong, expected = f"there is no {section.title}", section.error.expected
             yield self._mistake(target, wrong, expected, section.title, remedy)
@@ -174,7 +171,7 @@ class Inspection:
                 yield from self._of_key(section, str(name), value)
         for name in sorted(section.required - set(section.node)):
             key = section.dotted(name)
-            expected = f"{words(section.takes[name])}; {section.title} has no default for it"
+            expected = f"{describe(section.takes[name])}; {section.title} has no default for it"
             yield self._mistake(key, "is not set", expected, "nothing", _set(key), at=target)
 
     def _of_key(self, section: Section, name: str, value: Any) -> Iterator[tuple[str, Mistake]]:
@@ -192,7 +189,7 @@ class Inspection:
             if not section.is_open:
                 yield self._unknown(section, name, value)
         elif _has_target(value):
-            return  # a section, or several of them
+            return  # a section of its own, or several of them
         elif unset:
             expected = "a value, or a reference to a key that has one"
             for one, reason in unset.items():
@@ -210,17 +207,17 @@ class Inspection:
         typed, received = key, shown(value)
         if setting and setting.key.startswith(key):  # the override may go on below the unknown key
             typed, received = setting.key, setting.form.partition("=")[2]
-        remedy = suggest(nearest(typed, [*self._known, *self._groups]), "leave it out")
+        remedy = suggest(nearest_key(typed, [*self._known, *self._groups]), "leave it out")
         if "." in name:
             remedy = "a file has no dotted keys: write each step on a line of its own, indented"
         expected = f"a key of {section.title}: {listing(section.takes)}"
         return key, self._mistake(typed, "no such key", expected, received, remedy, at=key)[1]
 
     def _of_value(self, key: str, value: Any, annotation: Any) -> Iterator[tuple[str, Mistake]]:
-        for refusal in refusals(value, annotation, self._surroundings):
+        for refusal in refusals(value, annotation, self._context):
             if refusal.path is not None:
                 dotted = ".".join([key, *refusal.within])
-                yield self._no_path(dotted, refusal, words(annotation))
+                yield self._no_path(dotted, refusal, describe(annotation))
                 continue
             remedy = f"change {key}"
             if value is None:
@@ -228,21 +225,21 @@ class Inspection:
             elif isinstance(value, str):
                 is_number = re.fullmatch(r"[+-]?\d*\.?\d+", value)
                 remedy = "write the number without quotes" if is_number else remedy
-                remedy = suggest(meant(value, choices_in(annotation)), remedy)
-            yield self._wrong(key, value, words(annotation), remedy)
+                remedy = suggest(nearest_name(value, choices_in(annotation)), remedy)
+            yield self._wrong(key, value, describe(annotation), remedy)
 
     def _wrong(self, key: str, value: Any, expected: str, remedy: str) -> tuple[str, Mistake]:
         return self._mistake(key, f"cannot be {shown(value)}", expected, shown(value), remedy)
 
     def _no_path(self, key: str, refusal: Refusal, expected: str) -> tuple[str, Mistake]:
-        given, root = Path(str(refusal.path)), self._surroundings.root
+        given, root = Path(str(refusal.path)), self._context.root
         path = root / given
         received = "something else of that name" if path.exists() else "nothing of that name"
         if not given.is_absolute():
             received += f" (it starts from {root})"
         remedy = f"give the path of a {refusal.kind} that exists"
         if not path.exists() and path.parent.is_dir():
-            likely = meant(path.name, [other.name for other in path.parent.iterdir()])
+            likely = nearest_name(path.name, [other.name for other in path.parent.iterdir()])
             remedy = suggest(likely and str(given.with_name(likely)), remedy)
         return self._mistake(key, f"no such {refusal.kind}: {given}", expected, received, remedy)
 

@@ -1,4 +1,4 @@
-"""What a `_target_` takes, read from its source: importing it could take seconds, or TensorFlow."""
+"""Signatures of targets, read from source: importing one could take seconds or load TensorFlow."""
 
 import ast
 import builtins
@@ -19,11 +19,11 @@ from reprise.config.annotations import PATHS, Built
 
 
 class NoSuchTarget(Exception):
-    """The dotted path leads nowhere.
+    """A dotted path that leads nowhere.
 
     Args:
-        expected: What could stand in the place of its first part that is not found.
-        names: Dotted paths to choose from.
+        expected: What the first part that is not found should be.
+        names: Dotted paths that exist.
     """
 
     def __init__(self, expected: str, names: list[str]) -> None:
@@ -37,9 +37,9 @@ class Signature:
     """The parameters of a function, or of a class's constructor.
 
     Args:
-        annotations: Type of each parameter by name; Any where it cannot be told.
-        required: Names of those without a default.
-        is_open: Whether it takes any other name as well (`**kwargs`).
+        annotations: Type of each parameter by name; Any where it is not known.
+        required: Names of the parameters without a default.
+        is_open: Whether other names are accepted, too (`**kwargs`).
     """
 
     annotations: dict[str, Any]
@@ -47,25 +47,28 @@ class Signature:
     is_open: bool = False
 
 
+UNKNOWN = Signature({}, frozenset(), is_open=True)
+
+
 @cache
-def read_signature(target: str) -> Signature | None:
+def read_signature(target: str) -> Signature:
     """Read the signature of a function or class.
 
     Args:
-        target: Its dotted path.
+        target: Dotted path.
 
     Returns:
-        None where only an import could tell: a name that its module gets from another one, a
-        compiled module, an inherited constructor.
+        The signature; `UNKNOWN` where only an import could tell: a name that the module imports
+        itself, a compiled module, an inherited constructor.
 
     Raises:
-        NoSuchTarget: no such module, or no such name in it.
+        NoSuchTarget: the module, or the name in it, does not exist.
     """
     spec, rest = _find(target)
-    if not (spec.origin or "").endswith(".py"):
-        return None
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        return UNKNOWN
     module = target.removesuffix("." + ".".join(rest)) if rest else target
-    source = Path(spec.origin or "").read_text(encoding="utf-8")
+    source = Path(spec.origin).read_text(encoding="utf-8")
     tree = ast.parse(source)
     definitions = {
         node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)
@@ -73,7 +76,7 @@ def read_signature(target: str) -> Signature | None:
     if len(rest) == 1 and rest[0] in definitions:
         return _signature(definitions[rest[0]], _Names(module, tree))
     if rest and re.search(rf"\b{re.escape(rest[0])}\b|import \*|__getattr__", source):
-        return None
+        return UNKNOWN
     inside = [name for name in definitions if not name.startswith("_")]
     expected = f"a function or class of {module}"
     if spec.submodule_search_locations and not inside:
@@ -83,7 +86,7 @@ def read_signature(target: str) -> Signature | None:
 
 
 def _find(target: str) -> tuple[ModuleSpec, list[str]]:
-    """Find a target's module without importing the packages it is in, and the names after it."""
+    """Find a target's module, without importing its packages, and the names that follow it."""
     top, *rest = target.split(".")
     spec = find_spec(top) if top.isidentifier() else None
     if spec is None:
@@ -93,7 +96,7 @@ def _find(target: str) -> tuple[ModuleSpec, list[str]]:
     return spec, rest
 
 
-def _signature(node: ast.FunctionDef | ast.ClassDef, names: "_Names") -> Signature | None:
+def _signature(node: ast.FunctionDef | ast.ClassDef, names: "_Names") -> Signature:
     if isinstance(node, ast.FunctionDef):
         return _of_function(node, names)
     for member in node.body:
@@ -102,7 +105,7 @@ def _signature(node: ast.FunctionDef | ast.ClassDef, names: "_Names") -> Signatu
             own = dict(list(found.annotations.items())[1:])  # without self
             return Signature(own, found.required & set(own), found.is_open)
     if node.bases:
-        return None
+        return UNKNOWN
     is_dataclass = any("dataclass" in ast.unparse(mark) for mark in node.decorator_list)
     return _of_fields(node, names) if is_dataclass else Signature({}, frozenset())
 
@@ -134,7 +137,7 @@ def _of_fields(node: ast.ClassDef, names: "_Names") -> Signature:
 
 
 class _Annotated:
-    """`Annotated`, with "folder", "file" and "database" replaced by the check of such a path."""
+    """`Annotated` in which "folder", "file" and "database" become validators of paths."""
 
     def __class_getitem__(cls, items: tuple[Any, ...]) -> Any:
         base, *marks = items
@@ -143,10 +146,10 @@ class _Annotated:
 
 
 class _Names(dict[str, Any]):
-    """What the names in a module's annotations stand for, found in its source as they are used.
+    """Namespace in which a module's annotations are evaluated, without importing the module.
 
-    Those of builtins, typing, collections.abc and annotated_types are themselves, a class is
-    `Built`, and an alias is its value; likewise where they come from another module of the package.
+    It holds the names of builtins, typing, collections.abc and annotated_types. Others are looked
+    up in the source, also of other modules of the package: a class is `Built`, an alias its value.
     """
 
     def __init__(self, module: str, tree: ast.Module) -> None:
@@ -159,7 +162,7 @@ class _Names(dict[str, Any]):
             self._body += node.body if isinstance(node, ast.If) else []
 
     def type_of(self, annotation: ast.expr | None) -> Any:
-        """Evaluate an annotation; Any where there is none, or where it uses other names."""
+        """Evaluate an annotation; Any if there is none, or if it uses other names."""
         match annotation:
             case None:
                 return Any
@@ -182,7 +185,7 @@ class _Names(dict[str, Any]):
                 case ast.ImportFrom(module=str(module), names=aliases):
                     own = [one.name for one in aliases if name == (one.asname or one.name)]
                     if own and module.partition(".")[0] == self._package:
-                        spec, _ = _find(module)
-                        source = Path(spec.origin or "").read_text(encoding="utf-8")
+                        origin = _find(module)[0].origin
+                        source = Path(origin).read_text(encoding="utf-8") if origin else ""
                         return _Names(module, ast.parse(source))[own[0]]
         raise KeyError(name)
