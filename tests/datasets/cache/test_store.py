@@ -66,7 +66,7 @@ def test_many_records_of_one_size_come_at_once(tmp_path):
     found = store.get_many(np.array([20, 3, 3, 0]))
     for at, index in enumerate((20, 3, 3, 0)):
         assert same([array[at] for array in found], arrays(index, FIXED))
-    assert store.record.size == 64 + 64
+    assert store.record_size == 64 + 64
 
 
 def test_the_first_record_stays(tmp_path):

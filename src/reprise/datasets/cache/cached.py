@@ -1,31 +1,36 @@
-"""A dataset that keeps on disk what it has decoded, so that later passes need not do it again."""
+"""A dataset that keeps decoded arrays on disk, so that later passes need not decode again."""
 
+import hashlib
+import inspect
+import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reprise.datasets.base import BaseDataset, Dataset, Sample
-from reprise.datasets.cache.identity import identity
 from reprise.datasets.cache.store import Store
 from reprise.datasets.decodable import Arrays, Decodable, DecodableRows
 from reprise.datasets.mixed import Mixed
 from reprise.errors import UserError
 
-_LOOKED_AT = 8  # samples whose sizes say how much there will be
+_LOOKED_AT = 8  # samples from which the size of all is estimated
+_DECODERS = ("numpy", "opencv-python-headless", "pillow", "scipy", "librosa", "soundfile", "soxr")
+_PACKAGE = Path(__file__).parents[2]
 
 
 def cached(dataset: BaseDataset[Any], folder: Path) -> Dataset:
-    """The dataset with what it has decoded in `folder`: the same samples, sooner.
+    """The same dataset, with its decoded arrays kept in `folder`.
 
-    Several runs may use one folder at once. What is in it is never out of date: other data,
-    settings or code have another name there. It may be deleted when no run uses it.
+    Several runs may use one folder at once. Its content is never out of date: it has another name
+    for other data, settings or code. It may be deleted when no run uses it.
 
     Raises:
-        UserError: the dataset has nothing that could be kept, or does not name its data.
+        UserError: the dataset decodes nothing, or does not name its data.
     """
     if isinstance(dataset, Mixed):
         return dataset.with_parts(lambda part: cached(part, folder))
@@ -45,7 +50,7 @@ def cached(dataset: BaseDataset[Any], folder: Path) -> Dataset:
         _say(f"{place} cannot be written ({error.strerror}); going on without")
         return dataset
     if store.is_new:
-        size = len(dataset) * (store.record.size or _mean_bytes(dataset)) / 1e6
+        size = len(dataset) * (store.record_size or _mean_bytes(dataset)) / 1e6
         free = shutil.disk_usage(folder).free / 1e6
         _say(f"the first pass writes about {size:,.0f} MB to {place}; {free:,.0f} MB are free")
     if isinstance(dataset, DecodableRows):
@@ -53,12 +58,42 @@ def cached(dataset: BaseDataset[Any], folder: Path) -> Dataset:
     return Cached(dataset, store)
 
 
+def identity(dataset: Decodable) -> str:
+    """A name for the decoded arrays of a dataset, which changes with data, settings and code.
+
+    Files count by name, size and time of change, a server's rows by the dataset's stamp.
+
+    Raises:
+        UserError: the dataset has neither, so that a change of its data would not be seen.
+    """
+    kind = type(dataset)
+    if not dataset.sources and not dataset.stamp:
+        raise UserError(
+            f"loader.cache cannot tell whether the data of {kind.__qualname__} is still the same",
+            "a dataset that names its files",
+            "no sources, and no stamp",
+            f"give {kind.__qualname__} the property sources, or set loader.cache=null",
+        )
+    digest = hashlib.sha256()
+    rooms = [_PACKAGE / "datasets", _PACKAGE / "transforms"]
+    for path in (*_every_file(rooms), Path(inspect.getfile(kind))):
+        if path.suffix == ".py":
+            digest.update(path.read_bytes())
+    words = [dataset.recipe, repr(dataset.decoded), dataset.stamp, *map(_version, _DECODERS)]
+    words += [dataset.name(index) for index in range(len(dataset))]
+    for path in _every_file(dataset.sources):
+        status = path.stat()
+        words.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    digest.update("\0".join(words).encode())
+    return f"{kind.__name__.lower()}-{digest.hexdigest()[:16]}"
+
+
 class Cached(Dataset):
-    """The samples of a dataset, decoded once.
+    """A dataset that decodes every sample once.
 
     Args:
-        dataset: Decodes and finishes.
-        store: Where decoded arrays are kept.
+        dataset: The dataset.
+        store: Keeps its decoded arrays.
     """
 
     def __init__(self, dataset: Decodable, store: Store) -> None:
@@ -98,7 +133,7 @@ class Cached(Dataset):
 
 
 class CachedRows(Cached):
-    """The same for a dataset that decodes batches."""
+    """As `Cached`, for a dataset that decodes batches."""
 
     _dataset: DecodableRows
 
@@ -126,3 +161,21 @@ def _mean_bytes(dataset: Decodable) -> float:
 
 def _say(words: str) -> None:
     print(f"note: loader.cache: {words}", file=sys.stderr, flush=True)
+
+
+def _every_file(sources: Sequence[Path]) -> Iterator[Path]:
+    """The files in these files and folders, in a fixed order."""
+    for source in sources:
+        if not source.is_dir():
+            log = source.with_name(f"{source.name}-wal")  # which SQLite writes first
+            yield from (path for path in (source, log) if path.exists())
+        for folder, folders, names in os.walk(source):
+            folders.sort()
+            yield from (Path(folder) / name for name in sorted(names))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
