@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Ge, Interval
+from annotated_types import Ge
 
 from reprise.datasets.array_files import Rows, open_rows
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.moments import standardized
-from reprise.datasets.splits import listed_files, make_splits
+from reprise.datasets.splits import SplitSettings, listed_files, make_splits
 from reprise.datasets.targets import (
     Place,
     Target,
@@ -69,10 +69,7 @@ class Arrays(Dataset):
         file: Annotated[str, "file"] | None,
         x: str,
         y: str,
-        split: dict[
-            Literal["train", "valid", "test"],
-            Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None,
-        ],
+        split: SplitSettings,
         x_test: str | None = None,
         y_test: str | None = None,
         target: Target = "class",

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from annotated_types import Ge, Interval, Len
+from annotated_types import Ge, Len
 
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.drawing import draw_values, write_target
 from reprise.datasets.moments import standardized
-from reprise.datasets.splits import listed_files, make_splits, split_by_words
+from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.tables import feature_columns, features, read_table, table_targets
 from reprise.datasets.targets import Target
 from reprise.spec import Spec
@@ -48,11 +48,7 @@ class CsvRows(Dataset):
     def __init__(
         self,
         table: Annotated[str, "file"],
-        split: dict[
-            Literal["train", "valid", "test"],
-            Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None,
-        ]
-        | str,
+        split: SplitSettings | str,
         columns: Annotated[list[str], Len(1)] | None = None,
         target: Target = "class",
         label: str | Annotated[list[str], Len(1)] = "label",

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from annotated_types import Ge, Interval, Len
+from annotated_types import Ge
 
 from reprise.datasets.images.folders import list_classes
-from reprise.datasets.images.labelled import LabelledImages, file_keys
-from reprise.datasets.splits import listed_files, make_splits, split_by_words
+from reprise.datasets.images.labelled import ImageSize, LabelledImages, file_keys
+from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.targets import class_targets
 from reprise.errors import UserError
 from reprise.transforms.augment import Augment
+from reprise.transforms.place import Fit
 
 
 class ImageFolder(LabelledImages):
@@ -43,13 +44,9 @@ class ImageFolder(LabelledImages):
     def __init__(
         self,
         folder: Annotated[str, "folder"],
-        image_size: Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)],
-        split: dict[
-            Literal["train", "valid", "test"],
-            Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None,
-        ]
-        | None,
-        fit: Literal["resize", "crop"] = "resize",
+        image_size: ImageSize,
+        split: SplitSettings | None,
+        fit: Fit = "resize",
         channels: Literal[1, 3] = 3,
         classes: list[str] | None = None,
         split_seed: Annotated[int, Ge(0)] = 0,

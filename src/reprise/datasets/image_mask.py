@@ -14,12 +14,13 @@ from reprise.datasets.decodable import Arrays, Decodable
 from reprise.datasets.drawing import draw_masks
 from reprise.datasets.images.files import read_header, read_image, require_dtype
 from reprise.datasets.images.folders import list_images, require_pairs
-from reprise.datasets.images.masks import make_coding
-from reprise.datasets.splits import listed_files, make_splits
+from reprise.datasets.images.labelled import ImageSize
+from reprise.datasets.images.masks import MaskMode, make_coding
+from reprise.datasets.splits import SplitSettings, listed_files, make_splits
 from reprise.errors import UserError
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
-from reprise.transforms.place import draw_placement, pixels_needed, reduce_image, reduce_mask
+from reprise.transforms.place import Fit, draw_placement, pixels_needed, reduce_image, reduce_mask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,14 +61,11 @@ class ImageMask(Decodable):
         self,
         images: Annotated[str, "folder"],
         masks: Annotated[str, "folder"],
-        image_size: Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)],
-        split: dict[
-            Literal["train", "valid", "test"],
-            Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None,
-        ],
-        fit: Literal["resize", "crop"] = "resize",
+        image_size: ImageSize,
+        split: SplitSettings,
+        fit: Fit = "resize",
         channels: Literal[1, 3] = 3,
-        mask_mode: Literal["binary", "ids", "colors"] = "binary",
+        mask_mode: MaskMode = "binary",
         classes: list[str] | None = None,
         ignore: list[int | str] | None = None,
         colors: dict[str, Annotated[list[Annotated[int, Interval(ge=0, le=255)]], Len(3, 3)]]
@@ -82,7 +80,7 @@ class ImageMask(Decodable):
         self._files = [(name, mask_files[stem]) for stem, name in image_files.items()]
         self._coding = make_coding(mask_mode, classes, ignore or [], colors)
         self._size = (image_size[0], image_size[1])
-        self._fit: Literal["resize", "crop"] = fit
+        self._fit = fit
         self._augment = augment
         self._enough = pixels_needed(self._size, fit)
         self._split, self._split_seed = dict(split), split_seed

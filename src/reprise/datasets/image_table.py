@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from annotated_types import Ge, Interval, Len
+from annotated_types import Ge, Len
 
-from reprise.datasets.images.labelled import LabelledImages, file_keys
-from reprise.datasets.splits import listed_files, make_splits, split_by_words
+from reprise.datasets.images.labelled import ImageSize, LabelledImages, file_keys
+from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.tables import read_table, table_targets
 from reprise.datasets.targets import Target
 from reprise.transforms.augment import Augment
+from reprise.transforms.place import Fit
 
 
 class ImageTable(LabelledImages):
@@ -47,19 +48,15 @@ class ImageTable(LabelledImages):
     def __init__(
         self,
         table: Annotated[str, "file"],
-        image_size: Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)],
-        split: dict[
-            Literal["train", "valid", "test"],
-            Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None,
-        ]
-        | str,
+        image_size: ImageSize,
+        split: SplitSettings | str,
         folder: Annotated[str, "folder"] | None = None,
         path: str = "path",
         target: Target = "class",
         label: str | list[str] = "label",
         separator: Annotated[str, Len(1)] = "|",
         classes: list[str] | None = None,
-        fit: Literal["resize", "crop"] = "resize",
+        fit: Fit = "resize",
         channels: Literal[1, 3] = 3,
         group: str | None = None,
         split_seed: Annotated[int, Ge(0)] = 0,

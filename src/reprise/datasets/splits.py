@@ -6,14 +6,18 @@ Pure functions: the same names, groups and settings give the same splits on ever
 import difflib
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Interval
 
 from reprise.datasets.targets import Place
 from reprise.errors import UserError
 
 Split = Literal["train", "valid", "test"]
+SplitSettings = dict[
+    Split, Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None
+]  # of a config: for each split a fraction of the samples, or a file that lists them
 Keys = Mapping[str, int | Sequence[int]]
 
 WORDS: Mapping[str, Split] = {

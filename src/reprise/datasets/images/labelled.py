@@ -4,9 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Len
 
 from reprise.datasets.base import Sample
 from reprise.datasets.checks import find_problems
@@ -16,6 +17,8 @@ from reprise.datasets.targets import Targets
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
 from reprise.transforms.place import Fit, draw_placement, pixels_needed, reduce_image
+
+ImageSize = Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)]  # height and width, in pixels
 
 
 class LabelledImages(Decodable):
@@ -39,7 +42,7 @@ class LabelledImages(Decodable):
         self,
         paths: Sequence[Path],
         targets: Targets,
-        image_size: Sequence[int],
+        image_size: ImageSize,
         channels: int,
         fit: Fit,
         augment: Augment | None,
