@@ -1,7 +1,5 @@
 import inspect
-import json
-import subprocess
-import sys
+import re
 import typing
 
 import keras
@@ -11,11 +9,13 @@ import tensorflow
 from tensorflow.python.framework import config as tf_config
 
 from reprise.models import fpn, linknet, pspnet, segmentation, unet
+from reprise.models.encoders import Backbone
 from reprise.models.segmentation import plain_copy, scale_images
 from reprise.objectives import segmentation as objective
 from reprise.spec import Spec
 
 ARCHITECTURES = {"unet": unet, "fpn": fpn, "linknet": linknet, "pspnet": pspnet}
+BACKBONES = typing.get_args(Backbone)
 LIGHT = {"decoder_filters": [8, 8, 8, 8, 8]}
 YES_NO = ("ink",)
 THREE = ("sky", "road", "car")
@@ -136,18 +136,6 @@ def test_grey_and_16_bit_images_give_what_their_8_bit_rgb_gives():
     np.testing.assert_allclose(deep, rgb, atol=1e-5)
 
 
-def test_the_seed_alone_decides_the_first_weights():
-    def weights(seed):
-        keras.utils.set_random_seed(seed)
-        return shallow().get_weights()
-
-    first, again, other = weights(1), weights(1), weights(2)
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    different = sum(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
-    assert different == sum(weights.ndim == 4 for weights in first)  # every kernel
-    assert different > 10
-
-
 @pytest.mark.parametrize(("classes", "jit_compile"), [(YES_NO, True), (THREE, False)])
 def test_one_step_in_bfloat16(policy, classes, jit_compile):
     policy("mixed_bfloat16")
@@ -189,49 +177,17 @@ def assert_one_step(model, classes, jit_compile, compute_dtype):
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
-def test_a_saved_model_needs_only_keras(tmp_path):
-    # Between them: the slices, the dropout and swish, the Lambda layers that had to be rewritten.
-    names = ("vgg16", "efficientnetb0", "seresnet18")
-    expected = {}
-    for name in names:
-        model = shallow(THREE, name)
-        model.save(tmp_path / f"{name}.keras")
-        expected[name] = np.asarray(model(batch(48, 48)))
-    np.savez(tmp_path / "expected.npz", images=batch(48, 48), **expected)
-    program = f"""
-import sys, keras, numpy as np
-known = np.load("expected.npz")
-for name in {names}:
-    received = np.asarray(keras.saving.load_model(f"{{name}}.keras")(known["images"]))
-    print(name, np.abs(received - known[name]).max() < 1e-6)
-print(sorted({{"reprise", "segmentation_models", "efficientnet"}} & set(sys.modules)))
-"""
-    command = [sys.executable, "-c", program]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == [*(f"{name} True" for name in names), "[]"]
-
-
-def test_the_right_number_of_classes_is_taken():
-    model = unet.build(images(32, 32), masks(THREE), classes=3, **LIGHT)
-    assert model.output_shape[-1] == 3
-
-
-def backbones(module):
-    return typing.get_args(inspect.signature(module.build).parameters["backbone"].annotation)
-
-
-def test_every_architecture_lists_the_same_backbones_and_all_there_are():
+def test_every_architecture_lists_all_backbones_there_are():
     known = segmentation._segmentation_models().get_available_backbone_names()
-    expected = {name for name in known if not name.startswith("densenet")}
-    assert len(expected) == 29
+    expected = sorted(name for name in known if not name.startswith("densenet"))
+    assert sorted(BACKBONES) == expected
+    assert len(BACKBONES) == 29
     for module in ARCHITECTURES.values():
-        assert len(backbones(module)) == 29
-        assert set(backbones(module)) == expected
+        assert inspect.signature(module.build).parameters["backbone"].annotation is Backbone
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backbone", backbones(unet))
+@pytest.mark.parametrize("backbone", BACKBONES)
 def test_every_backbone_builds_and_gives_finite_probabilities(backbone):
     model = unet.build(images(), masks(THREE), backbone=backbone, encoder_freeze=True, **LIGHT)
     received = np.asarray(model(batch()))
@@ -244,31 +200,16 @@ def test_every_backbone_builds_and_gives_finite_probabilities(backbone):
 
 def test_scaling_equals_what_every_backbone_s_weights_were_trained_on():
     library = segmentation._segmentation_models()
-    names = [name for name in library.get_available_backbone_names() if "densenet" not in name]
-    assert len(names) == 29
     images = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3)).astype("uint8")
     seen = set()
-    for name in names:
+    for name in BACKBONES:
         expected = np.asarray(library.get_preprocessing(name)(images.astype("float32")))
-        received = scaled(images, name)
+        inputs = keras.Input(images.shape[1:], dtype="uint8")
+        received = np.asarray(keras.Model(inputs, scale_images(inputs, name))(images))
         assert received.dtype == np.float32
         np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5, err_msg=name)
         seen.add(expected.tobytes())
     assert len(seen) == 4  # raw, caffe, tf and torch
-
-
-@pytest.mark.parametrize("backbone", ["resnet18", "vgg16", "mobilenet", "efficientnetb0"])
-def test_16_bit_and_grey_images_are_scaled_to_the_same_range(backbone):
-    grey = np.random.default_rng(0).integers(0, 256, (1, 5, 4, 1)).astype("uint8")
-    expected = scaled(np.repeat(grey, 3, axis=-1), backbone)
-    np.testing.assert_array_equal(scaled(grey, backbone), expected)
-    deep = grey.astype("uint16") * 257
-    np.testing.assert_allclose(scaled(deep, backbone), expected, rtol=0, atol=5e-5)
-
-
-def scaled(images, backbone):
-    inputs = keras.Input(images.shape[1:], dtype=images.dtype.name)
-    return np.asarray(keras.Model(inputs, scale_images(inputs, backbone))(images))
 
 
 # One backbone for each thing that has to be rewritten: squeeze and excitation, swish with a
@@ -278,27 +219,16 @@ QUICK = ("seresnet18", "efficientnetb0", "resnet18")
 SLOW = ("inceptionresnetv2", "resnext50", "seresnext50", "mobilenetv2")
 
 
+# What a saved config names that a process with Keras alone could not find.
+FOREIGN = re.compile(
+    r'"module": "(?!keras|builtins)|"registered_name": "[^"]*>|"class_name": "(Lambda|function)'
+)
+
+
 def network_of(backbone):
     library = segmentation._segmentation_models()
     keras.utils.set_random_seed(0)
     return library.Linknet(backbone, input_shape=(96, 96, 3), encoder_weights=None)
-
-
-def foreign_to_keras(node):
-    """What a saved config names that a process with Keras alone could not find."""
-    if isinstance(node, list):
-        return {name for item in node for name in foreign_to_keras(item)}
-    if not isinstance(node, dict):
-        return set()
-    found = {name for value in node.values() for name in foreign_to_keras(value)}
-    module = node.get("module") or "keras"
-    if module.split(".")[0] not in ("keras", "builtins"):
-        found.add(module)
-    if node.get("registered_name") not in (None, node.get("class_name"), "Functional"):
-        found.add(node["registered_name"])
-    if node.get("class_name") in ("Lambda", "__lambda__", "function"):
-        found.add(str(node["class_name"]))
-    return found
 
 
 @pytest.mark.parametrize(
@@ -312,27 +242,8 @@ def test_the_copy_has_the_same_outputs_and_nothing_foreign(backbone):
     assert np.ptp(expected) > 1e-4
     np.testing.assert_allclose(np.asarray(copy(images)), expected, atol=1e-6)
     assert copy.count_params() == network.count_params()
-    assert foreign_to_keras(json.loads(copy.to_json())) == set()
-
-
-def test_what_is_foreign_is_seen_in_the_original():
-    assert foreign_to_keras(json.loads(network_of("seresnet18").to_json())) >= {"Lambda"}
-
-
-def test_momentum_and_frozen_layers():
-    network = network_of("resnet18")
-    norms = [layer.name for layer in network.layers if hasattr(layer, "momentum")]
-    assert len(norms) > 20
-
-    copy = plain_copy(network, 0.8, frozen={"stage1_unit1_bn1"})
-    assert {copy.get_layer(name).momentum for name in norms} == {0.8}
-    assert not copy.get_layer("stage1_unit1_bn1").trainable
-    assert copy.get_layer("bn0").trainable
-
-    copy = plain_copy(network, None, frozen=set())
-    assert [copy.get_layer(name).momentum for name in norms] == [
-        network.get_layer(name).momentum for name in norms
-    ]
+    assert not FOREIGN.search(copy.to_json())
+    assert FOREIGN.search(network.to_json()) or backbone in ("resnet18", "mobilenetv2")
 
 
 def test_an_unknown_lambda_is_not_passed_on():
