@@ -97,25 +97,16 @@ class Yields(Numbers):
         yield self.x, self.y
 
 
-class Shrinking(Numbers):
-    """Has one sample less at every reading."""
+class Changing(Numbers):
+    """Has `change` samples more at every reading."""
 
-    readings = 0
-
-    def samples(self, shard: int) -> Iterator[tuple[Any, Any]]:
-        self.readings += 1
-        for position in range(self.lengths[shard] - self.readings):
-            yield [position, shard], 0
-
-
-class Growing(Numbers):
-    """Has one sample more at every reading."""
-
-    readings = 0
+    def __init__(self, change: int, *lengths: int) -> None:
+        super().__init__(*lengths)
+        self.change, self.readings = change, 0
 
     def samples(self, shard: int) -> Iterator[tuple[Any, Any]]:
         self.readings += 1
-        for position in range(self.lengths[shard] + self.readings):
+        for position in range(self.lengths[shard] + self.change * self.readings):
             yield [position, shard], 0
 
 

@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import threading
-import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,23 +13,22 @@ import psutil
 import pytest
 from datasets.stream_sources import (
     Broken,
+    Changing,
     Deadly,
     Endless,
-    Growing,
     Numbers,
     Ragged,
-    Shrinking,
     Unsendable,
 )
 from loading.test_loader import digest
 
+from reprise.datasets.base import Sample
 from reprise.datasets.stream import Stream
 from reprise.datasets.streams.source import Source
 from reprise.errors import UserError
 from reprise.loading.feed import as_tf_dataset
 from reprise.loading.loader import Loader
 from reprise.loading.stream_batches import rebatched, shuffled
-from reprise.spec import Spec
 
 ENGINES = [(0, True), *itertools.product((1, 2, 5), (True, False))]
 WHOLE = {"train": 1.0, "valid": 0.0}
@@ -53,14 +52,30 @@ def flat(batches: list[list[int]]) -> list[int]:
     return [number for batch in batches for number in batch]
 
 
+class InBlocks(Numbers):
+    """The samples of Numbers in arrays of various lengths."""
+
+    def blocks(self, shard: int) -> Iterator[Sample]:
+        samples = self.samples(shard)
+        for length in itertools.cycle((40, 1, 7)):
+            if not (some := list(itertools.islice(samples, length))):
+                return
+            x, y = zip(*some, strict=True)
+            yield np.array(x), np.array(y, np.int32)
+
+
 @pytest.mark.parametrize("split", ["train", "valid"])
-@pytest.mark.parametrize("source", [Numbers(23), Numbers(9, 0, 17, 1, 30, 4), Ragged(5, 13)])
-def test_same_bytes_whoever_reads(split, source):
+@pytest.mark.parametrize(
+    "sources",
+    [[Numbers(23), InBlocks(23)], [Ragged(5, 13)]]
+    + [[kind(*lengths) for kind in (Numbers, InBlocks)] for lengths in [(9, 0, 117, 1, 30), (80,)]],
+)
+def test_same_bytes_whoever_reads_in_blocks_or_one_by_one(split, sources):
     made = {}
-    for workers, processes in ENGINES:
+    for source, (workers, processes) in itertools.product(sources, ENGINES):
         with load(source, split, workers=workers, use_multiprocessing=processes) as loader:
-            made[workers, processes] = digest(loader.batches(0, 30))
-    assert len(made) == 7
+            made[source, workers, processes] = digest(loader.batches(0, 30))
+    assert len(made) == 7 * len(sources)
     assert len(set(made.values())) == 1
 
 
@@ -218,7 +233,7 @@ def test_an_empty_pass_ends_in_an_error_and_not_in_a_loop():
 
 
 def test_a_pass_of_another_length_is_refused_before_its_last_batch():
-    with load(Shrinking(9)) as loader:
+    with load(Changing(-1, 9)) as loader:
         assert loader.steps_per_pass == 2
         with pytest.raises(UserError, match=r"(?s)8 samples, as before.*7 samples"):
             list(loader.batches(0, 2))
@@ -226,7 +241,7 @@ def test_a_pass_of_another_length_is_refused_before_its_last_batch():
 
 @pytest.mark.parametrize("count", [7, 8, 9])
 def test_a_sample_too_many_is_noticed_with_the_last_batch(count):
-    with load(Growing(count)) as loader:
+    with load(Changing(1, count)) as loader:
         steps = loader.steps_per_pass
         with pytest.raises(UserError, match=rf"(?s){count + 1} samples, as before.*{count + 2} sa"):
             list(loader.batches(0, steps))
@@ -267,10 +282,8 @@ def test_nothing_outlives_the_loader(processes):
 def test_a_loader_closed_from_another_thread_ends_the_wait():
     loader = load(Broken("hang", 30), "valid", workers=1, max_queue_size=1, timeout_s=None)
     threading.Timer(1.5, loader.close).start()
-    began = time.monotonic()
     with pytest.raises(RuntimeError, match="closed"):
         list(loader.batches())
-    assert time.monotonic() - began < 30
 
 
 def test_order_block_is_refused():
@@ -285,46 +298,6 @@ def test_tensorflow_gets_what_the_loader_makes():
         assert digest(feed.as_numpy_iterator()) == digest(loader.batches(2, 12))
 
 
-class Rows(Source):
-    """Numbered rows, in blocks of the lengths it is given or, with none, one by one."""
-
-    def __init__(self, count: int, lengths: tuple[int, ...]) -> None:
-        self.count, self.lengths = count, lengths
-        self.input_spec = Spec((2,), "float32", offset=(0.0, 0.0), scale=(1.0, 1.0))
-        self.target_spec = Spec((), "int32", ("a", "b", "c"))
-
-    def samples(self, shard):
-        for at in range(self.count):
-            yield np.array([at, -at], np.float32), at % 3
-
-    def blocks(self, shard):
-        return self._blocks() if self.lengths else None
-
-    def _blocks(self):
-        at = 0
-        for length in cut(self.count, self.lengths):
-            numbers = np.arange(at, at + length)
-            x = np.stack([numbers, -numbers], axis=1).astype(np.float32)
-            yield x, (numbers % 3).astype(np.int32)
-            at += length
-
-
-def cut(count, lengths):
-    """These lengths, again and again, until there are `count`."""
-    at = 0
-    while count:
-        length = min(count, lengths[at % len(lengths)])
-        yield length
-        count, at = count - length, at + 1
-
-
-def blocks_of(count, lengths):
-    at = 0
-    for length in cut(count, lengths):
-        yield np.arange(at, at + length), np.arange(at, at + length) % 7
-        at += length
-
-
 def shuffled_one_by_one(items, size, rng):
     """The promised order, written out."""
     source, places = iter(items), []
@@ -337,12 +310,17 @@ def shuffled_one_by_one(items, size, rng):
     yield from (buffer[at] for at in rng.permutation(len(buffer)).tolist())
 
 
+def chunks_of(count, lengths):
+    ends = np.cumsum(lengths * (count // sum(lengths) + 1))
+    return [(x, x % 7) for x in np.split(np.arange(count), ends)]
+
+
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 2500])
 @pytest.mark.parametrize("size", [1, 10, 1000, 5000])
 @pytest.mark.parametrize("lengths", [(1,), (700,), (3, 0, 40, 1)])
 def test_the_order_is_that_of_one_by_one(count, size, lengths):
     expected = list(shuffled_one_by_one(range(count), size, np.random.default_rng(5)))
-    found = list(shuffled(blocks_of(count, lengths), size, np.random.default_rng(5)))
+    found = list(shuffled(chunks_of(count, lengths), size, np.random.default_rng(5)))
     rows = np.concatenate([x for x, _ in found]).tolist() if found else []
     assert rows == expected
     assert all(np.array_equal(y, x % 7) for x, y in found)
@@ -350,24 +328,8 @@ def test_the_order_is_that_of_one_by_one(count, size, lengths):
 
 @pytest.mark.parametrize("lengths", [(1,), (7,), (100,), (3, 0, 40, 1)])
 def test_batches_have_their_size_but_the_last(lengths):
-    found = list(rebatched(blocks_of(45, lengths), 10))
+    found = list(rebatched(chunks_of(45, lengths), 10))
     assert [len(x) for x, _ in found] == [10, 10, 10, 10, 5]
     assert np.concatenate([x for x, _ in found]).tolist() == list(range(45))
-    assert [len(x) for x, _ in rebatched(blocks_of(40, lengths), 10)] == [10, 10, 10, 10]
+    assert [len(x) for x, _ in rebatched(chunks_of(40, lengths), 10)] == [10, 10, 10, 10]
     assert list(rebatched(iter([]), 10)) == []
-
-
-@pytest.mark.parametrize("split", ["train", "valid"])
-@pytest.mark.parametrize("start", [0, 3, 12])
-def test_a_loader_gives_the_same_bytes_in_blocks_one_by_one_and_by_a_worker(split, start):
-    def batches(lengths, workers):
-        stream = Stream(Rows(500, lengths), {"train": 0.6, "valid": 0.4}, 1, shuffle_buffer=64)
-        options = {"batch_size": 32, "workers": workers, "use_multiprocessing": False}
-        part = stream.splits()[split]
-        with Loader(stream, part, split=split, seed=3, **options) as loader:
-            steps = loader.batches(start, start + 15)
-            return [(x.tobytes(), y.tobytes(), x.shape, x.dtype, y.dtype) for x, y in steps]
-
-    alone = batches((), 0)
-    assert len({x for x, *_ in alone}) > 5
-    assert batches((40, 1, 7), 0) == batches((1000,), 0) == batches((40, 1, 7), 1) == alone
