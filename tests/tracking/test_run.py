@@ -1,3 +1,4 @@
+import os
 import shutil
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from reprise.config.secrets import redact
-from reprise.tracking.journal import Journal, metric_history
+from reprise.tracking.journal import Journal, delivered, metric_history
 from reprise.tracking.run import open_run
 from reprise.tracking.settings import tracking_uri
 
@@ -28,15 +29,18 @@ def uri(tmp_path, empty):
 
 
 def start(tmp_path, uri, redact=lambda text: text, name="a"):
-    return open_run(
-        tmp_path / "runs/digits" / name, "digits", f"unet {name}", uri=uri, redact=redact
-    )
+    folder = tmp_path / "runs/digits" / name
+    return open_run(folder, "digits", f"unet {name}", uri=uri, redact=redact)
 
 
 def stored(uri):
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("digits")
     return client, client.search_runs([experiment.experiment_id])
+
+
+def history(client, run, name):
+    return [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, name)]
 
 
 def test_a_run_holds_what_was_written(tmp_path, uri):
@@ -48,19 +52,38 @@ def test_a_run_holds_what_was_written(tmp_path, uri):
         run.text("notes/config.yaml", "seed: 0\n")
         run.data("image_mask", "0" * 40, "data")
     client, (found,) = stored(uri)
-    assert found.info.status == "FINISHED"
-    assert found.info.run_name == "unet a"
-    assert len(found.data.params) == 250
-    assert found.data.params["p249"] == "249"
+    assert (found.info.status, found.info.run_name) == ("FINISHED", "unet a")
+    assert found.data.params == {f"p{i}": str(i) for i in range(250)}
     assert found.data.tags["weights_sha256"] == "abc"
     assert found.data.tags["reprise.run"] == "a"
-    history = client.get_metric_history(found.info.run_id, "valid/iou")
-    assert [(m.step, m.value) for m in history] == [(1, 0.5), (2, 0.75)]
+    assert history(client, found, "valid/iou") == [(1, 0.5), (2, 0.75)]
     assert found.inputs.dataset_inputs[0].dataset.digest == "0" * 36
     path = client.download_artifacts(found.info.run_id, "notes/config.yaml", str(tmp_path))
     assert Path(path).read_text() == "seed: 0\n"
     kind = client.get_experiment(found.info.experiment_id).tags["mlflow.experimentKind"]
     assert kind == "custom_model_development"
+
+
+def test_a_folder_takes_no_room_twice_where_the_store_can_link_it(tmp_path, uri, monkeypatch):
+    def refuse(*args):
+        raise OSError("no links here")
+
+    inodes = []
+    for round_ in range(3):  # a new file, the same again, and a store on another file system
+        with start(tmp_path, uri) as run:
+            path = run.folder / "model/data/model.keras"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if round_ == 0:
+                path.write_text("weights")
+            if round_ == 2:
+                path.unlink()
+                path.write_text("other weights")
+                monkeypatch.setattr(os, "link", refuse)
+            run.artifact(run.folder / "model")
+        (there,) = (tmp_path / "mlartifacts/digits").glob("*/artifacts/model/data/model.keras")
+        assert there.read_bytes() == path.read_bytes()
+        inodes.append(there.samefile(path))
+    assert inodes == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -76,29 +99,24 @@ def test_the_status_tells_how_it_ended(tmp_path, uri, error, status, artifacts):
 
 
 def test_no_secret_is_written_anywhere(tmp_path, uri):
-    def redact(text):
-        return text.replace("hunter2", "***")
+    secret = "mysql://me:hunter2@host/db"
 
     def fail(run):
-        run.params({"url": "mysql://me:hunter2@host/db"})
-        run.tags({"command": "dataset.url=mysql://me:hunter2@host/db"})
-        run.text("config.yaml", "url: mysql://me:hunter2@host/db")
-        run.data("sql", "1", "mysql://me:hunter2@host/db")
-        raise RuntimeError("cannot reach mysql://me:hunter2@host/db")
+        run.params({"url": secret})
+        run.tags({"command": f"dataset.url={secret}"})
+        run.text("config.yaml", f"url: {secret}")
+        run.data("sql", "1", secret)
+        raise RuntimeError(f"cannot reach {secret}")
 
-    with pytest.raises(RuntimeError), start(tmp_path, uri, redact) as run:
+    with (
+        pytest.raises(RuntimeError),
+        start(tmp_path, uri, lambda text: text.replace("hunter2", "***")) as run,
+    ):
         fail(run)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) >= 4
     for path in files:
         assert b"hunter2" not in path.read_bytes(), path
-
-
-def test_two_runs_share_an_experiment(tmp_path, uri):
-    for name in ("a", "b"):
-        with start(tmp_path, uri, name=name):
-            pass
-    assert len(stored(uri)[1]) == 2
 
 
 def test_the_address_is_absolute(monkeypatch):
@@ -118,22 +136,25 @@ def test_a_number_is_recorded_once_for_each_step_even_by_a_later_attempt(tmp_pat
         run.metrics({"valid/iou": 0.75, "valid/loss": 2.0}, step=1)
         run.metrics({"valid/iou": 1.0}, step=2)
     client, (found,) = stored(uri)
-    for name, values in {"valid/iou": [(1, 0.5), (2, 1.0)], "valid/loss": [(1, 2.0)]}.items():
-        history = client.get_metric_history(found.info.run_id, name)
-        assert [(point.step, point.value) for point in history] == values
+    assert history(client, found, "valid/iou") == [(1, 0.5), (2, 1.0)]
+    assert history(client, found, "valid/loss") == [(1, 2.0)]
 
 
-def test_names_that_mlflow_does_not_take_are_mended(tmp_path, uri):
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            {"valid/iou_c++": 0.5, "valid/iou_Straße (nass)": 0.25},
+            {"valid/iou_c__": 0.5, "valid/iou_Straße _nass_": 0.25},
+        ),
+        ({f"iou_{i}": i / 1500 for i in range(1500)}, {f"iou_{i}": i / 1500 for i in range(1500)}),
+    ],
+    ids=["letters that MLflow does not take", "more classes than one call takes"],
+)
+def test_classes_may_have_any_name_and_number(given, expected, tmp_path, uri):
     with start(tmp_path, uri) as run:
-        run.metrics({"valid/iou_c++": 0.5, "valid/iou_Straße (nass)": 0.25}, step=1)
-    found = stored(uri)[1][0].data.metrics
-    assert found == {"valid/iou_c__": 0.5, "valid/iou_Straße _nass_": 0.25}
-
-
-def test_a_thousand_classes_are_more_than_one_call(tmp_path, uri):
-    with start(tmp_path, uri) as run:
-        run.metrics({f"valid/iou_{i}": i / 1500 for i in range(1500)}, step=1)
-    assert len(stored(uri)[1][0].data.metrics) == 1500
+        run.metrics(given, step=1)
+    assert stored(uri)[1][0].data.metrics == expected
 
 
 def test_a_child_stands_under_its_parent_wherever_its_folder_is(tmp_path, uri):
@@ -147,6 +168,20 @@ def test_a_child_stands_under_its_parent_wherever_its_folder_is(tmp_path, uri):
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
 
 
+def test_mlflow_is_not_imported_before_the_first_metrics(tmp_path, uri):
+    code = (
+        "import pathlib, sys\n"
+        "from reprise.tracking.run import open_run\n"
+        "with open_run(pathlib.Path(sys.argv[1]), 'e', 'n', uri=sys.argv[2], redact=str) as run:\n"
+        "    run.params({'seed': 0})\n"
+        "    run.text('config.yaml', 'seed: 0')\n"
+        "    assert 'mlflow' not in sys.modules\n"
+    )
+    folder = tmp_path / "runs/e/a"
+    subprocess.run([sys.executable, "-c", code, folder, uri], check=True)
+    assert delivered(folder).offset == (folder / "journal.jsonl").stat().st_size
+
+
 def test_a_run_whose_store_is_not_there_ends_well_and_says_how_to_go_on(tmp_path, capsys):
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
@@ -154,11 +189,10 @@ def test_a_run_whose_store_is_not_there_ends_well_and_says_how_to_go_on(tmp_path
         with start(tmp_path, address, redact) as run:
             run.metrics({"valid/iou": 0.5}, step=1)
     said = capsys.readouterr().err
-    assert said.count("does not answer") == 1
-    assert said.count("make sync") == 2
+    assert (said.count("does not answer"), said.count("make sync")) == (1, 2)
     assert "hunter2" not in said
-    assert metric_history(tmp_path / "runs/digits/a") == {"valid/iou": {1: 0.5}}
-    assert not (tmp_path / "runs/digits/a/delivered.json").exists()
+    assert metric_history(run.folder) == {"valid/iou": {1: 0.5}}
+    assert delivered(run.folder) is None
 
 
 def test_the_next_run_delivers_what_the_one_before_could_not(tmp_path, uri):
@@ -179,7 +213,7 @@ def test_the_next_run_delivers_what_the_one_before_could_not(tmp_path, uri):
 
 def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path, uri, capsys):
     with start(tmp_path, uri) as run:
-        path = tmp_path / "runs/digits/a/journal.jsonl"
+        path = run.folder / "journal.jsonl"
         path.rename(tmp_path / "kept")
         path.mkdir()  # what cannot be written, whoever asks
         run.metrics({"valid/iou": 0.5}, step=1)
@@ -188,12 +222,12 @@ def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path, uri, cap
         (tmp_path / "kept").rename(path)
     assert capsys.readouterr().err.count("cannot be written") == 1
     client, (found,) = stored(uri)
-    history = client.get_metric_history(found.info.run_id, "valid/iou")
-    assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.75)]
+    assert history(client, found, "valid/iou") == [(1, 0.5), (2, 0.75)]
 
 
 def test_a_kill_while_the_database_is_made_leaves_none_and_the_next_makes_it(tmp_path):
-    code = f"from reprise.tracking.mlflow_store import make_database as m; m('sqlite:///{tmp_path}/m.db')"
+    uri = f"sqlite:///{tmp_path}/m.db"
+    code = f"from reprise.tracking.mlflow_store import make_database as m; m({uri!r})"
     making = subprocess.Popen([sys.executable, "-c", code])
     while not (tmp_path / ".partial-m.db").exists():
         assert making.poll() is None
@@ -205,4 +239,4 @@ def test_a_kill_while_the_database_is_made_leaves_none_and_the_next_makes_it(tmp
     two = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [one.wait() for one in two] == [0, 0]
     assert [file.name for file in tmp_path.iterdir()] == ["m.db"]
-    assert len(MlflowClient(f"sqlite:///{tmp_path}/m.db").search_experiments()) == 1
+    assert len(MlflowClient(uri).search_experiments()) == 1

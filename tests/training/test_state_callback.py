@@ -1,7 +1,6 @@
 """A training that is left after any step goes on as if it had never stopped, bit for bit."""
 
 import signal
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -88,56 +87,51 @@ class StopAfter(keras.callbacks.Callback):
         return self._asked
 
 
-def train(folder: Path, trainer: Trainer, stop: StopAfter | None = None, schedule="constant"):
-    """One process's share of a run: from the newest state to its end, or to where it is stopped."""
+def train(folder, trainer, stop=None, *, schedule="constant", others=(), failed=pytest.fail, **how):
+    """One process's share of a run: from the newest state to its end, or to where it is stopped.
+
+    Returns:
+        Whether it came to its end, what was logged, and the model.
+    """
     model, log, stop = make_model(schedule), Log(), stop or StopAfter()
-    resumed, passed = read_state(folder)
-    assert passed == []
-    failures = []
-    saved = StateCallback(folder, resumed, stop.asked, failures.append)
-    stopped = None
+    how = {"resumed": read_state(folder)[0], **how}
+    state = StateCallback(folder, stop=stop.asked, failed=failed, **how)
+    data = (model, batches, Pass(workers=0), trainer)
     try:
-        fit(
-            model, batches, Pass(workers=0), trainer,
-            steps_per_epoch=STEPS, callbacks=[log, stop], state=saved,
-        )  # fmt: skip
-    except Stopped as error:
-        stopped = error.signal
-    assert stopped in (None, signal.SIGTERM)
-    assert failures == []
-    return stopped is None, log.rows, model
+        fit(*data, steps_per_epoch=STEPS, callbacks=[log, stop, *others], state=state)
+    except Stopped as stopped:
+        return stopped.signal != signal.SIGTERM, log.rows, model
+    return True, log.rows, model
 
 
 def all_of(folder, trainer, stops, schedule="constant"):
     """A run that is stopped in each of these ways in turn, and then goes to its end."""
     rows = []
-    for stop in stops:
-        ended, more, _ = train(folder, trainer, stop, schedule)
-        assert not ended
+    for stop in [*stops, None]:
+        ended, more, model = train(folder, trainer, stop, schedule=schedule)
+        assert ended == (stop is None)
         rows += more
-    ended, more, model = train(folder, trainer, schedule=schedule)
-    assert ended
-    return rows + more, model
+    return rows, weights_sha256(model)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    trainer = Trainer(epochs=EPOCHS)
-    return all_of(tmp_path_factory.mktemp("whole"), trainer, [])
+    return all_of(tmp_path_factory.mktemp("whole"), Trainer(epochs=EPOCHS), [])
 
 
-@pytest.mark.parametrize("steps", [1, STEPS, STEPS + 2])
-def test_stopped_after_any_step_it_ends_the_same(steps, tmp_path, undisturbed):
-    rows, model = all_of(tmp_path, Trainer(epochs=EPOCHS), [StopAfter(steps)])
-    assert rows == undisturbed[0]
-    assert weights_sha256(model) == weights_sha256(undisturbed[1])
-
-
-def test_stopped_again_and_again_and_in_validation_it_ends_the_same(tmp_path, undisturbed):
-    stops = [StopAfter(1), StopAfter(1), StopAfter(in_validation_of=0), StopAfter(6), StopAfter(4)]
-    rows, model = all_of(tmp_path, Trainer(epochs=EPOCHS), stops)
-    assert rows == undisturbed[0]
-    assert weights_sha256(model) == weights_sha256(undisturbed[1])
+@pytest.mark.parametrize(
+    "stops",
+    [
+        [{"steps": 1}],
+        [{"steps": STEPS}],
+        [{"steps": STEPS + 2}],
+        [{"steps": 1}, {"steps": 1}, {"in_validation_of": 0}, {"steps": 6}, {"steps": 4}],
+    ],
+    ids=["step 1", "epoch's end", "mid-epoch", "again and again and in validation"],
+)
+def test_wherever_it_is_stopped_it_ends_the_same(stops, tmp_path, undisturbed):
+    stopped = all_of(tmp_path, Trainer(epochs=EPOCHS), [StopAfter(**stop) for stop in stops])
+    assert stopped == undisturbed
 
 
 @pytest.mark.parametrize(
@@ -150,70 +144,46 @@ def test_stopped_again_and_again_and_in_validation_it_ends_the_same(tmp_path, un
     ids=["plateau", "early-stopping", "cosine"],
 )
 def test_patience_and_schedules_go_on(trainer, schedule, tmp_path):
-    whole, model = all_of(tmp_path / "whole", trainer, [], schedule)
-    assert len({rate for _, _, rate in whole}) > 1 or len(whole) < trainer.epochs
+    whole = all_of(tmp_path / "whole", trainer, [], schedule)
+    assert len({rate for _, _, rate in whole[0]}) > 1 or len(whole[0]) < trainer.epochs
     stops = [StopAfter(5), StopAfter(in_validation_of=2)]
-    rows, again = all_of(tmp_path / "parts", trainer, stops, schedule)
-    assert rows == whole
-    assert weights_sha256(again) == weights_sha256(model)
+    assert all_of(tmp_path / "parts", trainer, stops, schedule) == whole
 
 
-def test_a_finished_training_is_left_alone_and_can_be_extended(tmp_path):
-    whole, model = all_of(tmp_path / "whole", Trainer(epochs=EPOCHS), [])
-    first, _ = all_of(tmp_path / "parts", Trainer(epochs=2), [])
-    nothing, _ = all_of(tmp_path / "parts", Trainer(epochs=2), [])
-    more, again = all_of(tmp_path / "parts", Trainer(epochs=EPOCHS), [])
-    assert (nothing, first + more) == ([], whole)
-    assert weights_sha256(again) == weights_sha256(model)
+def test_a_finished_training_is_left_alone_and_can_be_extended(tmp_path, undisturbed):
+    first, _ = all_of(tmp_path, Trainer(epochs=2), [])
+    assert all_of(tmp_path, Trainer(epochs=2), [])[0] == []
+    more, weights = all_of(tmp_path, Trainer(epochs=EPOCHS), [])
+    assert (first + more, weights) == undisturbed
 
 
 def test_a_learning_rate_of_its_own_is_gone_on_with(tmp_path):
     train(tmp_path, Trainer(epochs=1))
-    state, _ = read_state(tmp_path)
-    model, log = make_model(), Log()
-    fit(
-        model, batches, Pass(workers=0), Trainer(epochs=2),
-        steps_per_epoch=STEPS, callbacks=[log, StopAfter()],
-        state=StateCallback(tmp_path, state, lambda: None, print, learning_rate=0.125),
-    )  # fmt: skip
-    assert [(epoch, rate) for epoch, _, rate in log.rows] == [(1, 0.125)]
+    _, rows, _ = train(tmp_path, Trainer(epochs=2), learning_rate=0.125)
+    assert [(epoch, rate) for epoch, _, rate in rows] == [(1, 0.125)]
 
 
 def test_the_state_of_another_model_is_refused(tmp_path):
     train(tmp_path, Trainer(epochs=1))
     state, _ = read_state(tmp_path)
-    arrays = dict(state.arrays)
-    arrays["model.0000"] = np.zeros((5, 7), np.float32)
-    saved = StateCallback(tmp_path, State(state.step, arrays, state.facts), lambda: None, print)
+    other = State(state.step, {**state.arrays, "model.0000": np.zeros((5, 7))}, state.facts)
     with pytest.raises(UserError, match=r"(?s)number 0 .*\(5, 6\).*has shape \(5, 7\)"):
-        fit(
-            make_model(), batches, Pass(workers=0), Trainer(epochs=2),
-            steps_per_epoch=STEPS, callbacks=[Log(), StopAfter()], state=saved,
-        )  # fmt: skip
+        train(tmp_path, Trainer(epochs=2), resumed=other)
 
 
 def test_a_state_that_cannot_be_written_ends_nothing(tmp_path):
-    folder = tmp_path / "state"
+    folder, failures = tmp_path / "state", []
     folder.write_text("a file stands where the folder should be")
-    failures = []
-    saved = StateCallback(folder, None, lambda: None, failures.append)
-    model = make_model()
-    fit(
-        model, batches, Pass(workers=0), Trainer(epochs=2),
-        steps_per_epoch=STEPS, callbacks=[], state=saved,
-    )  # fmt: skip
+    ended, _, model = train(folder, Trainer(epochs=2), failed=failures.append)
+    assert ended
     assert int(model.optimizer.iterations) == 2 * STEPS
     assert len(failures) == 3
 
 
 def test_a_callback_may_come_or_go_between_two_attempts(tmp_path, undisturbed):
     train(tmp_path, Trainer(epochs=2))
-    state, _ = read_state(tmp_path)
-    assert "Log0" in state.facts["callbacks"]
-    model = make_model()
-    fit(
-        model, batches, Pass(workers=0), Trainer(epochs=EPOCHS),
-        steps_per_epoch=STEPS, callbacks=[StopAfter(), keras.callbacks.Callback(), Log(), Log()],
-        state=StateCallback(tmp_path, state, lambda: None, print),
-    )  # fmt: skip
-    assert weights_sha256(model) == weights_sha256(undisturbed[1])
+    assert "Log0" in read_state(tmp_path)[0].facts["callbacks"]
+    _, _, model = train(
+        tmp_path, Trainer(epochs=EPOCHS), others=[keras.callbacks.Callback(), Log(), Log()]
+    )
+    assert weights_sha256(model) == undisturbed[1]
