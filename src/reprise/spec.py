@@ -1,7 +1,7 @@
 """What one array of a sample is: the word that datasets, models and objectives share."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
 
@@ -45,6 +45,10 @@ class Spec:
             k: tuple(v) if isinstance(v, list) else v for k, v in read.items()
         }
         return cls(**values)
+
+    def without_learned(self) -> Self:
+        """This spec without what is learned from the train split: offset, scale and counts."""
+        return replace(self, offset=(), scale=(), counts=())
 
     @property
     def kind(self) -> Literal["class", "labels", "mask", "values"]:

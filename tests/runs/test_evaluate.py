@@ -1,7 +1,7 @@
 import pytest
 
 from reprise.errors import UserError
-from reprise.runs.evaluate import load_best
+from reprise.runs.load import load_best
 
 
 def test_a_run_without_a_checkpoint_is_named(tmp_path):

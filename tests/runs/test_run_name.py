@@ -1,9 +1,9 @@
 from types import SimpleNamespace
 
 import pytest
+from reprise.runs.name import LETTERS, run_name
 
 from reprise.config.compose import Composed
-from reprise.runs.name import LETTERS, run_name
 
 RUN = "20261121-135915-a766"
 
@@ -40,5 +40,5 @@ def test_a_name_is_not_endless():
 
 def test_an_update_names_its_parent_and_not_its_whole_configuration():
     recorded = SimpleNamespace(folder=SimpleNamespace(name="20261120-000000-5549"))
-    parent = SimpleNamespace(recorded=recorded)
+    parent = SimpleNamespace(saved=recorded)
     assert run_name(composed("seed=0", "model.units=[1]"), RUN, parent) == "cnn a766 update of 5549"

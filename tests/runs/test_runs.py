@@ -8,11 +8,8 @@ import pytest
 import yaml
 
 from reprise.errors import UserError
-from reprise.runs.folder import CONFIG, RESULT, STATE, TRACEBACK
-from reprise.runs.listing import describe
-from reprise.runs.lock import held
-from reprise.runs.resume import _refuse_finished
-from reprise.runs.resumed import Resumed
+from reprise.runs.folder import CONFIG, RESULT, STATE, TRACEBACK, describe, held
+from reprise.runs.resume import Resumed, _refuse_finished
 from reprise.training.state import State, write_state
 
 

@@ -3,9 +3,8 @@ import hashlib
 import pytest
 from run_folders import write_run
 
-from reprise.runs.folder import TRACEBACK
+from reprise.runs.folder import TRACEBACK, held
 from reprise.runs.job import PRUNED
-from reprise.runs.lock import held
 from reprise.runs.seen import see
 
 RUN = "20261121-120000-aaaa"

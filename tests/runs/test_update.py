@@ -13,10 +13,8 @@ from reprise.datasets.arrays import Arrays
 from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.runs.experiment import Data
-from reprise.runs.folder import find
-from reprise.runs.load import open_recorded
-from reprise.runs.parent import adopt
-from reprise.runs.update import seen_before, with_old
+from reprise.runs.load import find
+from reprise.runs.update import adopt, seen_before, with_old
 from reprise.spec import Spec
 
 
@@ -122,7 +120,7 @@ def test_data_that_has_become_other_data_is_refused(folder):
     config = json.loads(json.dumps(recorded.config))
     config["dataset"]["file"] = str(own / "four.npz")
     with pytest.raises(UserError, match="no longer what the run was trained on: its target"):
-        open_recorded(recorded, config)
+        open_saved_data(recorded, config)
 
 
 def test_samples_that_were_learned_and_now_judge_are_counted(folder):

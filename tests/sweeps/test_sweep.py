@@ -8,7 +8,7 @@ from tiny import ROOT, array_words, reprise, write_arrays
 
 from reprise.cli import resume, sweep
 from reprise.errors import UserError
-from reprise.runs.folder import find
+from reprise.runs.load import find
 from reprise.sweeps.ledger import Ledger
 
 GRID = ["optimizer.learning_rate=1e-2,1e-3"]

@@ -2,7 +2,7 @@
 
 from reprise.cli.main import options
 from reprise.project import ROOT
-from reprise.runs.evaluate import evaluate
+from reprise.runs.score import evaluate
 
 
 def main(argv: list[str]) -> None:

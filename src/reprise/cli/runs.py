@@ -2,8 +2,7 @@
 
 from reprise.cli.main import options
 from reprise.project import ROOT
-from reprise.runs.folder import IDENTITY
-from reprise.runs.listing import describe
+from reprise.runs.folder import IDENTITY, describe
 
 
 def main(argv: list[str]) -> None:

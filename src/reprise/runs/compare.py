@@ -9,8 +9,9 @@ from reprise.errors import UserError
 from reprise.project import ROOT, relative
 from reprise.runs.compare_ranking import ranked
 from reprise.runs.compare_table import as_text, columns_of, warnings_of
-from reprise.runs.folder import IDENTITY, find
+from reprise.runs.folder import IDENTITY
 from reprise.runs.job import JOB
+from reprise.runs.load import find
 from reprise.runs.seen import see
 
 WIDTH = 120  # letters of a line where there is no terminal

@@ -1,4 +1,4 @@
-"""The parts of an experiment, built from its config; what several verbs need, once."""
+"""The parts of an experiment, built from its config: device, data, model, objective, optimizer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from reprise.config.compose import Composed
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
-from reprise.runs import sample_data as data
+from reprise.runs import sample_data
+from reprise.training.quiet import native_notes_hidden
+
+if TYPE_CHECKING:
+    import keras
+
+    from reprise.training.trainer import Trainer
 
 if TYPE_CHECKING:
     import keras
@@ -61,7 +67,7 @@ class Data:
 
 def compose_and_check(overrides: list[str]) -> Composed:
     """The composed config, every mistake in it refused; quick, TensorFlow is not imported."""
-    return check(overrides, providable=lambda path: data.stage_for(path) is not None)
+    return check(overrides, providable=lambda path: sample_data.stage_for(path) is not None)
 
 
 def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
@@ -74,8 +80,8 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     Raises:
         UserError: the data cannot be used; the message lists what is wrong with which sample.
     """
-    if stages := data.missing_stages(_paths(config["dataset"])):
-        data.make_available(stages)
+    if stages := sample_data.missing_stages(_paths(config["dataset"])):
+        sample_data.make_available(stages)
     dataset = build(config["dataset"])
     splits = dataset.splits()
     if few := config["trainer"]["overfit"]:
@@ -86,22 +92,37 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     return opened
 
 
+def set_up_device(config: Mapping[str, Any]) -> dict[str, str]:
+    """Set up TensorFlow and Keras as the config's trainer and seed say.
+
+    Returns:
+        What trains and how, by name, for the run's tags.
+    """
+    with native_notes_hidden():
+        from reprise.training.device import set_up
+
+    trainer: Trainer = build(config["trainer"])
+    return set_up(
+        trainer.precision, trainer.deterministic, trainer.jit_compile, seed=config["seed"]
+    )
+
+
 def new_model(config: Mapping[str, Any], dataset: BaseDataset[Any]) -> keras.Model:
-    """The uncompiled model that the config asks for, made for the dataset's arrays."""
+    """Build the config's model for the dataset's arrays, not compiled."""
     return build(config["model"], dataset.input_spec, dataset.target_spec)
 
 
 def compiled(
     config: Mapping[str, Any], dataset: BaseDataset[Any], model: keras.Model, total_steps: int
 ) -> keras.Model:
-    """`model`, compiled with the config's optimizer and objective; returns it."""
+    """Compile `model` with the config's optimizer and objective; returns it."""
     from reprise.training.fit import compile_model
 
+    trainer: Trainer = build(config["trainer"])
     loss, metrics = build(config["objective"], dataset.target_spec)
-    require_metric(config["trainer"]["monitor"], ["loss", *(metric.name for metric in metrics)])
+    require_metric(trainer.monitor, ["loss", *(metric.name for metric in metrics)])
     optimizer = build(config["optimizer"], total_steps)
-    jit_compile = config["trainer"]["jit_compile"]
-    return compile_model(model, optimizer, loss, metrics, jit_compile=jit_compile)
+    return compile_model(model, optimizer, loss, metrics, jit_compile=trainer.jit_compile)
 
 
 def require_metric(monitor: str, names: list[str]) -> None:

@@ -1,49 +1,26 @@
-"""A run's folder: made, filled with what must be known of the run, and found again."""
+"""The folder of a run: its files, its lock, and the status they tell."""
 
 import json
+import os
 import secrets
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from reprise.errors import UserError
-from reprise.spec import Spec
-from reprise.tracking.journal import delivered
+from reprise.files import is_locked, lock
+from reprise.runs.job import PRUNED
+from reprise.training.state import read_facts
 
 CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
 STATE = "state"  # folder of the training states
 CHECKPOINTS = "checkpoints"  # folder of the best model
-TRACEBACK = "traceback.txt"  # of what made it fail
-RESULT = "result.json"  # metrics of the best model; there once the run is finished
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What a run's folder remembers.
-
-    Args:
-        folder: Its folder, whose name is its id.
-        choices: Option chosen for each group.
-        config: The resolved config, passwords masked.
-        splits: Names of the samples in each split; of a stream how many, and by which rule.
-        specs: The dataset's `input` and `target`, with what was learned from the train split.
-        parent: Id of the run whose model it started from, or None.
-        old: Fraction of that run's data that is mixed with its own.
-        data_digest: Hash of its data when it began.
-    """
-
-    folder: Path
-    choices: Mapping[str, str]
-    config: Mapping[str, Any]
-    splits: Mapping[str, Any]
-    specs: Mapping[str, Spec]
-    parent: str | None = None
-    old: float = 0.0
-    data_digest: str | None = None
+TRACEBACK = "traceback.txt"  # of the exception that ended the run
+RESULT = "result.json"  # metrics of the best model; written last: the run is finished
+LOCK = "lock"
 
 
 def new_folder(runs: Path, experiment: str, name: str | None = None) -> Path:
@@ -52,7 +29,7 @@ def new_folder(runs: Path, experiment: str, name: str | None = None) -> Path:
     Args:
         runs: Folder of all runs.
         experiment: Name of the experiment.
-        name: The run's id, where it was given one before it began; None makes one.
+        name: The run's id; None draws one.
     """
     if name is None:
         folder = unused_folder(runs / experiment)
@@ -67,36 +44,52 @@ def new_folder(runs: Path, experiment: str, name: str | None = None) -> Path:
 
 
 def unused_folder(parent: Path) -> Path:
-    """Make a folder whose name is an id: the time to the second and four random hex digits."""
+    """Make a folder named by an id: the time to the second and four random hex digits."""
     while True:
         folder = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         try:
             folder.mkdir(parents=True)
-        except FileExistsError:  # the same second and the same digits: others are drawn
+        except FileExistsError:
             continue
         return folder
 
 
-def find(run: str, runs: Path) -> Recorded:
-    """Find a run by its id, by MLflow's id of it, or as `last`.
+def run_folders(runs: Path) -> list[Path]:
+    """Folders of all runs under `runs`, the oldest first; debug runs come last."""
+    folders = [
+        sorted((path.parent for path in runs.glob(f"{pattern}/{IDENTITY}")), key=lambda f: f.name)
+        for pattern in ("*/*", "debug/*/*")
+    ]
+    return [folder for group in folders for folder in group]
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run's folder, so that no other process trains the same run.
+
+    The kernel releases the lock however the process ends.
 
     Raises:
-        UserError: there is no such run; the message names the newest ones.
+        UserError: another process holds it.
     """
-    folders = sorted(path.parent for path in runs.glob(f"*/*/{IDENTITY}"))
-    folders += sorted(path.parent for path in runs.glob(f"debug/*/*/{IDENTITY}"))
-    last = (runs / "last").resolve() if (runs / "last").exists() else None
-    for folder in folders:
-        identity = json.loads((folder / IDENTITY).read_text())
-        if run in _names(folder) or (run == "last" and folder == last):
-            return _read(folder, identity)
-    newest = ", ".join(path.name for path in sorted(folders, key=lambda f: f.name)[-5:]) or "none"
-    raise UserError(
-        f"no run '{run}'",
-        expected=f"the id of a run under {runs.name}/, MLflow's id of it, or 'last'",
-        received=f"run={run}; the newest runs are: {newest}",
-        remedy="give one of these ids, or train one: make train exp=NAME",
-    )
+    path = folder / LOCK
+    with path.open("a+") as file:
+        if not lock(file, wait=False):
+            raise UserError(
+                f"run {folder.name} is being trained right now",
+                expected="a run that no process is at work on",
+                received=f"process {path.read_text().strip() or 'unknown'} has it",
+                remedy="wait for it, or end that process",
+            )
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process trains the run right now."""
+    return is_locked(folder / LOCK)
 
 
 def keep_of(folder: Path) -> str:
@@ -104,21 +97,18 @@ def keep_of(folder: Path) -> str:
     return yaml.safe_load((folder / CONFIG).read_text())["tracking"].get("keep", "all")
 
 
-def _names(folder: Path) -> set[str]:
-    """What a run can be called: the name of its folder, and MLflow's own id of it."""
-    known = delivered(folder)
-    return {folder.name, *([known.mlflow_id] if known else [])}
-
-
-def _read(folder: Path, identity: Mapping[str, Any]) -> Recorded:
-    specs = json.loads((folder / SPECS).read_text())
-    return Recorded(
-        folder,
-        identity["choices"],
-        yaml.safe_load((folder / CONFIG).read_text()),
-        json.loads((folder / SPLITS).read_text()),
-        {part: Spec.from_json(read) for part, read in specs.items()},
-        identity.get("parent"),
-        identity.get("old", 0.0),
-        identity.get("data_digest"),
-    )
+def describe(folder: Path) -> str:
+    """The status of a run in a few words, with its test metric or how to resume it."""
+    trainer = yaml.safe_load((folder / CONFIG).read_text())["trainer"]
+    facts = read_facts(folder / STATE)
+    done = f"{facts['epoch'] if facts else 0} of {trainer['epochs']} epochs done"
+    if is_held(folder):
+        return f"running, {done}"
+    if (folder / RESULT).exists():
+        result = json.loads((folder / RESULT).read_text())
+        name = f"test/{trainer['monitor'].partition('/')[2]}"
+        return "finished" + (f", {name} {result[name]:.4f}" if name in result else "")
+    if (folder / PRUNED).exists():
+        return (folder / PRUNED).read_text().strip()
+    ended = "failed" if (folder / TRACEBACK).exists() else "stopped"
+    return f"{ended}, {done}; to go on: make resume run={folder.name}"

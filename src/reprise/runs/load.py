@@ -1,45 +1,128 @@
-"""The data of a recorded run, opened again as the run had it."""
+"""A run read back from its folder: its record, its data and its best model."""
 
+from __future__ import annotations
+
+import json
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from reprise.datasets.base import BaseDataset, Dataset
 from reprise.datasets.mixed import Mixed
 from reprise.errors import UserError
 from reprise.runs.experiment import Data, open_data
-from reprise.runs.folder import Recorded, find
+from reprise.runs.folder import (
+    CHECKPOINTS,
+    CONFIG,
+    IDENTITY,
+    RESULT,
+    SPECS,
+    SPLITS,
+    keep_of,
+    run_folders,
+)
 from reprise.spec import Spec
+from reprise.tracking.journal import delivered
+
+if TYPE_CHECKING:
+    import keras
 
 
-def open_recorded(recorded: Recorded, config: Mapping[str, Any] | None = None) -> Data:
-    """The data of a recorded run, split as it was, with what was learned from it then.
+@dataclass(frozen=True)
+class SavedRun:
+    """The record of a run, as its folder holds it.
 
     Args:
-        recorded: The run.
-        config: Its configuration, where that is no longer the recorded one.
+        folder: Its folder, whose name is its id.
+        choices: Option chosen for each config group.
+        config: The resolved config, passwords masked.
+        splits: Names of the samples in each split; of a stream how many, and by which rule.
+        specs: The dataset's `input` and `target`, with what was learned from the train split.
+        parent: Id of the run whose model it started from, or None.
+        old: Fraction of that run's data that is mixed with its own.
+        data_digest: Hash of its data when it began; None in runs that recorded none.
+    """
+
+    folder: Path
+    choices: Mapping[str, str]
+    config: Mapping[str, Any]
+    splits: Mapping[str, Any]
+    specs: Mapping[str, Spec]
+    parent: str | None = None
+    old: float = 0.0
+    data_digest: str | None = None
+
+    @property
+    def runs(self) -> Path:
+        """The folder of all runs."""
+        return self.folder.parents[1]
+
+
+def find(run: str, runs: Path) -> SavedRun:
+    """Find a run by its id, by MLflow's id of it, or as `last`.
 
     Raises:
-        UserError: a sample is not there any more, or the data cannot be used.
+        UserError: there is no such run; the message names the newest ones.
     """
-    opened = open_data(config or recorded.config)
-    if recorded.parent and recorded.old:
-        parent = find(recorded.parent, recorded.folder.parents[1])
-        old = open_recorded(parent).dataset
-        assert isinstance(opened.dataset, Dataset)
+    folders = run_folders(runs)
+    last = (runs / "last").resolve() if (runs / "last").exists() else None
+    for folder in folders:
+        known = delivered(folder)
+        if run in (folder.name, known and known.mlflow_id) or (run == "last" and folder == last):
+            return _read(folder)
+    newest = ", ".join(sorted(folder.name for folder in folders)[-5:]) or "none"
+    raise UserError(
+        f"no run '{run}'",
+        expected=f"the id of a run under {runs.name}/, MLflow's id of it, or 'last'",
+        received=f"run={run}; the newest runs are: {newest}",
+        remedy="give one of these ids, or train one: make train exp=NAME",
+    )
+
+
+def _read(folder: Path) -> SavedRun:
+    identity = json.loads((folder / IDENTITY).read_text())
+    specs = json.loads((folder / SPECS).read_text())
+    return SavedRun(
+        folder,
+        identity["choices"],
+        yaml.safe_load((folder / CONFIG).read_text()),
+        json.loads((folder / SPLITS).read_text()),
+        {part: Spec.from_json(read) for part, read in specs.items()},
+        identity.get("parent"),
+        identity.get("old", 0.0),
+        identity.get("data_digest"),
+    )
+
+
+def open_saved_data(saved: SavedRun, config: Mapping[str, Any] | None = None) -> Data:
+    """Open the data of a run with its recorded splits and what was learned from them.
+
+    Args:
+        saved: The run.
+        config: Its config, where that is no longer the recorded one.
+
+    Raises:
+        UserError: a sample is missing, the data has another shape or other classes than then, or
+            it cannot be read.
+    """
+    data = open_data(config or saved.config)
+    if saved.parent and saved.old:
+        old = open_saved_data(find(saved.parent, saved.runs)).dataset
+        assert isinstance(data.dataset, Dataset)
         assert isinstance(old, Dataset)
-        opened = replace(opened, dataset=Mixed(opened.dataset, old))
-    _take_specs(opened.dataset, recorded.specs)
-    return replace(opened, splits=opened.dataset.restore(recorded.splits, opened.splits))
+        data = replace(data, dataset=Mixed(data.dataset, old))
+    _set_specs(data.dataset, saved.specs)
+    return replace(data, splits=data.dataset.restore(saved.splits, data.splits))
 
 
-def _take_specs(dataset: BaseDataset[Any], specs: Mapping[str, Spec]) -> None:
+def _set_specs(dataset: BaseDataset[Any], specs: Mapping[str, Spec]) -> None:
     """Give a dataset the recorded specs, which must be those of its arrays today."""
     for part, then in specs.items():
         now: Spec = getattr(dataset, f"{part}_spec")
-        if replace(then, offset=(), scale=(), counts=()) != replace(
-            now, offset=(), scale=(), counts=()
-        ):
+        if then.without_learned() != now.without_learned():
             raise UserError(
                 f"the data is no longer what the run was trained on: its {part} has changed",
                 expected=f"shape {then.shape}, {then.dtype}, classes {', '.join(then.classes)}",
@@ -47,3 +130,29 @@ def _take_specs(dataset: BaseDataset[Any], specs: Mapping[str, Spec]) -> None:
                 remedy="bring the data back to the version that the run's tag data.digest names",
             )
         setattr(dataset, f"{part}_spec", then)
+
+
+def load_best(folder: Path) -> keras.Model:
+    """Load the best model of the run in `folder`, not compiled.
+
+    Raises:
+        UserError: the run has none.
+    """
+    import keras
+
+    from reprise.training.checkpoint import BEST
+
+    path = folder / CHECKPOINTS / BEST
+    if path.exists():
+        return keras.models.load_model(path, compile=False)
+    kept_none = (folder / RESULT).exists() and keep_of(folder) == "none"
+    raise UserError(
+        f"{path.name} is missing",
+        expected=f"the best checkpoint of run {folder.name} in {path.parent}",
+        received="no such file: the run was trained with tracking.keep=none"
+        if kept_none
+        else "no such file: the run has not finished an epoch",
+        remedy="train it again with tracking.keep=best"
+        if kept_none
+        else "choose a run that has; runs/ holds them all",
+    )

@@ -12,8 +12,7 @@ from reprise.datasets.base import Sample
 from reprise.loading.loader import Loader
 from reprise.loading.stages import STAGES, Stopwatch
 from reprise.loading.worker import limit_to_one_thread
-from reprise.runs.evaluate import prepare
-from reprise.runs.experiment import Data, compiled, new_model, open_data
+from reprise.runs.experiment import Data, compiled, new_model, open_data, set_up_device
 
 if TYPE_CHECKING:
     import keras
@@ -25,7 +24,7 @@ WARM_UP = 3  # batches: imports, connections, and memory that is touched for the
 def profile(composed: Composed) -> None:
     """Print what each stage costs, alone and together, and what holds training up."""
     data = open_data(composed.values)
-    prepare(composed.values)
+    set_up_device(composed.values)
     data.learn()
     model = compiled(composed.values, data.dataset, new_model(composed.values, data.dataset), STEPS)
 

@@ -1,20 +1,31 @@
-"""What is written of a run before its first step, so that it can be understood and taken again."""
+"""The record of a run before its first step: config, split, code, data, libraries, machine."""
+
+from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from reprise.config.compose import Composed, flatten
+from reprise.config.secrets import redact
 from reprise.project import ROOT
 from reprise.runs.experiment import Data
 from reprise.runs.folder import CONFIG, IDENTITY, SPECS, SPLITS
-from reprise.runs.parent import Parent
 from reprise.tracking import provenance
 from reprise.tracking.provenance import DataVersion, data_version
-from reprise.tracking.run import Run
+
+if TYPE_CHECKING:
+    from reprise.runs.update import Parent
+    from reprise.tracking.run import Run
+
+NAME_LENGTH = 100
+VALUE_LENGTH = 24
+# Overrides that a run's name leaves out.
+UNNAMED = re.compile(r"(experiment|model|debug)$|tracking[.@]|loader\.workers$|.*pictures")
 
 
 def write_records(
@@ -63,8 +74,8 @@ def _write_identity(run: Run, composed: Composed, digest: str, parent: Parent | 
         "data_digest": digest,
     }
     if parent:
-        identity |= {"parent": parent.recorded.folder.name, "old": parent.old}
-        run.child_of(parent.recorded.folder.name)
+        identity |= {"parent": parent.saved.folder.name, "old": parent.old}
+        run.child_of(parent.saved.folder.name)
         run.tags({"reprise.parent": identity["parent"]})
         run.params({"update.parent": identity["parent"], "update.old": parent.old})
     run.text(IDENTITY, json.dumps(identity, indent=1))
@@ -86,3 +97,39 @@ def _write_data(
     run.tags({name: size for name, size in sizes.items() if size is not None})
     if seen.dvc.startswith("changed"):
         print(f"note: the data has {seen.dvc}; the run records its own hash of it")
+
+
+def run_name(composed: Composed, run: str, parent: Parent | None = None) -> str:
+    """The model, the end of the id, and what was asked for: `cnn a766 learning_rate=0.01`.
+
+    The UI shows some twenty letters in its list, so what always differs comes early.
+
+    Args:
+        composed: Its configuration.
+        run: Its id.
+        parent: The run it starts from.
+    """
+    # of an update, the overrides are the parent's whole configuration
+    what = f"update of {_end(parent.saved.folder.name)}" if parent else _asked(composed.overrides)
+    name = f"{composed.choices['model']} {_end(run)} {what}".strip()
+    return _cut(name, NAME_LENGTH)
+
+
+def _asked(overrides: list[str]) -> str:
+    """The overrides as typed, each by the last word of its key; of a path its last part."""
+    shown = []
+    for word in overrides:
+        key, equals, value = redact(word).lstrip("+").partition("=")
+        if not UNNAMED.match(key):
+            short = key.rpartition(".")[2]
+            last = value if "," in value else value.rstrip("/").rpartition("/")[2]
+            shown.append(f"{short}{equals}{_cut(last, VALUE_LENGTH)}")
+    return " ".join(shown)
+
+
+def _cut(text: str, letters: int) -> str:
+    return text if len(text) <= letters else text[: letters - 1] + "…"
+
+
+def _end(run: str) -> str:
+    return run.rpartition("-")[2]

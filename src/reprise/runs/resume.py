@@ -3,30 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from reprise.config.compose import Composed, flatten
 from reprise.config.overrides import restate
 from reprise.errors import UserError
 from reprise.project import ROOT
 from reprise.runs.experiment import Data, compose_and_check
-from reprise.runs.folder import RESULT, STATE, Recorded, find, keep_of
-from reprise.runs.load import open_recorded
-from reprise.runs.parent import Parent
-from reprise.runs.resumed import Resumed
-from reprise.runs.train import Callbacks, train
-from reprise.runs.update import start_from
+from reprise.runs.folder import CONFIG, RESULT, STATE, TRACEBACK, keep_of
+from reprise.runs.job import PRUNED
+from reprise.runs.load import SavedRun, find, open_saved_data
+from reprise.runs.train import train
+from reprise.runs.update import Parent, load_parent
 
 if TYPE_CHECKING:
+    from reprise.runs.train import Callbacks
+    from reprise.tracking.run import Run
     from reprise.training.state import State
 
-# What no batch and no weight depends on, and what lengthens a run: these need no force.
+# Keys that change neither batches nor weights, or only lengthen a run: these need no force.
 FREE = {
     "loader.workers", "loader.use_multiprocessing", "loader.max_queue_size", "loader.timeout_s",
     "trainer.epochs", "trainer.pictures_every", "trainer.num_pictures", "trainer.log_every_steps",
     "tracking.uri", "tracking.keep", "tracking.upload_checkpoints",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A run to continue, and the training state it continues from.
+
+    Args:
+        folder: Its folder.
+        state: None where the run ended before step 0.
+        config: Its configuration from now on.
+        changes: What differs from before, as lines for people; empty where nothing does.
+    """
+
+    folder: Path
+    state: State | None
+    config: Mapping[str, Any]
+    changes: tuple[str, ...]
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The new constant learning rate, where it was changed."""
+        is_changed = any(change.startswith("optimizer.learning_rate:") for change in self.changes)
+        optimizer = self.config["optimizer"]
+        is_constant = optimizer.get("schedule") == "constant"
+        return optimizer["learning_rate"] if is_changed and is_constant else None
+
+    def record(self, run: Run) -> None:
+        """Record what has changed, and remove the marks of how the run ended before.
+
+        The parameters in MLflow stay those that the run began with.
+        """
+        assert self.state
+        for ended in (RESULT, TRACEBACK, PRUNED):
+            (self.folder / ended).unlink(missing_ok=True)
+        step = self.state.step
+        run.tags({"reprise.resumed_at_step": step})
+        if self.changes:
+            run.text(f"changes_at_step_{step}.txt", "\n".join(self.changes) + "\n")
+            run.text(CONFIG, yaml.safe_dump(dict(self.config), sort_keys=False))
 
 
 def resume(
@@ -48,25 +91,25 @@ def resume(
     """
     from reprise.training.state import read_state
 
-    recorded = find(run, runs)
-    named = f"tracking.experiment={recorded.folder.parent.name}"
-    composed = compose_and_check(restate(recorded.config, recorded.choices, [named, *changes]))
-    changed = differences(recorded, composed)
+    saved = find(run, runs)
+    named = f"tracking.experiment={saved.folder.parent.name}"
+    composed = compose_and_check(restate(saved.config, saved.choices, [named, *changes]))
+    changed = differences(saved, composed)
     refuse_changes(changed, force=force)
-    data = open_recorded(recorded, composed.values)
-    changed += _refuse_changed_data(recorded, data, force=force)
-    state, passed = read_state(recorded.folder / STATE)
+    data = open_saved_data(saved, composed.values)
+    changed += _refuse_changed_data(saved, data, force=force)
+    state, passed = read_state(saved.folder / STATE)
     for why in passed:
         print(f"note: {why}; the state before it is taken")
-    _refuse_finished(recorded, composed, state)
-    resumed = Resumed(recorded.folder, state, composed.values, changed)
-    parent = _parent(recorded, composed.values, data)
+    _refuse_finished(saved, composed, state)
+    resumed = Resumed(saved.folder, state, composed.values, changed)
+    parent = _parent(saved, composed.values, data)
     train(composed, data, parent, resumed, callbacks=callbacks)
 
 
-def differences(recorded: Recorded, composed: Composed) -> tuple[str, ...]:
+def differences(saved: SavedRun, composed: Composed) -> tuple[str, ...]:
     """Every key whose value is not what it was: `key: before -> now`."""
-    before, now = flatten(dict(recorded.config)), flatten(dict(composed.values))
+    before, now = flatten(dict(saved.config)), flatten(dict(composed.values))
     return tuple(
         f"{key}: {before.get(key)} -> {now.get(key)}"
         for key in sorted({*before, *now})
@@ -86,32 +129,32 @@ def refuse_changes(changes: tuple[str, ...], *, force: bool) -> None:
         )
 
 
-def _refuse_changed_data(recorded: Recorded, data: Data, *, force: bool) -> tuple[str, ...]:
+def _refuse_changed_data(saved: SavedRun, data: Data, *, force: bool) -> tuple[str, ...]:
     """What has changed of the data's hash; refused unless that is asked for."""
     from reprise.tracking.provenance import data_version
 
     now = data_version(ROOT, data.dataset.sources, data.dataset.stamp).digest
-    if recorded.data_digest in (None, now):
+    if saved.data_digest in (None, now):
         return ()
-    change = f"data.digest: {recorded.data_digest} -> {now}"
+    change = f"data.digest: {saved.data_digest} -> {now}"
     if not force:
         raise UserError(
             "the data is not what the run was trained on",
-            expected=f"data of the digest {recorded.data_digest}",
+            expected=f"data of the digest {saved.data_digest}",
             received=now,
             remedy="bring the data back, or accept and record the change with force=true",
         )
     return (change,)
 
 
-def _refuse_finished(recorded: Recorded, composed: Composed, state: State | None) -> None:
+def _refuse_finished(saved: SavedRun, composed: Composed, state: State | None) -> None:
     """Refuse to resume a finished run, unless it is now to be longer and has kept its state."""
-    if not (recorded.folder / RESULT).exists():
+    if not (saved.folder / RESULT).exists():
         return
     if state is None:
-        keep = keep_of(recorded.folder)
+        keep = keep_of(saved.folder)
         raise UserError(
-            f"run {recorded.folder.name} is finished and has no training state to go on from",
+            f"run {saved.folder.name} is finished and has no training state to go on from",
             expected="a run that was trained with tracking.keep=all",
             received=f"tracking.keep={keep}" if keep != "all" else "no state that can be read",
             remedy="train a new one with more epochs",
@@ -119,9 +162,9 @@ def _refuse_finished(recorded: Recorded, composed: Composed, state: State | None
     epochs, is_over = composed.values["trainer"]["epochs"], state.facts["is_over"]
     if state.facts["epoch"] < epochs and not is_over:
         return
-    longer = f'make resume run={recorded.folder.name} args="trainer.epochs={2 * epochs}"'
+    longer = f'make resume run={saved.folder.name} args="trainer.epochs={2 * epochs}"'
     raise UserError(
-        f"run {recorded.folder.name} is finished",
+        f"run {saved.folder.name} is finished",
         expected="a run that was stopped or killed, or more epochs for this one",
         received=f"it has done {state.facts['epoch']} epochs"
         + (" and found no better one in its patience" if is_over else ""),
@@ -131,9 +174,9 @@ def _refuse_finished(recorded: Recorded, composed: Composed, state: State | None
     )
 
 
-def _parent(recorded: Recorded, config: Mapping[str, Any], data: Data) -> Parent | None:
+def _parent(saved: SavedRun, config: Mapping[str, Any], data: Data) -> Parent | None:
     """The run that this one started from, if it did."""
-    if recorded.parent is None:
+    if saved.parent is None:
         return None
-    parent = find(recorded.parent, recorded.folder.parents[1])
-    return start_from(parent, open_recorded(parent), config, data, {}, recorded.old)
+    parent = find(saved.parent, saved.runs)
+    return load_parent(parent, open_saved_data(parent), config, data, {}, saved.old)

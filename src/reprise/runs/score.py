@@ -1,14 +1,24 @@
-"""A run's result: how well its best model does, recorded in numbers, pictures and a table."""
+"""Score a run's best model, and record the result: metrics, table, pictures."""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from reprise.runs.compare_seen import is_of_one_class
-from reprise.runs.experiment import Data
+from reprise.errors import UserError
+from reprise.runs.experiment import Data, compiled, set_up_device
 from reprise.runs.folder import CHECKPOINTS, RESULT, STATE
-from reprise.runs.parent import Parent
+from reprise.runs.load import find, load_best, open_saved_data
 from reprise.tracking.journal import OWN_ID
+
+if TYPE_CHECKING:
+    import keras
+
+    from reprise.runs.update import Parent
+    from reprise.tracking.run import Run
 
 COLUMNS = (
     "valid", "before_test", "before_valid", "test",
@@ -16,27 +26,64 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def score_best(
-    run: Any, config: Mapping[str, Any], data: Data, parent: Parent | None = None
+def evaluate(run: str, runs: Path, split: str) -> dict[str, float]:
+    """Metrics of the best model of run `run` on one of its splits, `{'<split>/<metric>': value}`.
+
+    Raises:
+        UserError: there is no such run, or it has no such split.
+    """
+    saved = find(run, runs)
+    data = open_saved_data(saved)
+    if split not in data.splits:
+        raise UserError(
+            f"the run has no split '{split}'",
+            expected=f"one of {', '.join(data.splits)}",
+            received=f"split={split}",
+            remedy="choose one of these",
+        )
+    set_up_device(saved.config)
+    return score_splits(load_best(saved.folder), saved.config, data, [split])
+
+
+def score_splits(
+    model: keras.Model, config: Mapping[str, Any], data: Data, splits: Sequence[str]
 ) -> dict[str, float]:
-    """Score the best model and record it: metrics, model, checkpoints, pictures.
+    """Compile `model` as the config says, and score it on these splits.
+
+    Returns:
+        `{'<split>/<metric>': value}`
+    """
+    from reprise.loading.feed import as_tf_dataset
+    from reprise.training.fit import score
+
+    model = compiled(config, data.dataset, model, total_steps=1)
+    result: dict[str, float] = {}
+    for split in splits:
+        with data.loader(split) as loader:
+            batches = as_tf_dataset(loader, stop=loader.steps_per_pass)
+            result |= score(model, batches, split, data_error=partial(getattr, loader, "error"))
+    return result
+
+
+def score_best(
+    run: Run, config: Mapping[str, Any], data: Data, parent: Parent | None = None
+) -> dict[str, float]:
+    """Score the best model and record it: metrics, model, pictures.
 
     Returns:
         `{'<split>/<metric>': value}`; with a parent also `parent_test/…`, on its own test data, and
         what its model had reached on both before, `before_test/…` and `before_parent_test/…`.
     """
-    from reprise.runs.evaluate import load_best, score_splits
     from reprise.tracking.confusion import write_confusion
     from reprise.tracking.curves import write_curves
     from reprise.tracking.model import save_model
     from reprise.tracking.pictures import write_predictions
     from reprise.training.checkpoint import BEST, discard
 
-    model, keep = load_best(run.folder), config["tracking"]["keep"]
+    checkpoints, keep = run.folder / CHECKPOINTS, config["tracking"]["keep"]
+    model = load_best(run.folder)
     if keep != "none":
-        save_model(
-            run, model, run.folder / CHECKPOINTS / BEST
-        )  # before it is compiled: to load it then takes Keras alone
+        save_model(run, model, checkpoints / BEST)  # not compiled: to load it takes Keras alone
     splits = [split for split in ("valid", "test") if split in data.splits]
     result = score_splits(model, config, data, splits)
     classes, name = data.dataset.target_spec.classes, f"pictures/confusion_{splits[-1]}.png"
@@ -52,25 +99,30 @@ def score_best(
     write_curves(run, pictures[0])
     run.tags({"mlflow.note.content": description(result, pictures)})
     if config["tracking"]["upload_checkpoints"] and keep != "none":
-        run.artifact(run.folder / CHECKPOINTS)
-    run.text(RESULT, json.dumps(result, indent=1))  # where it stands, the run is finished
-    discard(run.folder / CHECKPOINTS, run.folder / STATE, keep)
+        run.artifact(checkpoints)
+    run.text(RESULT, json.dumps(result, indent=1))
+    discard(checkpoints, run.folder / STATE, keep)
     return result
 
 
 def description(result: Mapping[str, float], pictures: Sequence[str]) -> str:
-    """What the UI says at the top of the run's page: the result without single classes, pictures.
+    """Markdown for the top of the run's page: the result without single classes, and pictures.
 
-    Its Markdown shows pictures by address only; this one is right on every server.
+    MLflow's Markdown shows pictures by address only; this address is right on every server.
     """
-    bases = [name.partition("/")[2] for name in result]
-    of_all = {k: v for k, v in result.items() if not is_of_one_class(k.partition("/")[2], bases)}
+    names = [name.partition("/")[2] for name in result]
+    overall = {k: v for k, v in result.items() if not is_of_one_class(k.partition("/")[2], names)}
     shown = [f"![{name}](get-artifact?path={name}&run_uuid={OWN_ID})" for name in pictures]
-    return "\n\n".join([result_table(of_all), *shown])
+    return "\n\n".join([result_table(overall), *shown])
+
+
+def is_of_one_class(metric: str, metrics: Sequence[str]) -> bool:
+    """Whether a metric is the score of one class, as `f1_cat` is where there is `f1`."""
+    return any(metric.startswith(f"{other}_") for other in metrics)
 
 
 def result_table(result: Mapping[str, float]) -> str:
-    """Metrics of the best model by split, in Markdown that also reads well as it is."""
+    """Metrics of the best model by split, as an aligned Markdown table."""
     found = {name.partition("/")[0] for name in result}
     splits = [split for split in COLUMNS if split in found]
     lines = ["| best model     | " + " | ".join(f"{split:>8}" for split in splits) + " |"]

@@ -10,8 +10,7 @@ import yaml
 
 from reprise.config.compose import Scalar, flatten
 from reprise.runs.compare_seen import Seen
-from reprise.runs.folder import CONFIG, IDENTITY, RESULT
-from reprise.runs.listing import describe
+from reprise.runs.folder import CONFIG, IDENTITY, RESULT, describe
 from reprise.tracking.journal import metric_history, params_of, tags_of
 
 # Where it is recorded, what the choices say, and what no batch and no weight depends on.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from reprise.config.secrets import MASK, redact
 from reprise.errors import UserError
-from reprise.runs.lock import is_held
+from reprise.runs.folder import is_held
 from reprise.tracking.journal import JOURNAL, Journal, delivered, entries, undelivered
 from reprise.tracking.settings import tracking_uri
 

@@ -1,9 +1,11 @@
-"""The story of a run: build, open the record, fit, score."""
+"""The story of a run: build its parts, open its record, fit, score."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,22 +13,22 @@ from reprise.config.build import build
 from reprise.config.compose import Composed
 from reprise.config.secrets import redact
 from reprise.project import ROOT, relative
-from reprise.runs.experiment import Data, compiled, new_model
-from reprise.runs.folder import new_folder
-from reprise.runs.job import Job
-from reprise.runs.lock import held
-from reprise.runs.name import run_name
-from reprise.runs.parent import Parent
-from reprise.runs.resumed import Resumed
+from reprise.runs.experiment import Data, compiled, new_model, set_up_device
+from reprise.runs.folder import CHECKPOINTS, STATE, held, new_folder
+from reprise.runs.record import run_name, write_records
 from reprise.runs.score import result_table, score_best
-from reprise.training.quiet import native_notes_hidden
 
 if TYPE_CHECKING:
     import keras
 
+    from reprise.loading.loader import Loader
+    from reprise.runs.job import Job
+    from reprise.runs.resume import Resumed
+    from reprise.runs.update import Parent
     from reprise.tracking.run import Run
+    from reprise.training.trainer import Trainer
 
-Callbacks = Callable[["Run"], list["keras.callbacks.Callback"]]  # those that come last
+    Callbacks = Callable[[Run], list[keras.callbacks.Callback]]
 
 
 def train(
@@ -37,21 +39,26 @@ def train(
     job: Job | None = None,
     callbacks: Callbacks | None = None,
 ) -> dict[str, float]:
-    """Train and record a run; returns the best model's metrics, `valid/…` and `test/…`.
+    """Train and record a run.
 
-    What does not fit together is refused before there is a run. It starts with the model of
-    `parent`, or with a new one; `resumed` is the run to go on with, or None for a new run, and
-    `job` which of a sweep's jobs a new run is; `callbacks` makes further Keras callbacks.
+    What does not fit together is refused before there is a run.
+
+    Args:
+        composed: Its configuration.
+        data: What it trains on.
+        parent: The run whose model it starts from; None: a new model.
+        resumed: The run to continue; None: a new run.
+        job: Which job of a sweep a new run is.
+        callbacks: Makes further Keras callbacks for a run. They are called last: what the epoch
+            reached is recorded by then.
+
+    Returns:
+        Metrics of the best model, `{'valid/…' and 'test/…': value}`.
     """
-    with native_notes_hidden():
-        from reprise.training.device import set_up
-    from reprise.runs.fitting import fit_run
-    from reprise.runs.record import write_records
+    facts = set_up_device(composed.values)
     from reprise.training.interrupts import Interrupts
 
     config, trainer = composed.values, build(composed.values["trainer"])
-    device = trainer.precision, trainer.deterministic, trainer.jit_compile
-    facts = set_up(*device, seed=config["seed"])
     learned = parent.learned if parent else data.learn()
     with ExitStack() as stack:
         loaders = {split: stack.enter_context(data.loader(split)) for split in ("train", "valid")}
@@ -65,10 +72,10 @@ def train(
         else:
             write_records(run, composed, data, learned, facts, parent)
         with interrupts.training() as stop:
-            more = callbacks(run) if callbacks else []
-            fit_run(run, model, trainer, steps, data, loaders, resumed, stop, more)
+            last = callbacks(run) if callbacks else []
+            _fit(run, model, trainer, steps, data, loaders, resumed, stop, last)
         result = score_best(run, config, data, parent)
-    _say(run.folder, result)
+    _print_result(run.folder, result)
     return result
 
 
@@ -79,7 +86,7 @@ def _open(
     resumed: Resumed | None,
     job: Job | None,
 ) -> Run:
-    """Open a new run, or the one to go on with, and hold its folder until `stack` is left."""
+    """Open the record of a new run, or of the one to continue, until `stack` is left."""
     from reprise.tracking.run import open_run
 
     settings = build(composed.values["tracking"])
@@ -99,8 +106,87 @@ def _open(
     return run
 
 
-def _say(folder: Path, result: Mapping[str, float]) -> None:
-    """The end of a run on the terminal: what it reached, where it is, what to type next."""
+def _fit(
+    run: Run,
+    model: keras.Model,
+    trainer: Trainer,
+    steps_per_epoch: int,
+    data: Data,
+    loaders: Mapping[str, Loader],
+    resumed: Resumed | None,
+    stop: Callable[[], int | None],
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    """Train; leaves the best model and the training state in the run's folder.
+
+    `stop` returns the signal that asks training to end, or None.
+    """
+    from reprise.loading.feed import as_tf_dataset
+    from reprise.training.checkpoint import weights_sha256
+    from reprise.training.fit import fit
+    from reprise.training.state_callback import StateCallback
+
+    train, valid = loaders["train"], loaders["valid"]
+    run.params({"model.num_parameters": model.count_params()})
+    fit(
+        model,
+        lambda step: as_tf_dataset(train, start=step),
+        as_tf_dataset(valid, stop=valid.steps_per_pass),
+        trainer,
+        steps_per_epoch=steps_per_epoch,
+        callbacks=[*_observers(run, trainer, data, loaders, steps_per_epoch), *callbacks],
+        state=StateCallback(
+            run.folder / STATE,
+            resumed.state if resumed else None,
+            stop,
+            partial(_print_not_saved, "training state"),
+            resumed.learning_rate if resumed else None,
+        ),
+        data_error=lambda: train.error or valid.error,
+    )
+    run.tags({"weights_sha256": weights_sha256(model)})
+
+
+def _observers(
+    run: Run, trainer: Trainer, data: Data, loaders: Mapping[str, Loader], steps_per_epoch: int
+) -> list[keras.callbacks.Callback]:
+    """The callbacks that only observe: checkpoint, metrics, pictures, progress."""
+    from reprise.tracking.callback import EpochMetrics, StepMetrics
+    from reprise.tracking.pictures import Predictions, write_inputs
+    from reprise.training.checkpoint import Checkpoint
+    from reprise.training.progress import Progress
+
+    def waited() -> float:
+        return sum(loader.waited_s for loader in loaders.values())
+
+    draw = data.dataset.draw
+    write_inputs(run, *data.first("train", trainer.num_pictures), draw, "pictures/inputs.png")
+    observers: list[keras.callbacks.Callback] = [
+        Checkpoint(
+            run.folder / CHECKPOINTS,
+            run.folder / STATE,
+            trainer.keras_monitor,
+            trainer.monitor_mode,
+            partial(_print_not_saved, "checkpoint"),
+        ),
+        EpochMetrics(run, waited),
+        Progress(steps_per_epoch, waited, trainer.keras_monitor),
+    ]
+    if trainer.log_every_steps is not None:
+        observers.append(StepMetrics(run, trainer.log_every_steps))
+    if trainer.pictures_every is not None:
+        x, y = data.first("valid", trainer.num_pictures)
+        observers.append(Predictions(run, x, y, draw, trainer.pictures_every))
+    return observers
+
+
+def _print_not_saved(what: str, error: OSError) -> None:
+    note = f"the {what} could not be written; training goes on, and the one before stays"
+    print(f"\nnote: {note}: {error}", file=sys.stderr, flush=True)
+
+
+def _print_result(folder: Path, result: Mapping[str, float]) -> None:
+    """Print the metrics, where the run is, and what to type next."""
     print(f"\nrun {folder.name} is finished: {relative(folder)}\n\n{result_table(result)}\n")
     print("next:  make ui        to look at it, and to compare it with others")
     print(f"       make evaluate run={folder.name}        to have its test metrics again")

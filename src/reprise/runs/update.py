@@ -1,23 +1,85 @@
 """Train the model of a run further on new data."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reprise.config.compose import Composed
 from reprise.config.overrides import restate
-from reprise.datasets.base import Dataset
+from reprise.datasets.base import BaseDataset, Dataset
 from reprise.datasets.mixed import Mixed
 from reprise.errors import UserError
-from reprise.runs.evaluate import load_best, prepare, score_splits
-from reprise.runs.experiment import Data, compose_and_check, open_data
-from reprise.runs.folder import Recorded, find
-from reprise.runs.load import open_recorded
-from reprise.runs.parent import Parent, adopt, score_parent, test_split
+from reprise.runs.experiment import Data, compose_and_check, open_data, set_up_device
+from reprise.runs.load import SavedRun, find, load_best, open_saved_data
+from reprise.runs.score import score_splits
 from reprise.runs.train import train
+from reprise.spec import Spec
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A run whose best model goes on learning.
+
+    Args:
+        saved: The run.
+        model: Its best model.
+        data: Its own data, split as it was.
+        learned: What the new data's train split has taught, for the record.
+        before: Metrics of the model before it learns anything new: `before_test/…` on the new test
+            data, `before_parent_test/…` on its own.
+        old: Fraction of its own training and validation samples that is mixed with the new ones.
+    """
+
+    saved: SavedRun
+    model: keras.Model
+    data: Data
+    learned: Mapping[str, Any]
+    before: Mapping[str, float]
+    old: float
+
+    def score(self, model: Any) -> dict[str, float]:
+        """Metrics of a model on the parent's test data, `parent_test/…`."""
+        return score_parent(model, self.saved, self.data)
+
+
+def score_parent(model: keras.Model, saved: SavedRun, data: Data) -> dict[str, float]:
+    """Metrics of a model on a run's test data (valid, where it has none), `parent_<split>/…`."""
+    result = score_splits(model, saved.config, data, [test_split(data)])
+    return {f"parent_{name}": value for name, value in result.items()}
+
+
+def test_split(data: Data) -> str:
+    """The split that a model is judged by: `test`, or `valid` where there is none."""
+    return "test" if "test" in data.splits else "valid"
+
+
+def adopt(dataset: BaseDataset[Any], parent: BaseDataset[Any]) -> None:
+    """Give new data the offset and scale that the parent's model was made with.
+
+    Raises:
+        UserError: its samples are not such as that model takes and answers.
+    """
+    for part in ("input", "target"):
+        new: Spec = getattr(dataset, f"{part}_spec")
+        old: Spec = getattr(parent, f"{part}_spec")
+        for field in fields(Spec):
+            ours, theirs = getattr(new, field.name), getattr(old, field.name)
+            if field.name not in {"offset", "scale", "counts"} and ours != theirs:
+                raise UserError(
+                    f"the new data does not fit the run's model: {field.name} of the {part}",
+                    expected=f"{theirs}, as the run was trained on",
+                    received=str(ours),
+                    remedy="change the dataset's settings so that both agree, or train a new model",
+                )
+        setattr(dataset, f"{part}_spec", replace(new, offset=old.offset, scale=old.scale))
 
 
 def update(run: str, runs: Path, changes: list[str], old: str = "0") -> None:
@@ -29,19 +91,19 @@ def update(run: str, runs: Path, changes: list[str], old: str = "0") -> None:
         changes: Overrides of its configuration, which name other data.
         old: Fraction of its training data that is mixed in, 0 to 1.
     """
-    recorded, fraction = find(run, runs), _fraction(old)
-    composed = _changed(recorded, changes)
-    data, parent_data = open_data(composed.values), open_recorded(recorded)
+    saved, fraction = find(run, runs), _fraction(old)
+    composed = _changed(saved, changes)
+    data, parent_data = open_data(composed.values), open_saved_data(saved)
     if known := seen_before(data, parent_data):
         print(f"note: {known} sample(s) that are to judge the model are among those it has learned")
     learned = data.learn()
     adopt(data.dataset, parent_data.dataset)
-    parent = start_from(recorded, parent_data, composed.values, data, learned, fraction)
+    parent = load_parent(saved, parent_data, composed.values, data, learned, fraction)
     train(composed, with_old(data, parent_data, fraction), parent)
 
 
-def start_from(
-    recorded: Recorded,
+def load_parent(
+    saved: SavedRun,
     parent_data: Data,
     config: Mapping[str, Any],
     data: Data,
@@ -51,19 +113,19 @@ def start_from(
     """Load a run's best model, and score it on the new test data and on its own.
 
     Args:
-        recorded: The run.
+        saved: The run.
         parent_data: Its data.
         config: The configuration of the run that starts from it.
         data: That one's data.
         learned: What was learned from it.
         old: Fraction of `parent_data` that is mixed in.
     """
-    prepare(config)
-    model = load_best(recorded.folder)
+    set_up_device(config)
+    model = load_best(saved.folder)
     now = score_splits(model, config, data, [test_split(data)])
-    now |= score_parent(model, recorded, parent_data)
+    now |= score_parent(model, saved, parent_data)
     before = {f"before_{name}": value for name, value in now.items()}
-    return Parent(recorded, model, parent_data, learned, before, old)
+    return Parent(saved, model, parent_data, learned, before, old)
 
 
 def seen_before(new: Data, parent: Data) -> int:
@@ -109,17 +171,17 @@ def with_old(new: Data, parent: Data, fraction: float) -> Data:
     return replace(new, dataset=mixed, splits=splits)
 
 
-def _changed(recorded: Recorded, changes: list[str]) -> Composed:
+def _changed(saved: SavedRun, changes: list[str]) -> Composed:
     """The run's configuration with its changes, which must name other data."""
     if not any(change.lstrip("+").startswith("dataset") for change in changes):
         raise UserError(
             "an update needs new data",
             expected="at least one dataset.KEY=VALUE that leads to data the model has not seen",
             received=" ".join(changes) or "no change",
-            remedy=f'make update run={recorded.folder.name} args="dataset.KEY=VALUE"',
+            remedy=f'make update run={saved.folder.name} args="dataset.KEY=VALUE"',
         )
-    named = f"tracking.experiment={recorded.folder.parent.name}"
-    return compose_and_check(restate(recorded.config, recorded.choices, [named, *changes]))
+    named = f"tracking.experiment={saved.folder.parent.name}"
+    return compose_and_check(restate(saved.config, saved.choices, [named, *changes]))
 
 
 def _fraction(text: str) -> float:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from reprise.config.build import build
 from reprise.config.secrets import redact
 from reprise.errors import UserError
-from reprise.runs.folder import RESULT, TRACEBACK
+from reprise.runs.folder import RESULT, TRACEBACK, held
 from reprise.runs.job import PRUNED, Job
-from reprise.runs.lock import held
 from reprise.sweeps.ledger import Ledger, State
 from reprise.sweeps.plan import Plan
 from reprise.sweeps.summary import Row, counts, draw, ranked, table
