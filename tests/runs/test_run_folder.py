@@ -3,7 +3,8 @@ import json
 import pytest
 
 from reprise.errors import UserError
-from reprise.runs.folder import CONFIG, IDENTITY, SPECS, SPLITS, find, new_folder
+from reprise.runs.folder import CONFIG, IDENTITY, SPECS, SPLITS, new_folder
+from reprise.runs.load import find
 from reprise.spec import Spec
 from reprise.tracking.journal import Delivered, write_delivered
 

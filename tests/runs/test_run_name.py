@@ -1,9 +1,9 @@
 from types import SimpleNamespace
 
 import pytest
-from reprise.runs.name import LETTERS, run_name
 
 from reprise.config.compose import Composed
+from reprise.runs.record import LETTERS, run_name
 
 RUN = "20261121-135915-a766"
 

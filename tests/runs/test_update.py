@@ -13,7 +13,7 @@ from reprise.datasets.arrays import Arrays
 from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.runs.experiment import Data
-from reprise.runs.load import find
+from reprise.runs.load import find, open_saved_data
 from reprise.runs.update import adopt, seen_before, with_old
 from reprise.spec import Spec
 
