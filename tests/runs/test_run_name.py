@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from reprise.config.compose import Composed
-from reprise.runs.record import LETTERS, run_name
+from reprise.runs.record import NAME_LENGTH, run_name
 
 RUN = "20261121-135915-a766"
 
@@ -34,7 +34,7 @@ def test_a_name_says_what_was_asked_for(overrides, said):
 
 def test_a_name_is_not_endless():
     name = run_name(composed(*(f"model.key_{at}=1" for at in range(40))), RUN)
-    assert len(name) == LETTERS
+    assert len(name) == NAME_LENGTH
     assert name.startswith("cnn a766 key_0=1 key_1=1")
 
 
