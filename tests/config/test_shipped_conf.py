@@ -96,7 +96,7 @@ def uses(experiment: str, group: str, option: str) -> bool:
 
 def test_the_keys_of_config_yaml_are_the_settings():
     content = yaml.safe_load((CONF / "config.yaml").read_text())
-    assert set(content) - {"defaults"} == set(SETTINGS.annotations)
+    assert set(content) - {"defaults"} == set(SETTINGS)
 
 
 def test_nothing_heavy_is_imported_by_the_check():

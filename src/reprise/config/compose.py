@@ -82,15 +82,31 @@ def merge(settings: list[Setting], conf: Conf) -> tuple[Layers | None, list[Mist
     try:
         merged = _layers(taken, conf)
     except _REFUSALS as error:
-        return None, [_unfit(error)]
+        is_circle = isinstance(error, RecursionError)
+        circle = "files that choose each other in a circle"
+        unfit = Mistake(
+            "the chosen files do not fit together",
+            "conf/",
+            "defaults lists that Hydra can compose",
+            circle if is_circle else " ".join(str(error).split()),
+            "mend the defaults list of a file that was chosen",
+        )
+        return None, [unfit]
     mistakes = []
     for setting in others:
         try:
             merged = _layers([*taken, setting], conf)
+            taken.append(setting)
         except _REFUSALS as error:
-            mistakes.append(_refused(setting, error))
-        else:
-            taken = [*taken, setting]
+            is_deletion = setting.kind == "deletion"
+            refused = Mistake(
+                f"{setting.key}: cannot be applied",
+                setting.place,
+                "a key that is there" if is_deletion else "a value that fits its place",
+                str(error).partition("\n")[0],
+                "change or drop it",
+            )
+            mistakes.append(refused)
     return merged, mistakes
 
 
@@ -127,25 +143,6 @@ def _layers(settings: list[Setting], conf: Conf) -> Layers:
             for default in listed
             if default.config_path and (file := conf.find(default.config_path))
         ],
-    )
-
-
-def _refused(setting: Setting, error: Exception) -> Mistake:
-    there = "a key that is there" if setting.kind == "deletion" else "a value that fits its place"
-    received = str(error).partition("\n")[0]
-    return Mistake(
-        f"{setting.key}: cannot be applied", setting.place, there, received, "change or drop it"
-    )
-
-
-def _unfit(error: Exception) -> Mistake:
-    is_circle = isinstance(error, RecursionError)
-    return Mistake(
-        "the chosen files do not fit together",
-        "conf/",
-        "defaults lists that Hydra can compose",
-        "files that choose each other in a circle" if is_circle else " ".join(str(error).split()),
-        "mend the defaults list of a file that was chosen",
     )
 
 

@@ -1,7 +1,7 @@
 """Sections of a configuration: which keys each of them accepts, and the mistakes in it."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,10 +15,10 @@ from reprise.config.mistakes import Mistake, listing, nearest_key, nearest_name,
 from reprise.config.origins import Origins
 from reprise.config.overrides import Setting
 from reprise.config.rules import contradictions
-from reprise.config.signatures import NoSuchTarget, Signature, read_signature
+from reprise.config.signatures import NoSuchTarget, read_signature
 
 # Keys of config.yaml itself. Weights, batch order and random transforms follow from the seed.
-SETTINGS = Signature({"seed": Annotated[int, Interval(ge=0, lt=2**32)]}, frozenset())
+SETTINGS = {"seed": Annotated[int, Interval(ge=0, lt=2**32)]}
 RESERVED = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 # Arguments that the program itself passes when it builds a group's target.
 LIVE: dict[str, frozenset[str]] = {
@@ -58,37 +58,36 @@ class Section:
         return f"{self.key}.{name}" if self.key else name
 
 
-def sections(values: dict[str, Any], groups: Iterable[str], own: Set[str]) -> Iterator[Section]:
+def sections(
+    value: Any, own: Collection[str], key: str = "", *, in_target: bool = False
+) -> Iterator[Section]:
     """Iterate over the sections of a configuration, from the outside in.
 
     A node inside an argument of a target is a section only if it has a `_target_` itself; otherwise
     it is data.
 
     Args:
-        values: Plain values.
-        groups: Groups that config.yaml names.
-        own: As `Origins.own`.
+        value: Plain values.
+        own: Dotted keys that nodes without a `_target_` accept.
+        key: Dotted key of the values.
+        in_target: Whether they are inside an argument of a target.
     """
-    others = sorted({*groups, *_names_below("", own)} - set(SETTINGS.annotations))
-    takes = {**SETTINGS.annotations, **dict.fromkeys(others, Any)}
-    yield Section("", values, "conf/config.yaml", takes)
-    for name, value in values.items():
-        yield from _below(value, str(name), own, in_target=False)
-
-
-def _below(value: Any, key: str, own: Set[str], *, in_target: bool) -> Iterator[Section]:
+    prefix = f"{key}." if key else ""
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _below(item, f"{key}.{index}", own, in_target=True)
+            yield from sections(item, own, f"{prefix}{index}", in_target=True)
     if not isinstance(value, dict):
         return
     if "_target_" in value:
-        yield _of_target(value, key)
         in_target = True
+        yield _of_target(value, key)
     elif not in_target:
-        yield Section(key, value, f"'{key}'", dict.fromkeys(_names_below(key, own), Any))
+        inside = (other.removeprefix(prefix) for other in own if other.startswith(prefix))
+        names = sorted({other.partition(".")[0] for other in inside})
+        takes = {name: SETTINGS.get(f"{prefix}{name}", Any) for name in names}
+        yield Section(key, value, f"'{key}'" if key else "conf/config.yaml", takes)
     for name, item in value.items():
-        yield from _below(item, f"{key}.{name}", own, in_target=in_target)
+        yield from sections(item, own, f"{prefix}{name}", in_target=in_target)
 
 
 def _of_target(node: dict[str, Any], key: str) -> Section:
@@ -102,12 +101,6 @@ def _of_target(node: dict[str, Any], key: str) -> Section:
     is_partial = bool({"_partial_", "_args_"} & set(node))
     required = frozenset() if is_partial else signature.required - live
     return Section(key, node, target, takes, required, live, signature.is_open)
-
-
-def _names_below(key: str, own: Set[str]) -> list[str]:
-    prefix = f"{key}." if key else ""
-    inside = (other.removeprefix(prefix) for other in own if other.startswith(prefix))
-    return sorted({other.partition(".")[0] for other in inside if other})
 
 
 class Inspection:
@@ -134,7 +127,7 @@ class Inspection:
         without_choice = {*self._groups} - {*layers.choices}
         self._sections = [
             section
-            for section in sections(layers.values, self._groups, self._origins.own)
+            for section in sections(layers.values, {*SETTINGS, *self._groups, *self._origins.own})
             if section.key.partition(".")[0] not in without_choice
         ]
         self._known = [one.dotted(name) for one in self._sections for name in one.takes]
@@ -163,7 +156,9 @@ class Inspection:
         if section.error:
             likely = nearest_name(section.title, section.error.names)
             remedy = suggest(likely, "look for a misspelt part")
-            wrong, expected = f"there is no {section.title}", section.error.expected
+            path = "the full path of a function or class of an installed package"
+            expected = f"one of: {listing(section.error.names)}" if section.error.names else path
+            wrong = f"there is no {section.title}"
             yield self._mistake(target, wrong, expected, section.title, remedy)
             return
         for name, value in section.node.items():

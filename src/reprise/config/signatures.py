@@ -22,13 +22,11 @@ class NoSuchTarget(Exception):
     """A dotted path that leads nowhere.
 
     Args:
-        expected: What the first part that is not found should be.
-        names: Dotted paths that exist.
+        names: Dotted paths that exist instead of it.
     """
 
-    def __init__(self, expected: str, names: list[str]) -> None:
-        super().__init__(expected)
-        self.expected = expected
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(names)
         self.names = names
 
 
@@ -78,11 +76,8 @@ def read_signature(target: str) -> Signature:
     if rest and re.search(rf"\b{re.escape(rest[0])}\b|import \*|__getattr__", source):
         return UNKNOWN
     inside = [name for name in definitions if not name.startswith("_")]
-    expected = f"a function or class of {module}"
-    if spec.submodule_search_locations and not inside:
-        expected = f"a module of {module}"
-        inside = [found.name for found in iter_modules(spec.submodule_search_locations)]
-    raise NoSuchTarget(expected, [".".join([module, name, *rest[1:]]) for name in inside])
+    inside += [found.name for found in iter_modules(spec.submodule_search_locations or [])]
+    raise NoSuchTarget([".".join([module, name, *rest[1:]]) for name in inside])
 
 
 def _find(target: str) -> tuple[ModuleSpec, list[str]]:
@@ -90,7 +85,7 @@ def _find(target: str) -> tuple[ModuleSpec, list[str]]:
     top, *rest = target.split(".")
     spec = find_spec(top) if top.isidentifier() else None
     if spec is None:
-        raise NoSuchTarget("the full path of a function or class of an installed package", [])
+        raise NoSuchTarget([])
     while rest and (inner := PathFinder.find_spec(rest[0], spec.submodule_search_locations or [])):
         spec, rest = inner, rest[1:]
     return spec, rest
