@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import numpy as np
 
 from reprise.datasets.sql.table import Table
 from reprise.errors import UserError
+
+Rows = Sequence[tuple[Any, ...]]  # of a driver: key, row, column and values
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,11 @@ class Cells:
     size: tuple[int, int]
     duplicates: Literal["error", "last", "sum"]
 
-    def fill(self, rows: Sequence[tuple[Any, ...]], ids: np.ndarray) -> np.ndarray:
+    def fill(self, rows: Rows, ids: np.ndarray) -> np.ndarray:
         """Put every row's values in their cell.
 
         Args:
-            rows: Key, row, column and values, in any order; for 'last', in the order that decides.
+            rows: In any order; for 'last', in the order that decides.
             ids: Whose rows they are, ascending, each once.
 
         Returns:
@@ -40,24 +42,33 @@ class Cells:
         found = self._columns(rows, ids)
         owner = np.searchsorted(ids, found["f0"]).clip(max=len(ids) - 1)
         if (strange := ids[owner] != found["f0"]).any():
-            self._refuse_key(found["f0"][strange][0])
-        down, right = found["f1"], found["f2"]
-        height, width = self.size
-        fits = (down >= 0) & (down < height) & (right >= 0) & (right < width)
-        fits &= (down == np.floor(down)) & (right == np.floor(right))
-        if not fits.all():
-            self._refuse_place(rows[int(fits.argmin())])
+            table, key = self.table, found["f0"][strange][0]
+            raise UserError(
+                f"table {table.name} gives {table.key}={key} for another id",
+                "keys that the database and Python compare alike",
+                f"{key}, which the database takes for equal to an id that was asked for",
+                "write each id in one way (case, accents, blanks at the end), or compare them "
+                "binary",
+            )
+        cells = self._places(found["f1"], found["f2"], owner, rows)
         values = np.stack([found[name] for name in list(found.dtype.fields or ())[3:]], axis=1)
         with np.errstate(over="ignore"):
             sound = np.isfinite(values.astype(np.float32)).all(axis=1)
         if not sound.all():
-            self._refuse_value(rows[int(sound.argmin())])
-        cells = (owner * height + down.astype(np.int64)) * width + right.astype(np.int64)
-        matrices = np.zeros((len(ids) * height * width, values.shape[1]), np.float32)
+            row = rows[int(sound.argmin())]
+            entries = zip(self.table.values, row[3:], strict=True)
+            raise self._error(
+                row,
+                "no value",
+                "numbers that float32 has",
+                ", ".join(f"{name}={'NULL' if one is None else one}" for name, one in entries),
+                "correct the row; dataset.nulls=zero takes NULL for 0",
+            )
+        matrices = np.zeros((len(ids) * self.size[0] * self.size[1], values.shape[1]), np.float32)
         self._assign(matrices, cells, values, rows)
-        return matrices.reshape(len(ids), height, width, -1)
+        return matrices.reshape(len(ids), *self.size, -1)
 
-    def _columns(self, rows: Sequence[tuple[Any, ...]], ids: np.ndarray) -> np.ndarray:
+    def _columns(self, rows: Rows, ids: np.ndarray) -> np.ndarray:
         """The rows as one structured array, fields f0, f1, …; NULL is NaN."""
         # One character more than any id has: a longer key than all of them is none of them.
         key = ids.dtype if ids.dtype.kind == "i" else np.dtype(f"U{ids.dtype.itemsize // 4 + 1}")
@@ -65,16 +76,39 @@ class Cells:
         dtype = np.dtype([(f"f{at}", kind) for at, kind in enumerate([key, *numbers])])
         try:
             return np.fromiter(rows, dtype, len(rows))
-        except (TypeError, ValueError):
-            self._refuse_text(rows)
+        except (TypeError, ValueError) as error:
+            for row in rows:
+                for entry in row[1:]:
+                    if not _is_number(entry):
+                        raise self._error(
+                            row,
+                            "a value is no number",
+                            "numbers",
+                            repr(entry),
+                            "correct the row, or make a view that casts the column",
+                        ) from error
             raise
 
+    def _places(
+        self, down: np.ndarray, right: np.ndarray, owner: np.ndarray, rows: Rows
+    ) -> np.ndarray:
+        """Index of each row's cell among the cells of all matrices, int64."""
+        height, width = self.size
+        fits = (down >= 0) & (down < height) & (right >= 0) & (right < width)
+        fits &= (down == np.floor(down)) & (right == np.floor(right))
+        if not fits.all():
+            table, row = self.table, rows[int(fits.argmin())]
+            raise self._error(
+                row,
+                "no such cell",
+                f"whole numbers: {table.row} 0 to {height - 1}, {table.column} 0 to {width - 1}",
+                f"{table.row}={row[1]}, {table.column}={row[2]}",
+                "correct dataset.size or the row; dataset.outside=drop leaves such rows out",
+            )
+        return (owner * height + down.astype(np.int64)) * width + right.astype(np.int64)
+
     def _assign(
-        self,
-        matrices: np.ndarray,
-        cells: np.ndarray,
-        values: np.ndarray,
-        rows: Sequence[tuple[Any, ...]],
+        self, matrices: np.ndarray, cells: np.ndarray, values: np.ndarray, rows: Rows
     ) -> None:
         if self.duplicates == "sum":  # in the order of the values: a float's sum depends on it
             order = np.lexsort((*values.T, cells))
@@ -88,57 +122,27 @@ class Cells:
             if np.count_nonzero(seen) < len(cells):
                 order = np.argsort(cells, kind="stable")
                 twice = order[1:][np.diff(cells[order]) == 0][0]
-                self._refuse_second(rows[int(twice)])
+                raise self._error(
+                    rows[int(twice)],
+                    "several rows for one cell",
+                    "one row",
+                    "two or more",
+                    "take one out, or say which counts: dataset.duplicates=sum, or last with "
+                    "dataset.order",
+                )
         matrices[cells] = values  # of equal cells NumPy keeps the last
 
-    def _name(self, row: tuple[Any, ...]) -> str:
+    def _error(
+        self, row: tuple[Any, ...], what: str, expected: str, received: str, remedy: str
+    ) -> UserError:
         table = self.table
-        return f"{table.key}={row[0]}, {table.row}={row[1]}, {table.column}={row[2]}"
+        place = f"{table.key}={row[0]}, {table.row}={row[1]}, {table.column}={row[2]}"
+        return UserError(f"{place}: {what} (table {table.name})", expected, received, remedy)
 
-    def _refuse_key(self, key: Any) -> NoReturn:
-        raise UserError(
-            f"table {self.table.name} gives {self.table.key}={key} for another id",
-            "keys that the database and Python compare alike",
-            f"{key}, which the database takes for equal to an id that was asked for",
-            "write each id in one way (case, accents, blanks at the end), or compare them binary",
-        )
 
-    def _refuse_place(self, row: tuple[Any, ...]) -> NoReturn:
-        table, (height, width) = self.table, self.size
-        raise UserError(
-            f"{self._name(row)}: no such cell (table {table.name})",
-            f"whole numbers: {table.row} 0 to {height - 1}, {table.column} 0 to {width - 1}",
-            f"{table.row}={row[1]}, {table.column}={row[2]}",
-            "correct dataset.size or the row; dataset.outside=drop leaves such rows out",
-        )
-
-    def _refuse_value(self, row: tuple[Any, ...]) -> NoReturn:
-        values = zip(self.table.values, row[3:], strict=True)
-        raise UserError(
-            f"{self._name(row)}: no value (table {self.table.name})",
-            "numbers that float32 has",
-            ", ".join(f"{name}={'NULL' if value is None else value}" for name, value in values),
-            "correct the row; dataset.nulls=zero takes NULL for 0",
-        )
-
-    def _refuse_second(self, row: tuple[Any, ...]) -> NoReturn:
-        raise UserError(
-            f"{self._name(row)}: several rows for one cell (table {self.table.name})",
-            "one row",
-            "two or more",
-            "take one out, or say which counts: dataset.duplicates=sum, or last with dataset.order",
-        )
-
-    def _refuse_text(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Raise the error of the first entry that is no number, if there is one."""
-        for row in rows:
-            for entry in row[1:]:
-                try:
-                    float(entry if entry is not None else 0)
-                except (TypeError, ValueError) as error:
-                    raise UserError(
-                        f"{self._name(row)}: a value is no number (table {self.table.name})",
-                        "numbers",
-                        repr(entry),
-                        "correct the row, or make a view that casts the column",
-                    ) from error
+def _is_number(entry: Any) -> bool:
+    try:
+        float(entry if entry is not None else 0)
+    except (TypeError, ValueError):
+        return False
+    return True
