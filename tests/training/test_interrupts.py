@@ -10,7 +10,7 @@ import os, sys, time
 from reprise.errors import Stopped
 from reprise.training.interrupts import Interrupts
 
-with Interrupts(patience_s=float(sys.argv[2])) as interrupts:
+with Interrupts(timeout_s=float(sys.argv[2])) as interrupts:
     try:
         if sys.argv[1] == "steps":
             with interrupts.training():
@@ -30,8 +30,8 @@ with Interrupts(patience_s=float(sys.argv[2])) as interrupts:
 """
 
 
-def begin(kind, patience_s=60.0):
-    words = [sys.executable, "-c", PROGRAM, kind, str(patience_s)]
+def begin(kind, timeout_s=60.0):
+    words = [sys.executable, "-c", PROGRAM, kind, str(timeout_s)]
     process = subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
     )
@@ -48,7 +48,7 @@ def after(process, *signals):
     return out, err, process.returncode
 
 
-def test_in_training_a_signal_is_a_wish():
+def test_in_training_a_signal_is_a_request():
     out, err, code = after(begin("steps"), signal.SIGTERM)
     assert (out, code) == (f"asked {int(signal.SIGTERM)}\n", 0)
     assert "stopping after this step" in err
@@ -73,7 +73,7 @@ def test_a_blocked_read_neither_hides_a_signal_nor_keeps_the_process():
 
 
 def test_a_step_that_takes_too_long_is_not_waited_for():
-    _, err, code = after(begin("stuck", patience_s=0.3), signal.SIGTERM)
+    _, err, code = after(begin("stuck", timeout_s=0.3), signal.SIGTERM)
     assert code == 75
     assert "stopped at once" in err
 

@@ -23,7 +23,7 @@ def test_a_line_per_epoch_without_the_per_class_scores(capsys):
     line = capsys.readouterr().out
     for part in ("epoch 3/7", "train loss 0.5000 iou 0.2500", "valid loss 0.5000 iou 0.2500"):
         assert part in line
-    assert "2.5 s of them for data" in line
+    assert "2.5 s waiting for data" in line
     assert "iou_class_9" not in line
 
 

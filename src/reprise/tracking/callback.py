@@ -1,4 +1,4 @@
-"""A training's numbers, written once under the names the run shows them by."""
+"""Keras callbacks that record metrics by epoch and by step."""
 
 import time
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from reprise.tracking.run import Run
 
 
 class EpochMetrics(keras.callbacks.Callback):
-    """Write the metrics of every epoch; the epoch's number, from 1, is MLflow's step.
+    """Record the metrics of every epoch; the epoch's number, from 1, is the step.
 
     Args:
         run: Where to write.
-        waited: Total seconds the training step has waited for data so far.
+        waited: Returns the seconds that training has waited for data so far.
     """
 
     def __init__(self, run: Run, waited: Callable[[], float]) -> None:
@@ -26,7 +26,7 @@ class EpochMetrics(keras.callbacks.Callback):
         self._began, self._waited_before = time.monotonic(), self.waited()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Write the epoch's numbers."""
+        """Record the epoch's metrics, learning rate and times in seconds."""
         values = {_name(key): float(value) for key, value in (logs or {}).items()}
         rate = self.model.optimizer.learning_rate
         values["learning_rate"] = float(keras.ops.convert_to_numpy(rate))
@@ -36,9 +36,9 @@ class EpochMetrics(keras.callbacks.Callback):
 
 
 class StepMetrics(keras.callbacks.Callback):
-    """Write the training metrics within an epoch as `step/…`, by the number of the step, from 1.
+    """Record the training metrics within an epoch as `step/…`, by the number of the step, from 1.
 
-    They are what Keras gives: means over the epoch so far.
+    Their values are Keras's: means over the epoch so far.
 
     Args:
         run: Where to write.
@@ -51,11 +51,11 @@ class StepMetrics(keras.callbacks.Callback):
         self._step = 0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Count on from where the run is."""
+        """Continue the count of a resumed run."""
         self._step = int(self.model.optimizer.iterations)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Write, if it is this step's turn; not flushed to the disk, which would take longer."""
+        """Record every `every`-th step, without a flush to the disk, which takes longer."""
         self._step += 1
         if self._step % self._every == 0:
             values = {f"step/{name}": float(value) for name, value in (logs or {}).items()}

@@ -1,4 +1,4 @@
-"""The trained model in MLflow's own format, which any MLflow tool can load and serve."""
+"""The trained model in MLflow's format, which any MLflow tool can load and serve."""
 
 import shutil
 from contextlib import suppress

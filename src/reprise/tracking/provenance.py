@@ -1,4 +1,4 @@
-"""What made a run: the code as it stood, the data, the libraries, the machine."""
+"""What made a run: its code, data, libraries and machine."""
 
 import getpass
 import hashlib
@@ -43,7 +43,7 @@ def code(root: Path) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def machine() -> dict[str, str]:
-    """Versions of what computes, the platform, the user and the command, for the run's tags."""
+    """Versions of the libraries, platform, user and command, for the run's tags."""
     versions = {f"version.{name}": importlib.metadata.version(name) for name in LIBRARIES}
     return {
         **versions,
@@ -60,7 +60,7 @@ class DataVersion:
     """Identity of the data of a run.
 
     Args:
-        digest: DVC's md5 where DVC vouches for every source, else a hash over names and sizes.
+        digest: DVC's md5 where DVC tracks every source unchanged, else a hash of names and sizes.
         dvc: What DVC says: 'verified', 'changed on disk since dvc.lock', or 'not tracked'.
     """
 
@@ -74,7 +74,7 @@ def data_version(root: Path, sources: Sequence[Path], stamp: str = "") -> DataVe
     Args:
         root: The project's folder.
         sources: Files and folders, as the dataset names them.
-        stamp: What the dataset says of samples that come from elsewhere; no DVC vouches for those.
+        stamp: Identity of samples that come from elsewhere, such as a database.
     """
     if stamp:
         text = f"{stamp}\n{_listing_digest(sources)}"

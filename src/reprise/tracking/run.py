@@ -1,4 +1,4 @@
-"""The record of one run: opened, written to, and closed with the status it earned."""
+"""The record of one run."""
 
 import re
 import sys

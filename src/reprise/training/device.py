@@ -1,4 +1,4 @@
-"""The device that trains: found, set up, and named for the record."""
+"""Set-up of the device that trains, and of Keras's precision, determinism and seed."""
 
 import importlib.util
 import logging
@@ -15,23 +15,23 @@ WITHOUT_GPU = "TensorFlow sees no GPU, although this machine has one, and trains
 def set_up(
     precision: str, deterministic: bool | None, jit_compile: bool, seed: int
 ) -> dict[str, str]:
-    """Make the device ready and every later random choice of Keras follow from `seed`.
+    """Set up the device, and seed every later random choice of Keras.
 
     Args:
         precision: Name of a Keras dtype policy.
-        deterministic: Same bits from the same seed; None means where there is no GPU and no XLA.
-        jit_compile: The training step is compiled with XLA, which op determinism would switch off.
+        deterministic: The same seed gives the same bits; None means on a CPU without XLA.
+        jit_compile: Whether the training step is compiled with XLA; op determinism excludes it.
         seed: 0 or more.
 
     Returns:
-        What trains and how, by name, for the run's tags.
+        Device, backend and settings by name, for the run's tags.
     """
     gpus = _gpus()
     if not gpus and _has_nvidia():
         warnings.warn(f"{WITHOUT_GPU}.\n{_reason()}", stacklevel=2)
     if deterministic is None:
         deterministic = not gpus and not jit_compile
-    # Scoring several splits builds as many functions; TensorFlow takes that for a mistake.
+    # Scoring several splits builds a function for each, which TensorFlow warns about.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(precision)
@@ -49,7 +49,7 @@ def set_up(
 
 
 def _gpus() -> list[str]:
-    """Names of the GPUs in sight; TensorFlow is told to take their memory as it needs it."""
+    """Names of the visible GPUs; TensorFlow allocates their memory as it needs it."""
     if keras.backend.backend() != "tensorflow":
         return [name for name in keras.distribution.list_devices() if "cpu" not in name.lower()]
     import tensorflow as tf

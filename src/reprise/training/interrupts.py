@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C while a run is under way: seen at once, obeyed where nothing is lost."""
+"""SIGTERM and Ctrl-C during a run: seen at once, obeyed at the end of the training step."""
 
 import os
 import signal
@@ -10,32 +10,32 @@ from typing import Self
 
 from reprise.errors import Stopped
 
-PATIENCE_S = 30.0  # longest wait for the step under way; a scheduler kills soon after
+TIMEOUT_S = 30.0  # longest wait for the step under way; a scheduler kills soon after
 EXITS = {signal.SIGTERM: 75, signal.SIGINT: 130}  # 75: EX_TEMPFAIL of sysexits.h
 
 
 class Interrupts:
-    """Turns both signals into a wish that training grants at the end of its step.
+    """Turn both signals into a request that training honours at the end of its step.
 
-    Outside of training they end the run where it stands. Ctrl-C a second time ends the process at
-    once, and so does a step that takes longer than `patience_s`; the state before it is on disk.
+    Outside of training they raise `Stopped` at once. A second Ctrl-C ends the process immediately,
+    and so does a step that takes longer than `timeout_s`; the last saved state is on disk.
 
-    A thread sees the signals through a wake-up descriptor: a handler in Python has to wait for the
-    call that the main thread is in, which may be a blocked read.
+    A thread sees the signals through a wake-up descriptor: a Python handler runs only after the
+    current call of the main thread, which may be a blocked read.
 
     Args:
-        patience_s: Longest wait for the step under way, in seconds.
+        timeout_s: Longest wait for the step under way, in seconds.
     """
 
-    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
         self.asked: int | None = None
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._is_training = False
         self._timer: threading.Timer | None = None
 
     @contextmanager
     def training(self) -> Iterator[Callable[[], int | None]]:
-        """Within it a signal is a wish for training to grant, which looks for it by a call."""
+        """Return, while it lasts, a function that tells which signal has asked training to end."""
         self._is_training = True
         try:
             yield lambda: self.asked
@@ -69,7 +69,7 @@ class Interrupts:
             if self.asked is None:
                 self.asked = seen[0]
                 self._say()
-                self._timer = threading.Timer(self._patience_s, self._leave)
+                self._timer = threading.Timer(self._timeout_s, self._leave)
                 self._timer.daemon = True
                 self._timer.start()
             elif seen[0] == signal.SIGINT:

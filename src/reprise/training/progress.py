@@ -52,7 +52,7 @@ class Progress(keras.callbacks.Callback):
         seconds = time.monotonic() - self._began
         waiting = self.waited() - self._waited_before
         self._seconds, self._waiting = self._seconds + seconds, self._waiting + waiting
-        times = f"{seconds:.0f} s, {waiting:.1f} s of them for data"
+        times = f"{seconds:.0f} s, {waiting:.1f} s waiting for data"
         print(f"{self._title}  train {train}  |  valid {valid}  |  {times}", flush=True)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:

@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt, Interval
 
 @dataclass(frozen=True, kw_only=True)
 class Trainer:
-    """How long to train, on what numbers, and what to watch.
+    """How long to train, in which precision, and which metric to watch.
 
     Args:
         epochs: Number of epochs. An epoch is `steps_per_epoch` batches, not always a whole pass.
