@@ -1,12 +1,23 @@
+"""Pictures of a run: when they are drawn, under which names, and what they show."""
+
 import re
+from types import SimpleNamespace
 
 import cv2
 import keras
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from mlflow import MlflowClient
 
-from reprise.tracking.pictures import Predictions
+from reprise.objectives import classification, segmentation
+from reprise.spec import Spec
+from reprise.tracking.pictures import (
+    Predictions,
+    draw_confusion,
+    write_confusion,
+    write_curves,
+)
 
 
 class Folder:
@@ -75,3 +86,104 @@ def test_the_names_are_those_that_mlflow_gives(tmp_path):
     for name, ending in zip(names, (r"\+compressed\.webp", r"\.png"), strict=True):
         assert re.fullmatch(rf"images/predictions\+step\+3{rest}{ending}", name), name
     assert client.get_run(run).data.tags["mlflow.loggedImages"] == "True"
+
+
+BLUE, ORANGE = (31, 119, 180), (255, 127, 14)  # train and valid
+
+
+def curves(folder, *metrics):
+    """The picture of a run that has these metrics by epoch, (height, width, 3) RGB."""
+    names = [f"{split}/{metric}" for split in ("train", "valid") for metric in metrics]
+    history = {name: {1: 1.0, 2: 0.5 + name.startswith("t"), 3: 0.25} for name in names}
+    seen = []
+    write_curves(SimpleNamespace(folder=folder, history=history, artifact=seen.append), "p/c.png")
+    assert seen == [folder / "p/c.png"]
+    return cv2.imread(str(seen[0]))[..., ::-1]
+
+
+def test_training_and_validation_are_drawn_for_each_metric(tmp_path):
+    picture = curves(tmp_path, "iou", "loss")
+    assert picture.shape == (260, 2 * 290, 3)
+    for half in np.split(picture, 2, axis=1):
+        assert (half == BLUE).all(axis=-1).sum() > 50
+        assert (half == ORANGE).all(axis=-1).sum() > 50
+
+
+@pytest.mark.parametrize(
+    ("metrics", "count"),
+    [
+        (["f1", "f1_0", "f1_1", "accuracy", "loss"], 3),  # no single class
+        (["loss", "a", "b", "c", "d", "e"], 4),
+    ],
+)
+def test_as_many_as_can_be_looked_at_once(tmp_path, metrics, count):
+    assert curves(tmp_path, *metrics).shape[1] == count * 290
+
+
+MATRIX = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]], np.float64)
+NAMES = ("cat", "dog", "emu")
+
+
+def confusion(matrix, names=NAMES):
+    axes = draw_confusion(np.asarray(matrix, np.float64), names).axes[0]
+    cells = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
+    return axes, cells
+
+
+def test_rows_are_the_truth_columns_the_answer_and_cells_have_counts():
+    axes, cells = confusion(MATRIX)
+    assert cells == {(0, 0): "8", (0, 1): "2", (1, 1): "5"}
+    assert (axes.get_ylabel(), axes.get_xlabel(), axes.get_title()) == ("truth", "answer", "count")
+    assert [text.get_text() for text in axes.get_yticklabels()] == list(NAMES)
+    assert [text.get_text() for text in axes.get_xticklabels()] == list(NAMES)
+    shares = axes.images[0].get_array()
+    np.testing.assert_allclose(shares, [[0.8, 0.2, 0], [0, 1, 0], [0, 0, 0]])
+    assert {to_rgb(text.get_color())[0] for text in axes.texts} == {0.0, 1.0}
+
+
+def test_long_counts_are_drawn_as_percent_of_the_truth():
+    axes, cells = confusion(MATRIX * 2000)
+    assert cells == {(0, 0): "80", (0, 1): "20", (1, 1): "100"}
+    assert axes.get_title() == "% of the truth"
+
+
+@pytest.mark.parametrize(("count", "ticks", "cells"), [(2, 2, 4), (30, 30, 900), (100, 25, 0)])
+def test_2_to_30_classes_have_numbers_and_more_have_colours(count, ticks, cells):
+    names = [f"a class with a rather long name, number {at}" for at in range(count)]
+    axes, found = confusion(np.ones((count, count)), names)
+    assert len(found) == cells
+    assert len(axes.get_yticklabels()) == ticks
+    assert max(len(text.get_text()) for text in axes.get_yticklabels()) <= 24
+    inches = axes.figure.get_size_inches()[0]
+    assert inches < 16
+    assert inches / count > 0.4 or not cells
+
+
+def test_of_the_last_evaluate_alone(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Activation("softmax")])
+    loss, metrics = classification.build(Spec((), "int32", NAMES))
+    model.compile(loss=loss, metrics=metrics)
+    run = Folder(tmp_path)
+    model.evaluate(np.eye(3), np.array([2, 1, 0]), verbose=0)
+    model.evaluate(np.eye(3)[[0, 1, 1]], np.array([0, 1, 2]), verbose=0)
+    write_confusion(run, model, NAMES, "pictures/confusion_test.png")
+    assert run.seen == ["pictures/confusion_test.png"]
+    np.testing.assert_array_equal(metrics[0].confusion, [[1, 0, 0], [0, 1, 0], [0, 1, 0]])
+    expected = tmp_path / "expected.png"
+    draw_confusion(np.array([[1, 0, 0], [0, 1, 0], [0, 1, 0]]), NAMES).savefig(expected, dpi=100)
+    received = cv2.imread(str(tmp_path / "pictures/confusion_test.png"))
+    np.testing.assert_array_equal(received, cv2.imread(str(expected)))
+
+
+def test_a_yes_no_mask_has_two_rows_and_a_model_without_classes_no_picture(tmp_path):
+    model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Activation("sigmoid")])
+    run, x = Folder(tmp_path), np.array([5, -5, 5, -5], "float32").reshape(1, 2, 2, 1)
+    model.compile(loss="mse")
+    model.evaluate(x, x, verbose=0)
+    write_confusion(run, model, (), "none.png")
+    assert run.seen == []
+    loss, metrics = segmentation.build(Spec((2, 2, 1), "uint8", ("ink",)))
+    model.compile(loss=loss, metrics=metrics)
+    model.evaluate(x, (x > 0).astype("uint8"), verbose=0)
+    write_confusion(run, model, ("ink",), "confusion.png")
+    assert run.seen == ["confusion.png"]

@@ -74,10 +74,8 @@ def score_best(
         `{'<split>/<metric>': value}`; with a parent also `parent_test/…`, on its own test data, and
         what its model had reached on both before, `before_test/…` and `before_parent_test/…`.
     """
-    from reprise.tracking.confusion import write_confusion
-    from reprise.tracking.curves import write_curves
     from reprise.tracking.model import save_model
-    from reprise.tracking.pictures import write_predictions
+    from reprise.tracking.pictures import write_confusion, write_curves, write_predictions
     from reprise.training.checkpoint import BEST, discard
 
     checkpoints, keep = run.folder / CHECKPOINTS, config["tracking"]["keep"]
