@@ -9,29 +9,25 @@ import time
 from pathlib import Path
 
 import pytest
+from sweeps.plans import make_plan
 
 from reprise.errors import Stopped
-from reprise.sweeps import attempt as attempts
-from reprise.sweeps import signals
+from reprise.sweeps import driver as drivers
 from reprise.sweeps.driver import Driver
-from reprise.sweeps.grid import Grid
 from reprise.sweeps.ledger import Ledger
-from reprise.sweeps.settings import Launcher, Sweep
+from reprise.sweeps.settings import Launcher
 
 
-def driver(ledger, program, *, n_jobs=1, source=None, said=None, **settings):
+def driver(ledger, program, *, n_jobs=1, **settings):
     def judge(job, code, late):
-        if ledger.file(job.number, "json").parents[1].joinpath(f"{job.number:03d}.done").exists():
+        if (ledger.folder / f"{job.number:03d}.done").exists():
             return "done", ""
         if late:
             return "failed", late
         return ("stopped", "") if code is None or code == -signal.SIGTERM else ("failed", f"{code}")
 
     launcher = Launcher(n_jobs=n_jobs, command=program)
-    say = (lambda line: None) if said is None else said.append
-    return Driver(
-        ledger, source or Grid(), Sweep(**settings), launcher, lambda job: job.overrides, judge, say
-    )
+    return Driver(ledger, make_plan(launcher=launcher, **settings), judge)
 
 
 def states(ledger) -> list[str]:
@@ -42,11 +38,11 @@ def attempts_of(ledger, number: int) -> int:
     return len(list(ledger.folder.glob(f"{number:03d}.begun*")))
 
 
-def test_every_job_runs_once_and_a_second_time_none_does(ledger, add, program):
+def test_every_job_runs_once_and_a_second_time_none_does(ledger, add, program, capsys):
     add("done", "done", "done")
-    said = []
-    driver(ledger, program, said=said).run()
+    driver(ledger, program).run()
     assert states(ledger) == ["done"] * 3
+    said = capsys.readouterr().out.splitlines()
     assert said == [line for n in (1, 2, 3) for line in (f"job 0{n} do=done", f"job 0{n} done")]
     driver(Ledger(ledger.folder), program).run()
     assert [attempts_of(ledger, n) for n in (1, 2, 3)] == [1, 1, 1]
@@ -77,7 +73,7 @@ def test_after_too_many_failures_no_job_begins(ledger, add, program):
 
 
 def test_a_job_that_hangs_is_ended(ledger, add, program, monkeypatch):
-    monkeypatch.setattr(attempts, "GRACE_S", 0.5)
+    monkeypatch.setattr(drivers, "GRACE_S", 0.5)
     add("hang", "stubborn", "done")
     driver(ledger, program, timeout_s=1.5).run()
     assert states(ledger) == ["failed", "failed", "done"]
@@ -127,14 +123,14 @@ ELSEWHERE = """
 import sys
 sys.path[:0] = {path!r}
 from pathlib import Path
-from test_driver import driver
+from sweeps.test_driver import driver
 from reprise.sweeps.ledger import Ledger
 driver(Ledger(Path({folder!r})), {program!r}).run()
 """
 
 
 def elsewhere(ledger, program) -> subprocess.Popen:
-    path = [str(Path(__file__).parent)]
+    path = [str(Path(__file__).parents[1])]
     code = ELSEWHERE.format(path=path, folder=str(ledger.folder), program=program)
     return subprocess.Popen([sys.executable, "-c", code])
 
@@ -163,7 +159,7 @@ def test_two_processes_share_the_jobs(ledger, add, program):
 
 
 def test_an_orphan_that_hangs_is_ended_in_the_end(ledger, add, program, monkeypatch):
-    monkeypatch.setattr(signals, "GRACE_S", 0.2)
+    monkeypatch.setattr(drivers, "GRACE_S", 0.2)
     add("stubborn+done")
     other = elsewhere(ledger, program)
     while ledger.standing(1).state != "begun":

@@ -30,7 +30,7 @@ def test_each_place_has_a_gpu(monkeypatch, seen, n_jobs, gpus):
 
 def test_the_database_is_in_the_sweeps_folder_unless_another_is_named(monkeypatch):
     monkeypatch.delenv(STORAGE, raising=False)
-    assert Search().foreign_storage() is None
+    assert Search().database() is None
     monkeypatch.setenv(STORAGE, "mysql://there/x")
-    assert Search().foreign_storage() == "mysql://there/x"
-    assert Search(storage="sqlite:///y").foreign_storage() == "sqlite:///y"
+    assert Search().database() == "mysql://there/x"
+    assert Search(storage="sqlite:///y").database() == "sqlite:///y"

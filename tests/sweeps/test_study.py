@@ -1,9 +1,11 @@
 """A search: which jobs it asks for, and that no restart asks for one too many."""
 
+import json
 import multiprocessing
 
 import optuna
 import pytest
+from sweeps.plans import make_plan
 
 from reprise.errors import UserError
 from reprise.runs.job import Job
@@ -15,21 +17,15 @@ from reprise.sweeps.study import Study
 SPACE = ["lr=tag(log,interval(1e-5,1e-1))", "+n=range(2,9,3)", "model=a,b", "k=int(interval(1,4))"]
 
 
-def study(folder, n_trials=6, values=None, **settings):
-    ledger = Ledger(folder)
-
-    def job(number, overrides, trial):
-        return Job(folder.name, number, f"{folder.name}-{number:03d}", "k", overrides, trial)
-
+def study(folder, n_trials=6, **settings):
+    folder.mkdir(parents=True, exist_ok=True)
     search = Search(n_trials=n_trials, **settings)
-    axes = read_space(SPACE, lambda group: [])[1]
-    value = (values or {}).get
-    return Study(ledger, search, axes, "valid/iou", "max", job, lambda job: value(job.number, 0.5))
+    return Study(Ledger(folder), make_plan(read_space(SPACE)[1], search=search))
 
 
 def asked(searching) -> list[Job]:
     found = []
-    while job := searching.more():
+    while job := searching.next_job():
         found.append(job)
     return found
 
@@ -53,7 +49,7 @@ def test_it_asks_for_as_many_jobs_as_there_are_to_be(tmp_path):
         assert job.overrides[1].startswith("+n=")
     assert len({tuple(job.overrides) for job in jobs}) == 6
     assert jobs[0].trial == {
-        "study": "s", "trial": 1, "is_local": True, "monitor": "val_iou",
+        "study": "s", "is_local": True, "monitor": "val_iou",
         "n_startup_trials": 5, "n_warmup_epochs": 1,
     }  # fmt: skip
 
@@ -70,12 +66,16 @@ def test_a_restart_changes_no_draw_and_repeats_none(tmp_path, sampler):
 
 
 def test_it_is_told_once_how_jobs_end(tmp_path):
-    searching = study(tmp_path / "s", 4, {1: 0.25, 4: float("nan")})
+    searching = study(tmp_path / "digits/s", 4)
+    for number, value in ((1, 0.25), (4, float("nan"))):
+        folder = tmp_path / f"digits/s-00{number}"
+        folder.mkdir()
+        (folder / "result.json").write_text(json.dumps({"valid/iou": value}))
     ends = ("done", "pruned", "failed", "done")
     for job, state in zip(asked(searching), ends, strict=True):
-        searching.over(job, state)
-        searching.over(job, state)  # by another process, or after a restart
-    found = trials(tmp_path / "s")
+        searching.tell(job, state)
+        searching.tell(job, state)  # by another process, or after a restart
+    found = trials(tmp_path / "digits/s")
     assert [trial.state.name for trial in found] == ["COMPLETE", "PRUNED", "FAIL", "FAIL"]
     assert found[0].value == 0.25
 
@@ -108,11 +108,11 @@ def test_processes_that_ask_together_get_no_trial_too_many(tmp_path):
 def test_two_sweeps_share_a_study_in_a_database(tmp_path, monkeypatch):
     monkeypatch.setenv(STORAGE, f"sqlite:///{tmp_path}/shared.db")
     one, two = (study(tmp_path / name, 5, study="ours") for name in "ab")
-    jobs = [one.more(), two.more(), one.more()]
+    jobs = [one.next_job(), two.next_job(), one.next_job()]
     assert [job.number for job in jobs] == [1, 2, 3]
     assert [job.sweep for job in jobs] == ["a", "b", "a"]
     assert len(asked(one)) == 2
-    assert two.more() is None
+    assert two.next_job() is None
     assert jobs[0].trial["is_local"] is False
 
 

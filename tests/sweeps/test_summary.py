@@ -1,14 +1,20 @@
-"""The table and the picture of a sweep."""
+"""How attempts at jobs have ended, by what they have left behind; the table and the picture."""
+
+import json
 
 import cv2
 import pytest
+from mlflow import MlflowClient
+from sweeps.plans import make_plan
 
 from reprise.runs.job import Job
-from reprise.sweeps.ledger import Standing
+from reprise.sweeps.ledger import Ledger, Standing
 from reprise.sweeps.space import read_space
-from reprise.sweeps.summary import Row, counts, draw, ranked, table
+from reprise.sweeps.summary import Row, counts, draw, judge, ranked, table
+from reprise.tracking.journal import Journal
+from reprise.tracking.run import open_run
 
-AXES = read_space(["opt.lr=tag(log,interval(1e-4,1e-1))", "model=unet,fpn"], lambda group: [])[1]
+AXES = read_space(["opt.lr=tag(log,interval(1e-4,1e-1))", "model=unet,fpn"])[1]
 
 
 def row(number, lr, model, state, value=None, why=""):
@@ -45,12 +51,103 @@ def test_the_table_says_what_became_of_every_job():
         "job 1 failed: killed by SIGKILL",
     ]
     assert counts(ROWS) == "2 done, 1 failed, 1 pruned"
+    assert (counts([]), len(table([], AXES, "valid/iou").splitlines())) == ("no jobs", 2)
 
 
-@pytest.mark.parametrize("rows", [ROWS, ROWS[1:2]], ids=["several", "one"])
+@pytest.mark.parametrize("rows", [ROWS[1:3], ROWS[1:2]], ids=["several", "one"])
 def test_the_picture_has_a_coloured_line_for_each_job_with_a_result(tmp_path, rows):
     draw(rows, AXES, "valid/iou", tmp_path / "p.png")
     picture = cv2.imread(str(tmp_path / "p.png")).astype(int)
     assert picture.shape[0] == 400
     coloured = (picture.max(axis=2) - picture.min(axis=2)) > 60
     assert coloured.sum() > 500
+
+
+ONE = Job("s", 1, "s-001", "k", ["seed=1"])
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    """One store for all: its making takes longer than the tests."""
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+
+
+@pytest.fixture
+def plan(uri):
+    return make_plan(uri=uri)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = Ledger(tmp_path / "digits/s")
+    ONE.write(ledger.file(1, "json"))
+    ledger.file(1, "log").touch()
+    return ledger
+
+
+@pytest.fixture
+def left(ledger):
+    """The folder of the job's run, in which a killed process has left its journal and no more."""
+    folder = ledger.folder.with_name(ONE.run)
+    folder.mkdir()
+    journal = Journal(folder, print)
+    journal.add("start", experiment="digits", name="01", uri="x")
+    journal.add("status", status="RUNNING")
+    return folder
+
+
+def status(uri):
+    (run,) = MlflowClient(uri).search_runs(["1"])
+    return run.info.status
+
+
+def test_before_there_is_a_run_the_log_says_why(ledger, plan):
+    ledger.file(1, "log").write_text("some\n\nerror: no such key\n  expected  other\n  to do x\n")
+    assert judge(ledger, plan, ONE, 2, "") == ("failed", "no such key")
+    ledger.file(1, "log").write_text("Traceback …\n  File …\nValueError: odd\n")
+    assert judge(ledger, plan, ONE, 1, "") == ("failed", "ValueError: odd")
+    ledger.file(1, "log").write_text("")
+    assert judge(ledger, plan, ONE, 4, "") == ("failed", "exit code 4")
+
+
+@pytest.mark.parametrize("code", [None, 75, 130])
+def test_what_was_stopped_can_go_on(ledger, plan, left, code):
+    assert judge(ledger, plan, ONE, code, "") == ("stopped", "")
+
+
+def test_what_was_killed_is_recorded_as_failed(ledger, plan, left, uri):
+    why = "killed by SIGKILL, as the kernel does when memory runs out"
+    assert judge(ledger, plan, ONE, -9, "") == ("failed", why)
+    assert (left / "traceback.txt").read_text().rstrip().endswith(why)
+    assert status(uri) == "FAILED"
+
+
+def test_what_took_too_long_is_failed_though_it_kept_its_state(ledger, plan, left, uri):
+    assert judge(ledger, plan, ONE, 75, "no end within 9 s") == ("failed", "no end within 9 s")
+    assert status(uri) == "FAILED"
+
+
+def test_a_traceback_says_why_by_its_last_line(ledger, plan, left):
+    (left / "traceback.txt").write_text("Traceback\n  File\nRuntimeError: no such luck\n")
+    assert judge(ledger, plan, ONE, 1, "") == ("failed", "RuntimeError: no such luck")
+
+
+def test_a_pruned_job_is_no_failure(ledger, plan, left):
+    (left / "pruned.txt").write_text("pruned after epoch 2\n")
+    assert judge(ledger, plan, ONE, 0, "") == ("pruned", "")
+
+
+def test_killed_with_its_result_written_it_is_done_and_closed(ledger, plan, left, uri):
+    (left / "result.json").write_text(json.dumps({"valid/iou": 0.5}))
+    assert judge(ledger, plan, ONE, None, "") == ("done", "valid/iou 0.5000")
+    assert status(uri) == "FINISHED"
+    written = (left / "journal.jsonl").read_text()
+    assert judge(ledger, plan, ONE, 0, "") == ("done", "valid/iou 0.5000")
+    assert (left / "journal.jsonl").read_text() == written
+
+
+def test_a_result_without_the_metric_is_a_failure(ledger, plan, uri):
+    folder = ledger.folder.with_name(ONE.run)
+    with open_run(folder, "digits", "01", uri=uri, redact=str):
+        (folder / "result.json").write_text(json.dumps({"valid/f1": 0.5}))
+    assert judge(ledger, plan, ONE, 0, "") == ("failed", "its result has no valid/iou")

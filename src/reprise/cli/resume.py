@@ -5,17 +5,21 @@ The run continues from its training state, in the same folder and the same MLflo
 elsewhere than in runs/. `sweep=ID|last` continues a sweep.
 """
 
+import sys
+
 from reprise.cli.main import split_options
+from reprise.cli.sweep import SOME_FAILED
 from reprise.project import ROOT
 from reprise.runs.resume import resume
-from reprise.sweeps.pruning import pruning_callbacks
+from reprise.sweeps.job import pruning_callbacks
 from reprise.sweeps.sweep import resume as resume_sweep
 
 
 def main(argv: list[str]) -> None:
     """Train the rest of a run, or of a sweep."""
     if any(word.startswith("sweep=") for word in argv):
-        resume_sweep(argv)
+        if not resume_sweep(argv):
+            sys.exit(SOME_FAILED)
         return
     asked, changes = split_options(argv, run=None, force="false", runs="runs")
     resume(

@@ -4,9 +4,14 @@ The same command continues a sweep that was stopped or killed, and joins one tha
 runs; `reprise resume sweep=ID` continues it by its id.
 """
 
+import sys
+
 from reprise.sweeps.sweep import sweep
+
+SOME_FAILED = 3  # exit code
 
 
 def main(argv: list[str]) -> None:
     """Start a sweep, or continue the one that the same command started."""
-    sweep(argv)
+    if not sweep(argv):
+        sys.exit(SOME_FAILED)

@@ -1,34 +1,36 @@
-"""One job of a sweep: what its own process has to know of it, as a file."""
+"""One job of a sweep, as the file that its own process reads."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reprise.files import write_text
+
 if TYPE_CHECKING:
     from reprise.tracking.run import Run
 
 JOB = "job.json"  # in the folder of a job's run
-PRUNED = "pruned.txt"  # likewise, where it was ended before its last epoch
+PRUNED = "pruned.txt"  # likewise, if it was pruned
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job; its process depends on nothing else that the sweep knows.
+    """One job; its process needs nothing else from the sweep.
 
     Args:
         sweep: Id of the sweep.
-        number: From 1.
+        number: From 1; in a search one more than the number of Optuna's trial.
         run: Id of its run.
         key: Hash of its overrides, the sweep's base configuration and its data.
-        overrides: Words that set it apart from the sweep's other jobs.
-        trial: Where it may be pruned, what that takes: `study`, `trial` (Optuna's id), `is_local`
-            (its database is in the sweep's folder, and not where REPRISE_SWEEP_STORAGE says),
-            `monitor` (Keras's name of the metric), `n_startup_trials` and `n_warmup_epochs`.
+        overrides: The words in which it differs from the sweep's other jobs.
+        trial: What pruning needs, or None if the job is not to be pruned: `study` (its name),
+            `is_local` (whether its database is in the sweep's folder, and not where
+            REPRISE_SWEEP_STORAGE says), `monitor` (Keras's name of the metric),
+            `n_startup_trials` and `n_warmup_epochs`.
     """
 
     sweep: str
@@ -39,40 +41,30 @@ class Job:
     trial: Mapping[str, Any] | None = None
 
     @property
+    def values(self) -> dict[str, str]:
+        """The job's value of each swept key, as text."""
+        words = (word.lstrip("+").partition("=") for word in self.overrides)
+        return {key: value for key, _, value in words}
+
+    @property
     def title(self) -> str:
         """A name that tells it from the others: `03 backbone=unet learning_rate=0.001`."""
-        short = (word.lstrip("+").partition("=")[0].rpartition(".")[2] for word in self.overrides)
-        values = (word.partition("=")[2] for word in self.overrides)
-        said = (f"{key}={value}" for key, value in zip(short, values, strict=True))
-        return " ".join([f"{self.number:02d}", *said])
+        short = (f"{key.rpartition('.')[2]}={value}" for key, value in self.values.items())
+        return " ".join([f"{self.number:02d}", *short])
 
     def record(self, run: Run) -> None:
-        """Write down with the job's run that it is one, as child, params, tags and a file."""
-        swept = {
-            word.lstrip("+").partition("=")[0]: word.partition("=")[2] for word in self.overrides
-        }
+        """Record with the job's run which job it is: as child, params, tags and a file."""
         run.child_of(self.sweep)
         run.tags({"sweep.id": self.sweep, "sweep.job": self.number, "sweep.key": self.key})
-        run.tags({f"sweep.{key}": value for key, value in swept.items()})
-        run.params({key: value for key, value in swept.items() if "." not in key})  # groups
+        run.tags({f"sweep.{key}": value for key, value in self.values.items()})
+        run.params({key: value for key, value in self.values.items() if "." not in key})  # groups
         run.text(JOB, json.dumps(asdict(self), indent=1))
 
     def write(self, path: Path) -> None:
-        """Write its file, whole or not at all."""
-        write_whole(path, json.dumps(asdict(self), indent=1))
+        """Write its file in one step."""
+        write_text(path, json.dumps(asdict(self), indent=1))
 
 
 def read_job(path: Path) -> Job:
     """Read a job's file."""
     return Job(**json.loads(path.read_text()))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a kill leaves it as it was or as it is to be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

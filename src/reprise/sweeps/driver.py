@@ -1,150 +1,271 @@
-"""The loop of a sweep: begins jobs where there is room for them, and sees to their ends."""
+"""Runs the jobs of a sweep, several at once, each in a process of its own."""
 
+from __future__ import annotations
+
+import os
 import signal
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from reprise.errors import Stopped
+from reprise.project import ROOT
 from reprise.runs.job import Job
-from reprise.sweeps.attempt import Attempt
 from reprise.sweeps.ledger import OVER, Ledger, Standing, State
-from reprise.sweeps.settings import Launcher, Sweep
-from reprise.sweeps.signals import asked_by_signals, end_if_too_late
+from reprise.sweeps.plan import Plan
+from reprise.sweeps.settings import Launcher
+
+if TYPE_CHECKING:
+    from reprise.sweeps.study import Study
 
 POLL_S = 0.1
+GRACE_S = 45.0  # a run that is asked to stop finishes its step within 30 s, then saves its state
 
+# Judges how an attempt at a job has ended: from its exit code (None: not known) and what is wrong
+# with it otherwise; returns the state and a note.
 Judge = Callable[[Job, int | None, str], tuple[State, str]]
 
 
-class Source(Protocol):
-    """Where jobs come from."""
-
-    def more(self) -> Job | None:
-        """One more job than there are, or None where there is to be none."""
-
-    def over(self, job: Job, state: State) -> None:
-        """A job has ended for good."""
-
-
-class Driver:
-    """Runs the jobs of a sweep, alone or beside other processes that do the same.
+class Attempt:
+    """The process of a job, in a process group of its own, which outlives that of the sweep.
 
     Args:
-        ledger: The jobs.
-        source: Gives further jobs.
-        sweep: Settings.
+        job: The job.
+        file: Its file.
+        words: The command line of its run.
+        log: Its open log. The process inherits it, and so the lock on it.
+        place: Which of the launcher's places it takes, from 0.
         launcher: Settings.
-        words: Gives a job's whole command line.
-        judge: Tells how an attempt has ended, and what to say of it: from the job, its exit code
-            (None: nobody has seen it), and what is known to be wrong already.
-        say: Told what happens, in a line.
+        timeout_s: Longest duration, in seconds; None for any.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
-        source: Source,
-        sweep: Sweep,
+        job: Job,
+        file: Path,
+        words: list[str],
+        log: BinaryIO,
+        place: int,
         launcher: Launcher,
-        words: Callable[[Job], list[str]],
-        judge: Judge,
-        say: Callable[[str], None],
+        timeout_s: float | None,
     ) -> None:
-        self._ledger, self._source, self._sweep = ledger, source, sweep
-        self._launcher, self._words, self._judge, self._say = launcher, words, judge, say
-        self._attempts: list[Attempt] = []
-        self._asked: list[int] = []  # signals that have come
-        self._over: dict[int, State] = {}  # jobs of which nothing is left to do
+        self.job, self.place = job, place
+        self.is_late = False
+        self._log = log
+        self._timeout_s = timeout_s
+        self._began = time.monotonic()
+        self._stopped: float | None = None  # when it was asked to stop
+        self._process = subprocess.Popen(
+            [*launcher.command, sys.executable, "-m", "reprise", "job", str(file), *words],
+            cwd=ROOT,
+            env=launcher.environment(place),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        self.group = self._process.pid
+
+    @property
+    def seconds(self) -> float:
+        """Its duration so far."""
+        return time.monotonic() - self._began
+
+    def stop(self) -> None:
+        """Ask it to save its state and end."""
+        if self._stopped is None:
+            self._stopped = time.monotonic()
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill its process group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.group, signal.SIGKILL)
+
+    def enforce_limits(self) -> None:
+        """Stop it after `timeout_s`, and kill it `GRACE_S` after it was asked to stop."""
+        if self._stopped is not None:
+            if time.monotonic() - self._stopped > GRACE_S:
+                self.kill()
+        elif self._timeout_s is not None and self.seconds > self._timeout_s:
+            self.is_late = True
+            self.stop()
+
+    def wait(self) -> int | None:
+        """Return the exit code of a process that has ended, negative for a signal; else None.
+
+        What the process has left running is killed.
+        """
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        if os.waitid(os.P_PID, self.group, options) is None:
+            return None
+        self.kill()  # before the process is reaped: then its number can be another group's
+        return self._process.wait()
+
+    def close(self) -> None:
+        """Unlock the job, once its end is recorded."""
+        self._log.close()
+
+
+class Driver:
+    """Runs the jobs of a sweep, alone or together with other processes.
+
+    Args:
+        ledger: The jobs.
+        plan: The sweep.
+        judge: Judges how attempts have ended.
+        study: Gives further jobs of a search; None for a grid.
+    """
+
+    def __init__(
+        self, ledger: Ledger, plan: Plan, judge: Judge, study: Study | None = None
+    ) -> None:
+        self._ledger, self._plan, self._judge, self._study = ledger, plan, judge, study
+        self._running: list[Attempt] = []
+        self._signals: list[int] = []  # received so far
+        self._over: dict[int, State] = {}  # jobs that are not to be tried again
 
     def run(self) -> None:
         """Run every job to its end.
 
         Raises:
-            Stopped: it was asked to stop; the jobs have kept their state.
+            Stopped: a signal has asked for it; the jobs have saved their state.
         """
-        places = self._launcher.places()
-        with asked_by_signals(self._asked):
+        places = self._plan.launcher.places()
+        with _recording_signals(self._signals):
             while True:
-                self._attempts = [one for one in self._attempts if not self._has_ended(one)]
-                while not self._asked and len(self._attempts) < places and self._begin_one():
-                    pass
-                if not self._attempts and (self._asked or not self._are_elsewhere()):
+                self._enforce_limits()
+                self._record_ends()
+                while not self._signals and len(self._running) < places:
+                    claimed = self._claim()
+                    if claimed is None:
+                        break
+                    self._start(*claimed)
+                if not self._running and (self._signals or not self._has_open_jobs()):
                     break
                 time.sleep(POLL_S)
-        if self._asked:
-            raise Stopped(self._asked[0])
+        if self._signals:
+            raise Stopped(self._signals[0])
 
-    def _begin_one(self) -> bool:
-        """Begin an attempt at the first job that wants one; False where none does."""
-        here = {attempt.job.number for attempt in self._attempts}
-        if any(
-            self._try(job) for job in self._ledger.jobs() if job.number not in {*self._over, *here}
-        ):
-            return True
-        job = None if self._is_given_up else self._source.more()
-        return job is not None and self._try(job)
+    def _enforce_limits(self) -> None:
+        """Stop or kill the attempts that are asked to end, or take too long."""
+        for attempt in self._running:
+            if self._signals:
+                attempt.stop()
+            if self._signals.count(signal.SIGINT) > 1:
+                attempt.kill()
+            attempt.enforce_limits()
 
-    def _try(self, job: Job) -> bool:
-        """Begin an attempt at a job, unless it is under way elsewhere or has nothing left to do."""
-        log = self._ledger.claim(job.number)
-        if log is None:
-            end_if_too_late(self._ledger.standing(job.number), self._sweep.timeout_s)
-            return False
+    def _record_ends(self) -> None:
+        """Record how attempts have ended, and forget those."""
+        for attempt in list(self._running):
+            code = attempt.wait()
+            if code is None:
+                continue
+            late = f"no end within {self._plan.sweep.timeout_s:g} s" if attempt.is_late else ""
+            is_ours = self._signals and code < 0  # it was killed because the sweep is to stop
+            state, why = self._judge(attempt.job, None if is_ours else code, late)
+            self._record(attempt.job, state, why, attempt.seconds)
+            attempt.close()
+            self._running.remove(attempt)
+
+    def _claim(self) -> tuple[Job, BinaryIO] | None:
+        """Lock the log of the first job that is to be started; None if there is none now."""
+        while True:
+            here = {attempt.job.number for attempt in self._running}
+            for job in self._ledger.jobs():
+                if job.number in self._over or job.number in here:
+                    continue
+                log = self._ledger.claim(job.number)
+                if log is None:
+                    standing = self._ledger.standing(job.number)
+                    _kill_overdue(standing, self._plan.sweep.timeout_s)
+                    continue
+                self._bring_up_to_date(job)
+                if job.number not in self._over and not self._has_given_up:
+                    return job, log
+                log.close()
+            if self._study is None or self._has_given_up or self._study.next_job() is None:
+                return None
+
+    def _bring_up_to_date(self, job: Job) -> None:
+        """Record the end of a claimed job's last attempt if nobody has, and whether it is over."""
         standing = self._ledger.standing(job.number)
-        if standing.state == "begun":  # by a process that has not lived to see its end
-            self._settle(job, *self._judge(job, None, ""), 0.0)
+        if standing.state == "begun":  # by a process that was killed before the attempt ended
+            self._record(job, *self._judge(job, None, ""), 0.0)
             standing = self._ledger.standing(job.number)
-        is_over = standing.state in OVER and not self._may_retry(standing)
-        if is_over:
+        retries = self._plan.sweep.retries
+        if standing.state == "failed" and standing.failures <= retries:
+            return
+        if standing.state in OVER:
             self._over[job.number] = standing.state
-            self._source.over(job, standing.state)
-        if is_over or self._is_given_up:
-            log.close()
-            return False
-        self._say(f"job {job.title}" + ("" if standing.state == "waiting" else "  (goes on)"))
-        taken = {attempt.place for attempt in self._attempts}
-        place = min(set(range(len(taken) + 1)) - taken)
-        file, words = self._ledger.file(job.number, "json"), self._words(job)
-        late = self._sweep.timeout_s
-        self._attempts.append(Attempt(job, file, words, log, place, self._launcher, late))
-        self._ledger.begun(job, self._attempts[-1].group)
-        return True
+            if self._study:
+                self._study.tell(job, standing.state)
 
-    def _may_retry(self, standing: Standing) -> bool:
-        return standing.state == "failed" and standing.failures <= self._sweep.retries
+    def _start(self, job: Job, log: BinaryIO) -> None:
+        waiting = self._ledger.standing(job.number).state == "waiting"
+        print(f"job {job.title}" + ("" if waiting else "  (goes on)"), flush=True)
+        taken = {attempt.place for attempt in self._running}
+        place = min(set(range(len(taken) + 1)) - taken)
+        file, words = self._ledger.file(job.number, "json"), [*self._plan.fixed, *job.overrides]
+        launcher, timeout_s = self._plan.launcher, self._plan.sweep.timeout_s
+        attempt = Attempt(job, file, words, log, place, launcher, timeout_s)
+        self._running.append(attempt)
+        self._ledger.begun(job, attempt.group)
+
+    def _record(self, job: Job, state: State, why: str, seconds: float) -> None:
+        self._ledger.ended(job, state, why, seconds)
+        print(f"job {job.number:02d} {state}" + (f": {why}" if why else ""), flush=True)
 
     @property
-    def _is_given_up(self) -> bool:
-        """Whether so many jobs have failed that no further one is to begin."""
-        most = self._sweep.max_failures
+    def _has_given_up(self) -> bool:
+        """Whether so many jobs have failed that no further one is started."""
+        most = self._plan.sweep.max_failures
         return most is not None and list(self._over.values()).count("failed") > most
 
-    def _are_elsewhere(self) -> bool:
-        """Whether other processes are at work on jobs, or were a moment ago."""
-        open_jobs = [job.number for job in self._ledger.jobs() if job.number not in self._over]
-        logs = [self._ledger.claim(number) for number in open_jobs]
-        for log in logs:
-            if log is not None:
-                log.close()
-        return None in logs or (bool(logs) and not self._is_given_up)
+    def _has_open_jobs(self) -> bool:
+        """Return whether jobs are to be started or, after giving up, run in other processes."""
+        numbers = [job.number for job in self._ledger.jobs() if job.number not in self._over]
+        if self._has_given_up:
+            return any(self._ledger.is_claimed(number) for number in numbers)
+        return bool(numbers)
 
-    def _has_ended(self, attempt: Attempt) -> bool:
-        """See to an attempt that has ended; False of one that has not."""
-        if self._asked:
-            attempt.stop()
-        if self._asked.count(signal.SIGINT) > 1:
-            attempt.kill()
-        code = attempt.code()
-        if code is None:
-            return False
-        late = f"no end within {self._sweep.timeout_s:g} s" if attempt.is_late else ""
-        unseen = self._asked and code < 0  # ended at our wish, not by itself
-        state, why = self._judge(attempt.job, None if unseen else code, late)
-        self._settle(attempt.job, state, why, attempt.seconds)
-        attempt.close()
-        return True
 
-    def _settle(self, job: Job, state: State, why: str, seconds: float) -> None:
-        self._ledger.ended(job, state, why, seconds)
-        self._say(f"job {job.number:02d} {state}" + (f": {why}" if why else ""))
+@contextmanager
+def _recording_signals(received: list[int]) -> Iterator[None]:
+    """Append the numbers of SIGINT and SIGTERM to `received`, instead of their usual effect."""
+
+    def handle(number: int, frame: object) -> None:
+        if not received:
+            note = "stopping: the jobs keep their state; Ctrl-C again ends them at once"
+            print(f"\n{note}", flush=True)
+        received.append(number)
+
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, handle) for number in stops}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _kill_overdue(standing: Standing, timeout_s: float | None) -> None:
+    """Kill a job that takes too long because the sweep's process that should end it was killed.
+
+    Args:
+        standing: Of a job whose log is locked, so that its process group still is its own.
+        timeout_s: Longest duration, in seconds; None for any.
+    """
+    if timeout_s is None or standing.group is None:
+        return
+    group, host, began = standing.group
+    if host == socket.gethostname() and time.time() > began + timeout_s + 2 * GRACE_S:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)

@@ -1,20 +1,20 @@
-"""What has become of a sweep's jobs: a file that is only ever added to, in the sweep's folder.
+"""The jobs of a sweep and their states, as files in the sweep's folder.
 
-Several processes may work on one sweep. What keeps a job from being run twice is no entry but a
-lock on its log: the job's own processes hold it, however the sweep's process has ended.
+Several processes may work on one sweep. `ledger.jsonl` is only appended to, and tells what became
+of each job. What prevents that a job runs twice at a time is the lock on its log: the job's own
+processes hold it, even after the sweep's process was killed.
 """
 
-import fcntl
 import json
 import os
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from reprise.files import is_locked, lock
+from reprise.runs.folder import RESULT
 from reprise.runs.job import Job, read_job
 
 LEDGER, JOBS = "ledger.jsonl", "jobs"
@@ -25,14 +25,15 @@ OVER: frozenset[State] = frozenset({"done", "pruned", "failed"})
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a job stands.
+    """The state of a job, with what led to it.
 
     Args:
-        state: `begun` where its end was never written down: it runs, or was killed.
-        failures: How many of its attempts have failed.
-        why: What there is to say of the last end: the reason of a failure, or what was reached.
-        seconds: What its attempts have taken together, as far as they have ended.
-        group: Process group of the attempt that has begun, on which host, since when.
+        state: `begun` if the end of its last attempt is not recorded: it runs, or was killed.
+        failures: Number of its attempts that have failed.
+        why: Note on the last end: the reason of a failure, or the metric that was reached.
+        seconds: Duration of its ended attempts together.
+        group: Process group of the attempt that has begun, its host, and its start in seconds
+            since the epoch.
     """
 
     state: State = "waiting"
@@ -43,7 +44,7 @@ class Standing:
 
 
 class Ledger:
-    """The jobs of a sweep and their standing.
+    """The jobs of a sweep and their states.
 
     Args:
         folder: The sweep's folder.
@@ -52,52 +53,75 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._jobs: dict[Path, Job] = {}
-        self._read, self._standing = 0, dict[int, Standing]()
+        self._standings: dict[int, Standing] = {}
+        self._size = 0  # bytes of the ledger that are read
 
     def jobs(self) -> list[Job]:
-        """Every job there is so far, by number."""
-        for path in (self.folder / JOBS).glob("*.json"):
+        """Return every job there is so far, by number."""
+        for path in (self.folder / JOBS).glob("[0-9]*.json"):  # others are being written
             if path not in self._jobs:  # a job's file never changes
                 self._jobs[path] = read_job(path)
         return sorted(self._jobs.values(), key=lambda job: job.number)
 
     def file(self, number: int, ending: str) -> Path:
-        """A job's `json` or `log`."""
+        """Return the path of a job's `json` or `log`."""
         return self.folder / JOBS / f"{number:03d}.{ending}"
 
+    def run_folder(self, job: Job) -> Path | None:
+        """Return the folder of a job's run, or None before there is one."""
+        return next(self.folder.parents[1].glob(f"*/{job.run}"), None)
+
+    def result(self, job: Job) -> dict[str, float]:
+        """Return the metrics of a job's best model, empty before its run is finished."""
+        folder = self.run_folder(job)
+        if folder is None or not (folder / RESULT).exists():
+            return {}
+        return json.loads((folder / RESULT).read_text())
+
     def standing(self, number: int) -> Standing:
-        """Where a job stands by now, whoever has written it."""
+        """Return the present state of a job, whichever process has recorded it."""
         path = self.folder / LEDGER
-        if path.exists() and path.stat().st_size > self._read:
+        if path.exists() and path.stat().st_size > self._size:
             with path.open("rb") as file:
-                file.seek(self._read)
+                file.seek(self._size)
                 for line in file:
-                    if line.endswith(b"\n"):  # else it is being written, or torn by a kill
-                        self._read += len(line)
+                    if line.endswith(b"\n"):  # otherwise it is being written, or torn by a kill
+                        self._size += len(line)
                         self._take(line)
-        return self._standing.get(number, Standing())
+        return self._standings.get(number, Standing())
 
     def begun(self, job: Job, group: int) -> None:
-        """Write down that an attempt has begun as a process group."""
+        """Record that an attempt has begun as a process group."""
         self._add(job, "begun", group=group, host=socket.gethostname())
 
     def ended(self, job: Job, state: State, why: str = "", seconds: float = 0.0) -> None:
-        """Write down how an attempt has ended."""
+        """Record how an attempt has ended."""
         self._add(job, state, why=why, seconds=round(seconds, 1))
 
     def retry(self, job: Job) -> None:
-        """Write down that a failed job is to be tried again, its failures forgotten."""
+        """Record that a failed job is to be tried again, and its failures do not count."""
         self._add(job, "waiting")
+
+    def claim(self, number: int) -> BinaryIO | None:
+        """Open and lock the log of a job, for all who inherit it; None if a process has it."""
+        log = self.file(number, "log").open("ab")
+        if lock(log, wait=False):
+            return log
+        log.close()
+        return None
+
+    def is_claimed(self, number: int) -> bool:
+        """Return whether any process has the log of a job locked."""
+        return is_locked(self.file(number, "log"))
 
     def _add(self, job: Job, state: State, **facts: Any) -> None:
         entry = {"job": job.number, "state": state, "run": job.run, "at": time.time(), **facts}
-        path = self.folder / LEDGER
-        with path.open("a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with (self.folder / LEDGER).open("a+b") as file:
+            lock(file)
             end = file.seek(0, os.SEEK_END)
             file.seek(max(end - 1, 0))
-            torn = b"\n" if file.read(1) not in (b"", b"\n") else b""
-            file.write(torn + json.dumps(entry).encode() + b"\n")
+            is_torn = file.read(1) not in (b"", b"\n")
+            file.write(b"\n" * is_torn + json.dumps(entry).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -107,27 +131,8 @@ class Ledger:
         except ValueError:  # torn by a kill
             return
         number, state = entry["job"], entry["state"]
-        before = self._standing.get(number, Standing())
+        before = self._standings.get(number, Standing())
         group = (entry["group"], entry["host"], entry["at"]) if state == "begun" else None
         failures = 0 if state == "waiting" else before.failures + (state == "failed")
         seconds = before.seconds + entry.get("seconds", 0.0)
-        self._standing[number] = Standing(state, failures, entry.get("why", ""), seconds, group)
-
-    def claim(self, number: int) -> BinaryIO | None:
-        """The log of a job, locked for whoever has it open; None where a process has it already."""
-        log = self.file(number, "log").open("ab")
-        try:
-            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.close()
-            return None
-        return log
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock among processes, having waited for it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        self._standings[number] = Standing(state, failures, entry.get("why", ""), seconds, group)

@@ -1,25 +1,95 @@
-"""What a sweep is to do: every job composed and checked before the first of them runs."""
+"""The plan of a sweep: every job is composed and checked before the first one runs."""
 
+from __future__ import annotations
+
+import hashlib
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from reprise.config.build import build
 from reprise.config.check import check_each
-from reprise.config.compose import Composed, flatten
-from reprise.config.files import options_of
+from reprise.config.compose import Composed, Scalar, flatten
 from reprise.config.secrets import redact
-from reprise.runs import sample_data as data
+from reprise.errors import UserError
+from reprise.project import ROOT
+from reprise.runs.experiment import open_data
+from reprise.runs.job import Job
 from reprise.runs.resume import FREE
-from reprise.sweeps.checks import aim, digest_of, hash_of, refuse_odd
+from reprise.runs.sample_data import stage_for
 from reprise.sweeps.settings import Launcher, Sweep
 from reprise.sweeps.space import Axis, each_value_once, every_combination, read_space
 
-OWN = re.compile(r"[+~]*(sweep|launcher)([.=@]|$)")  # words that are about the sweep itself
+SETTING = re.compile(r"[+~]*(sweep|launcher)([.=@]|$)")  # words about the sweep, not its jobs
 IGNORED = (FREE - {"trainer.epochs"}) | {"tracking.runs", "tracking.experiment"}
 
-Compositions = dict[str, dict[str, Any]]
+Flat = Mapping[str, Scalar]  # values by dotted key
+
+
+@dataclass(frozen=True)
+class Compositions:
+    """The configurations of a sweep's jobs, passwords masked, without keys that change no result.
+
+    Args:
+        first: That of the first job.
+        others: The values in which each other job (of a search: each other value of a key) differs
+            from the first, by its overrides, joined with spaces. None stands for a missing key.
+    """
+
+    first: Flat
+    others: Mapping[str, Flat]
+
+    @classmethod
+    def of(cls, jobs: list[list[str]], composed: list[Composed]) -> Compositions:
+        """Take them from the overrides and the configurations of the jobs."""
+        first, *flat = [_flat(one) for one in composed]
+        labels = (" ".join(overrides) for overrides in jobs[1:])
+        others = {
+            label: {key: own.get(key) for key in _differing(first, own)}
+            for label, own in zip(labels, flat, strict=True)
+        }
+        return cls(first, others)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Flat]) -> Compositions:
+        """Read what `as_json` has returned."""
+        return cls(content[""], {label: flat for label, flat in content.items() if label})
+
+    def as_json(self) -> dict[str, Flat]:
+        """Return one dict for a file; the first configuration has the key ''."""
+        return {"": self.first, **self.others}
+
+    def changes(self, now: Compositions) -> list[str]:
+        """Say what is not as it was: `key: before -> now`, after the overrides of the job."""
+        lines = _changes(self.first, now.first)
+        for label, flat in now.others.items():
+            lines += [f"{label}: {line}" for line in _changes(self.others.get(label, {}), flat)]
+        return lines
+
+    def changes_in_common(self, composed: Composed) -> list[str]:
+        """Say what one job's configuration changes of what all jobs have in common."""
+        varied = {key for flat in self.others.values() for key in flat}
+        pair = self.first, _flat(composed)
+        return _changes(*({k: v for k, v in flat.items() if k not in varied} for flat in pair))
+
+
+def _flat(composed: Composed) -> Flat:
+    flat = flatten(redact({"choice": composed.choices, **composed.values}))
+    return {key: flat[key] for key in sorted(flat) if key not in IGNORED}
+
+
+def _differing(before: Flat, now: Flat) -> list[str]:
+    return [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
+
+
+def _changes(before: Flat, now: Flat) -> list[str]:
+    return [f"{key}: {before.get(key)} -> {now.get(key)}" for key in _differing(before, now)]
 
 
 @dataclass(frozen=True)
@@ -33,10 +103,9 @@ class Plan:
         first: The configuration of the first job.
         sweep: Settings.
         launcher: Settings.
-        metric: What jobs are ranked by.
-        mode: `max` or `min`.
-        compositions: The first job's whole configuration under '', and under the overrides of each
-            of the others (of a search: of each value once) what differs from it.
+        metric: What jobs are ranked by, such as `valid/iou`.
+        mode: Whether a larger or a smaller value of it is better: `max` or `min`.
+        compositions: The configurations of the jobs.
         digest: Hash of the data.
     """
 
@@ -53,19 +122,26 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """The same for the same command, whatever its settings of failures and launching."""
+        """A hash of the command without its settings of failures and launching."""
         search = self.sweep.search
         how = [search.sampler, search.seed, search.study] if search else ["grid"]
-        what = [word for word in self.words if not OWN.match(word)]
-        return hash_of([redact(what), how, self.metric, self.mode])
+        what = [word for word in self.words if not SETTING.match(word)]
+        return _hash([redact(what), how, self.metric, self.mode])
 
-    def job_key(self, overrides: list[str]) -> str:
-        """The same for the same job: overrides, base configuration and data."""
-        return hash_of([sorted(overrides), self.compositions[""], self.digest])
+    def job(
+        self,
+        sweep: str,
+        number: int,
+        overrides: list[str],
+        trial: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """Return a job of the sweep with the id `sweep`."""
+        key = _hash([sorted(overrides), self.compositions.first, self.digest])
+        return Job(sweep, number, f"{sweep}-{number:03d}", key, overrides, trial)
 
 
 def make_plan(words: list[str]) -> Plan:
-    """Compose and check all that the words ask for.
+    """Compose and check every job that a command line asks for.
 
     Raises:
         UserError: there are mistakes; nothing has been started.
@@ -73,60 +149,105 @@ def make_plan(words: list[str]) -> Plan:
     for group, option in (("sweep", "grid"), ("launcher", "one")):
         if not any(word.startswith(f"{group}=") for word in words):
             words = [*words, f"{group}={option}"]
-    own = [word for word in words if OWN.match(word)]
-    fixed, axes = read_space([word for word in words if word not in own], options_of)
-    own, own_axes = read_space(own, options_of)
-    once = [[*fixed, *own, *job] for job in each_value_once(axes)]
-    composed = check_each(once, providable=_providable)[0]
-    refuse_odd([axis.key for axis in own_axes], axes)
+    fixed, axes = read_space([word for word in words if not SETTING.match(word)])
+    own, own_axes = read_space([word for word in words if SETTING.match(word)])
+    values = each_value_once(axes)
+    composed = check_each([[*fixed, *own, *job] for job in values], providable=_is_providable)[0]
+    _refuse_axes(axes, own_axes)
     sweep, launcher = build(composed.values["sweep"]), build(composed.values["launcher"])
-    jobs = each_value_once(axes) if sweep.search else every_combination(axes)
-    each = check_each([[*fixed, *job] for job in jobs], providable=_providable)
-    digest = digest_of(each)
-    metric, mode = aim(sweep, each[0])
-    labels = ["", *(" ".join(job) for job in jobs[1:])]
-    compositions = _compositions(dict(zip(labels, each, strict=True)))
+    jobs = values if sweep.search else every_combination(axes)
+    each = check_each([[*fixed, *job] for job in jobs], providable=_is_providable)
+    digest = _data_digest(each)
+    metric, mode = _objective(sweep, each[0].values["trainer"])
+    compositions = Compositions.of(jobs, each)
     return Plan(words, fixed, axes, each[0], sweep, launcher, metric, mode, compositions, digest)
 
 
-def _providable(path: Any) -> bool:
-    return data.stage_for(path) is not None
+def _is_providable(path: Path) -> bool:
+    return stage_for(path) is not None
 
 
-def _compositions(each: Mapping[str, Composed]) -> Compositions:
-    flat = {
-        label: {
-            key: value
-            for key, value in flatten(redact({"choice": one.choices, **one.values})).items()
-            if key not in IGNORED
-        }
-        for label, one in each.items()
-    }
-    first = flat[""]
-    return {
-        label: {
-            key: own.get(key)
-            for key in sorted({*first, *own})
-            if label == "" or own.get(key) != first.get(key)
-        }
-        for label, own in flat.items()
-    }
+def _refuse_axes(axes: list[Axis], own_axes: list[Axis]) -> None:
+    """Refuse a sweep over nothing, over its own settings (`own_axes`), or over passwords."""
+    plain = {axis.key: [value.replace("\\", "") for value in axis.values] for axis in axes}
+    secret = [key for key, values in plain.items() if redact(values) != values]
+    for wrong, keys in (
+        ("several values for the sweep itself", [axis.key for axis in own_axes]),
+        ("passwords", secret),
+    ):
+        if keys:
+            raise UserError(
+                f"a sweep over {wrong}",
+                expected="one value for each key of sweep and launcher, and passwords left to the "
+                "environment",
+                received=", ".join(keys),
+                remedy="give one value",
+            )
+    if not axes:
+        raise UserError(
+            "there is nothing to sweep over",
+            expected="several values for at least one key",
+            received="one value for each",
+            remedy="give several: optimizer.learning_rate=1e-3,3e-4",
+        )
 
 
-def drift(before: Compositions, composed: Composed) -> list[str]:
-    """What has changed for one job, of what all jobs have in common: `key: before -> now`."""
-    varied = {key for label, delta in before.items() if label for key in delta}
-    common = {key: value for key, value in before[""].items() if key not in varied}
-    now = _compositions({"": composed})[""]
-    return differences({"": common}, {"": {key: now.get(key) for key in {*common, *now} - varied}})
+def _objective(sweep: Sweep, trainer: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the metric that jobs are ranked by, and its `max` or `min`."""
+    metric = sweep.metric or trainer["monitor"]
+    if sweep.mode is None and metric != trainer["monitor"]:
+        raise UserError(
+            f"is a larger {metric} better, or a smaller one?",
+            expected="sweep.mode beside a sweep.metric that is not trainer.monitor",
+            received=f"sweep.metric={metric} sweep.mode=null",
+            remedy="add sweep.mode=max or sweep.mode=min",
+        )
+    return metric, sweep.mode or trainer["monitor_mode"]
 
 
-def differences(before: Compositions, now: Compositions) -> list[str]:
-    """What has changed of the configurations: `key: before -> now`."""
-    return [
-        f"{label + ': ' if label else ''}{key}: {old.get(key)} -> {new.get(key)}"
-        for label, new in now.items()
-        for old in [before.get(label, {})]
-        for key in sorted({*old, *new})
-        if old.get(key) != new.get(key)
-    ]
+def _data_digest(each: list[Composed]) -> str:
+    """Return a hash of the data of all jobs; opening the data checks it."""
+    from reprise.tracking.provenance import data_version
+
+    distinct = {json.dumps(one.values["dataset"], sort_keys=True): one for one in each}
+    opened = [open_data(one.values).dataset for one in distinct.values()]
+    sources = {(tuple(dataset.sources), dataset.stamp) for dataset in opened}
+    digests = sorted({data_version(ROOT, paths, stamp).digest for paths, stamp in sources})
+    return digests[0] if len(digests) == 1 else _hash(digests)
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def require_measured(metric: str, first: Composed) -> None:
+    """Check that the best model is scored by a metric.
+
+    A process of its own builds the objective: that of the sweep never imports TensorFlow, so that
+    the whole GPU is left to the jobs.
+
+    Args:
+        metric: `valid/<name>`.
+        first: The configuration of the first job.
+
+    Raises:
+        UserError: the metric is not measured, or the objective cannot be built.
+    """
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-m", "reprise", "metrics", *first.overrides]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    names = [line for line in done.stdout.splitlines() if line.startswith("valid/")]
+    if done.returncode != 0:
+        raise UserError(
+            "the first job could not begin",
+            expected="an experiment that can be trained",
+            received=redact(done.stderr.strip())[-1000:],
+            remedy="mend it; nothing has been started",
+        )
+    if metric not in names:
+        raise UserError(
+            f"sweep.metric={metric} is not measured",
+            expected=", ".join(names),
+            received=metric,
+            remedy="choose one of these with sweep.metric; its value is that of the best model",
+        )

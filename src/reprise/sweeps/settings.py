@@ -1,4 +1,4 @@
-"""The settings of a sweep, as conf/sweep/ and conf/launcher/ write them."""
+"""The settings of a sweep, as conf/sweep/ and conf/launcher/ have them."""
 
 import os
 from dataclasses import dataclass, field
@@ -7,26 +7,26 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
 
-STORAGE = "REPRISE_SWEEP_STORAGE"  # environment variable: a database for the study
-STUDY_FILE = "study.db"  # in the sweep\'s folder, where no other database is asked for
+STORAGE = "REPRISE_SWEEP_STORAGE"  # environment variable: address of the study's database
+# Files in the sweep's folder.
+SWEEP = "sweep.json"  # which sweep it is
+STUDY_FILE = "study.db"  # the study, if its database is not elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """How the values of the next job are found, where not every combination is tried.
+    """How the values of the next job are chosen in a search.
 
     Args:
-        sampler: `random`, or Optuna's tree-structured Parzen estimator.
-        n_trials: Jobs in all, however often the sweep is stopped and started again.
-        seed: The values follow from it and, for `tpe`, from the results so far.
-        prune: Stop a job in mid-training once it is worse than the median of the others at the same
-            epoch.
+        sampler: `random`, or `tpe`, Optuna's tree-structured Parzen estimator.
+        n_trials: Number of jobs, however often the sweep is stopped and continued.
+        seed: Determines the values, for `tpe` together with the results so far.
+        prune: End a job once it is worse than the median of the others at the same epoch.
         n_startup_trials: Finished jobs before any is pruned.
         n_warmup_epochs: Epochs of a job before it can be pruned.
         storage: Address of the study's database; None means the environment variable
             REPRISE_SWEEP_STORAGE, or an SQLite file in the sweep's folder.
-        study: Name of the study, for sweeps on several machines to share; None means the sweep's
-            id.
+        study: Name of a study that sweeps on several machines share; None means the sweep's id.
     """
 
     sampler: Literal["random", "tpe"] = "tpe"
@@ -38,25 +38,26 @@ class Search:
     storage: str | None = None
     study: str | None = None
 
-    def foreign_storage(self) -> str | None:
-        """The address of a database outside of the sweep's folder, if there is to be one."""
+    def database(self) -> str | None:
+        """Return the address of the study's database if it is not in the sweep's folder."""
         return self.storage or os.environ.get(STORAGE) or None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """What a sweep aims at, and how it deals with jobs that go wrong.
+    """What a sweep optimizes, and what it does with jobs that fail.
 
     Args:
-        metric: What jobs are ranked and searched by, of a run's best model: `valid/NAME`; None
-            means trainer.monitor.
+        metric: Metric of a run's best model that jobs are ranked and searched by, `valid/<name>`;
+            None means trainer.monitor.
         mode: Whether a larger or a smaller value is better; None means trainer.monitor_mode.
-        retries: How often a failed job is tried again, from its own training state.
-        max_failures: Once more jobs than this have failed no new one begins; None: all are tried.
-        timeout_s: Longest time of one attempt, in seconds; None: any.
-        retry_failed: Try jobs again that had failed when the sweep last ended.
-        fresh: Begin a new sweep although this command has one.
-        search: How values are found; None: every combination.
+        retries: Further attempts at a failed job, from its own training state.
+        max_failures: Once more jobs than this have failed, no new one is started; None for no
+            limit.
+        timeout_s: Longest duration of one attempt, in seconds; None for any.
+        retry_failed: Try again the jobs that had failed when the sweep last ended.
+        fresh: Start a new sweep although the same command has started one before.
+        search: How values are chosen; None for every combination.
     """
 
     metric: str | None = None
@@ -74,22 +75,26 @@ class Launcher:
     """Where jobs run, and how many at once.
 
     Args:
-        n_jobs: Jobs at once, as joblib counts them: -1 is one for each core.
-        command: Words in front of each job's own command line, which have to wait for it and pass
-            its signals and exit code on: `[srun, --gpus=1]`.
+        n_jobs: Jobs at once; -1 means one for each core, as joblib counts cores.
+        command: Words in front of each job's own command line, such as `[srun, --gpus=1]`. The
+            command waits for the job and passes on its signals and its exit code.
     """
 
     n_jobs: Annotated[int, Ge(1)] | Literal[-1] = 1
     command: list[str] = field(default_factory=list)
 
     def places(self) -> int:
-        """How many jobs run at once."""
+        """Return the number of jobs at once."""
         from joblib import effective_n_jobs
 
         return int(effective_n_jobs(self.n_jobs))
 
     def environment(self, place: int) -> dict[str, str]:
-        """The environment of the job in one of the places, counted from 0: its GPU, shared out."""
+        """Return the environment of a job: several jobs at once take turns with the GPUs.
+
+        Args:
+            place: Which of the `places` the job takes, from 0.
+        """
         seen = os.environ.get("CUDA_VISIBLE_DEVICES")
         devices = Path("/dev").glob("nvidia[0-9]*")
         gpus = seen.split(",") if seen is not None else sorted(d.name[6:] for d in devices)

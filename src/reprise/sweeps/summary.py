@@ -1,57 +1,73 @@
-"""What a sweep has come to: a table of its jobs, the best of them, and a picture of all."""
+"""What has become of a sweep: how attempts have ended, the table of jobs, the parent run."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from reprise.runs.job import Job
-from reprise.sweeps.ledger import Standing
+from reprise.config.build import build
+from reprise.config.secrets import redact
+from reprise.errors import UserError
+from reprise.runs.folder import RESULT, TRACEBACK, held
+from reprise.runs.job import PRUNED, Job
+from reprise.sweeps.ledger import Ledger, Standing, State
+from reprise.sweeps.plan import Plan
 from reprise.sweeps.space import Axis
+from reprise.tracking.journal import entries
+
+if TYPE_CHECKING:
+    from reprise.tracking.run import Run
+
+ERROR_LINE = re.compile(r"error: |[\w.]+(Error|Exception|Exit|Interrupt)\b")
+
+
+class JobLost(Exception):
+    """A job's process has ended without recording that it failed."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A job, where it stands, and its result (empty where it has none)."""
+    """A job, its standing, and its result (empty if it has none)."""
 
     job: Job
     standing: Standing
     result: Mapping[str, float]
 
-    def setting(self, axis: Axis) -> str:
-        """Its value for a key."""
-        key = f"{axis.key}="
-        return next(w.removeprefix(key) for w in self.job.overrides if w.startswith(key))
+
+def rows_of(ledger: Ledger, plan: Plan) -> list[Row]:
+    """Return the jobs that have a result, the best first, then the others by number."""
+    rows = [Row(job, ledger.standing(job.number), ledger.result(job)) for job in ledger.jobs()]
+    return ranked(rows, plan.metric, plan.mode)
 
 
 def ranked(rows: list[Row], metric: str, mode: str) -> list[Row]:
-    """Jobs that have a result, the best first, then the others by number."""
+    """Sort jobs that have a result by it, the best first; the others follow in their order."""
     done = [row for row in rows if row.standing.state == "done" and metric in row.result]
     done.sort(key=lambda row: row.result[metric], reverse=mode == "max")
     return done + [row for row in rows if row not in done]
 
 
 def table(rows: list[Row], axes: list[Axis], metric: str) -> str:
-    """The rows as a Markdown table that also reads well as it is, and below it why jobs failed."""
+    """Return the jobs as an aligned Markdown table, and below it why jobs have failed."""
     test = f"test/{metric.partition('/')[2]}"
     metrics = [name for name in (metric, test) if any(name in row.result for row in rows)]
-    names = [axis.key.lstrip("+") for axis in axes]
-    lines = [["job", *names, "state", *metrics, "seconds", "run"]]
+    lines = [["job", *(axis.name for axis in axes), "state", *metrics, "seconds", "run"]]
     for row in rows:
         values = [f"{row.result[n]:.4f}" if n in row.result else "" for n in metrics]
-        settings = [row.setting(axis) for axis in axes]
-        taken = f"{row.standing.seconds:.0f}"
+        settings = [row.job.values[axis.name] for axis in axes]
+        seconds = f"{row.standing.seconds:.0f}"
         lines.append(
-            [str(row.job.number), *settings, row.standing.state, *values, taken, row.job.run]
+            [str(row.job.number), *settings, row.standing.state, *values, seconds, row.job.run]
         )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    texts = [
-        "| "
-        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        + " |"
-        for line in lines
-    ]
+    padded = [[cell.ljust(width) for cell, width in zip(x, widths, strict=True)] for x in lines]
+    texts = ["| " + " | ".join(cells) + " |" for cells in padded]
     texts.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     failed = [row for row in rows if row.standing.state == "failed"]
     why = [f"\njob {row.job.number} failed: {row.standing.why}" for row in failed]
@@ -59,31 +75,78 @@ def table(rows: list[Row], axes: list[Axis], metric: str) -> str:
 
 
 def counts(rows: list[Row]) -> str:
-    """How many jobs have ended how: `9 done, 3 failed`."""
+    """Return the number of jobs in each state: `9 done, 3 failed`."""
     states = [row.standing.state for row in rows]
-    return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states)))
+    shown = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
+    return shown or "no jobs"
+
+
+@contextmanager
+def recorded(ledger: Ledger, plan: Plan) -> Iterator[bool]:
+    """Record a sweep as the parent run of its jobs; its summary is recorded at the end.
+
+    Yields:
+        Whether this process records the sweep; False if another one does.
+    """
+    folder = ledger.folder
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder))
+        except UserError:
+            yield False
+            return
+        run = stack.enter_context(_open_run(folder, plan, f"sweep {folder.name}"))
+        run.tags({"sweep.id": folder.name, "sweep.metric": plan.metric, "sweep.key": plan.key})
+        run.tags({"command": " ".join(plan.words), "data.digest": plan.digest})
+        run.params({f"sweep.{axis.name}": ", ".join(axis.values) for axis in plan.axes})
+        try:
+            yield True
+        finally:
+            _record_summary(run, rows_of(ledger, plan), plan)
+
+
+def _open_run(folder: Path, plan: Plan, name: str) -> AbstractContextManager[Run]:
+    from reprise.tracking.run import open_run
+
+    uri = build(plan.first.values["tracking"]).uri
+    return open_run(folder, folder.parent.name, name, uri=uri, redact=redact)
+
+
+def _record_summary(run: Run, rows: list[Row], plan: Plan) -> None:
+    """Record the table, the best job and the picture with the parent run."""
+    text = table(rows, plan.axes, plan.metric)
+    run.text("summary.md", text + "\n")
+    run.tags({"mlflow.note.content": f"{counts(rows)}\n\n{text}", "sweep.state": counts(rows)})
+    done = [row for row in rows if plan.metric in row.result]
+    if not done:
+        return
+    best = rows[0]
+    run.tags({"sweep.best_run": best.job.run, "sweep.best": " ".join(best.job.overrides)})
+    named = {f"best/{k}" if k.startswith("valid/") else k: v for k, v in best.result.items()}
+    run.metrics(named, step=len(done))
+    picture = run.folder / "pictures" / "parallel_coordinates.png"
+    picture.parent.mkdir(exist_ok=True)
+    draw(done, plan.axes, plan.metric, picture)
+    run.artifact(picture)
 
 
 def draw(rows: list[Row], axes: list[Axis], metric: str, path: Path) -> None:
-    """Draw the finished jobs in parallel coordinates: a line each, coloured by the metric."""
+    """Draw jobs that have a result in parallel coordinates, a line each, coloured by the metric."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    done = [row for row in rows if metric in row.result]
-    figure = Figure(figsize=(2.2 * (len(axes) + 1) + 1, 4), layout="constrained")
+    columns = [_column([row.job.values[axis.name] for row in rows], axis) for axis in axes]
+    columns.append(_scaled([row.result[metric] for row in rows]))
+    figure = Figure(figsize=(2.2 * len(columns) + 1, 4), layout="constrained")
     plot = figure.subplots()
-    columns = [_column([row.setting(axis) for row in done], axis) for axis in axes]
-    columns.append(_scaled([row.result[metric] for row in done]))
-    for line, last in zip(
-        zip(*(heights for heights, _ in columns), strict=True), columns[-1][0], strict=True
-    ):
-        plot.plot(range(len(line)), line, color=colormaps["viridis"](last), alpha=0.8)
+    for line in zip(*(heights for heights, _ in columns), strict=True):
+        plot.plot(range(len(line)), line, color=colormaps["viridis"](line[-1]), alpha=0.8)
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
     for at, (_, ticks) in enumerate(columns):
         plot.axvline(at, color="0.7", linewidth=0.8)
         for height, text in ticks:
-            behind = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
             plot.text(at + 0.03, height, text, fontsize=8, va="center", bbox=behind)
-    names = [axis.key.lstrip("+").replace(".", ".\n") for axis in axes]
+    names = [axis.name.replace(".", ".\n") for axis in axes]
     plot.set_xticks(range(len(columns)), [*names, metric])
     plot.set_xlim(-0.1, len(columns) - 0.6)
     plot.set_yticks([])
@@ -95,7 +158,7 @@ Column = tuple[list[float], list[tuple[float, str]]]  # heights from 0 to 1, and
 
 
 def _column(settings: list[str], axis: Axis) -> Column:
-    """The place of each job's value on the axis: by its size, or by its order among choices."""
+    """Place the jobs' values on an axis: by size, or by order if they are choices."""
     if axis.is_interval:
         return _scaled([float(value) for value in settings], is_log=axis.is_log)
     last, values = max(len(axis.values) - 1, 1), list(axis.values)
@@ -111,3 +174,59 @@ def _scaled(values: list[float], *, is_log: bool = False) -> Column:
     heights = [(size - low) / (high - low or 1.0) for size in sized]
     ends = {min(values): 0.0, max(values): 1.0 if high > low else 0.0}
     return heights, [(height, f"{value:.4g}") for value, height in ends.items()]
+
+
+def judge(ledger: Ledger, plan: Plan, job: Job, code: int | None, late: str) -> tuple[State, str]:
+    """Judge how an attempt at a job has ended, from what it has left behind.
+
+    A run whose process was killed is closed here, as finished or as failed.
+
+    Args:
+        ledger: The jobs.
+        plan: The sweep.
+        job: The job.
+        code: Exit code; None if it is not known.
+        late: What to say of an attempt that took too long; else empty.
+
+    Returns:
+        The state, and a note: the metric that was reached, or why the job failed.
+    """
+    folder = ledger.run_folder(job)
+    state, why = _outcome(folder, code, late, ledger.file(job.number, "log"))
+    if state == "done" and folder:
+        if [*entries(folder, "status")][-1]["status"] != "FINISHED":  # killed after its result
+            with held(folder), _open_run(folder, plan, folder.name):
+                pass
+        result = ledger.result(job)
+        if plan.metric in result:
+            return "done", f"{plan.metric} {result[plan.metric]:.4f}"
+        return "failed", f"its result has no {plan.metric}"
+    if state == "failed" and folder and not (folder / TRACEBACK).exists():
+        with suppress(JobLost), held(folder), _open_run(folder, plan, folder.name):
+            raise JobLost(why)
+    return state, why
+
+
+def _outcome(folder: Path | None, code: int | None, late: str, log: Path) -> tuple[State, str]:
+    left = {n for n in (RESULT, PRUNED, TRACEBACK) if folder is not None and (folder / n).exists()}
+    if RESULT in left and not code:
+        return "done", ""
+    if PRUNED in left and not code:
+        return "pruned", ""
+    if late:
+        return "failed", late
+    if TRACEBACK in left and folder:
+        return "failed", _last_line(folder / TRACEBACK)
+    if code is None or code in (75, 130):
+        return "stopped", ""
+    if code < 0:
+        hint = ", as the kernel does when memory runs out" if code == -signal.SIGKILL else ""
+        return "failed", f"killed by {signal.Signals(-code).name}{hint}"
+    return "failed", _last_line(log) or f"exit code {code}"
+
+
+def _last_line(path: Path) -> str:
+    """Return the last line of a log or a traceback that names an error, else its last line."""
+    lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if ERROR_LINE.match(line)]
+    return (errors or lines or [""])[-1].removeprefix("error: ")[:200]

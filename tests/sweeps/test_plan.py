@@ -7,8 +7,7 @@ from tiny import array_words, refused, write_arrays
 
 from reprise.config.check import check
 from reprise.errors import UserError
-from reprise.sweeps.checks import require_measured
-from reprise.sweeps.plan import differences, drift, make_plan
+from reprise.sweeps.plan import Compositions, make_plan, require_measured
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +66,15 @@ def test_a_metric_that_is_not_measured_is_refused_with_those_that_are(words):
 def test_a_plan_knows_what_it_aims_at(words):
     plan = make_plan([*words, "seed=1,2", "optimizer.learning_rate=1e-3,1e-4"])
     assert (plan.metric, plan.mode) == ("valid/accuracy", "max")
-    assert list(plan.compositions) == [
-        "", "seed=1 optimizer.learning_rate=0.0001", "seed=2 optimizer.learning_rate=0.001",
-        "seed=2 optimizer.learning_rate=0.0001",
-    ]  # fmt: skip
-    assert plan.compositions["seed=2 optimizer.learning_rate=0.001"] == {"seed": 2}
-    assert plan.compositions[""]["optimizer.learning_rate"] == 0.001
+    assert plan.compositions.first["optimizer.learning_rate"] == 0.001
+    assert plan.compositions.others == {
+        "seed=1 optimizer.learning_rate=0.0001": {"optimizer.learning_rate": 0.0001},
+        "seed=2 optimizer.learning_rate=0.001": {"seed": 2},
+        "seed=2 optimizer.learning_rate=0.0001": {"seed": 2, "optimizer.learning_rate": 0.0001},
+    }
     searched = make_plan([*words, "sweep=tpe", "seed=1,2", "optimizer.clipnorm=interval(0.5,1)"])
-    assert list(searched.compositions) == [
-        "", "seed=2 optimizer.clipnorm=0.5", "seed=1 optimizer.clipnorm=1.0",
-    ]  # fmt: skip
+    labels = ["seed=2 optimizer.clipnorm=0.5", "seed=1 optimizer.clipnorm=1.0"]
+    assert list(searched.compositions.others) == labels
 
 
 def test_the_same_command_is_the_same_sweep_however_its_jobs_are_launched(words):
@@ -91,30 +89,28 @@ def test_the_same_command_is_the_same_sweep_however_its_jobs_are_launched(words)
 
 def test_a_jobs_key_follows_from_overrides_configuration_and_data(words, tmp_path):
     plan = make_plan([*words, "seed=1,2"])
-    assert plan.job_key(["seed=1"]) == plan.job_key(["seed=1"])
-    assert len(plan.job_key(["seed=1"])) == 16
     write_arrays(tmp_path / "digits.npz", count=90)
     other = [f"dataset.file={tmp_path}/digits.npz" if "file" in word else word for word in words]
-    keys = {
-        plan.job_key(["seed=1"]),
-        plan.job_key(["seed=2"]),
-        make_plan([*other, "seed=1,2"]).job_key(["seed=1"]),
-    }
-    assert len(keys) == 3
+    jobs = [plan.job("s", 1, ["seed=1"]), plan.job("s", 2, ["seed=2"])]
+    jobs.append(make_plan([*other, "seed=1,2"]).job("s", 1, ["seed=1"]))
+    assert plan.job("t", 3, ["seed=1"]).key == jobs[0].key
+    assert len({job.key for job in jobs}) == 3
+    assert jobs[1].run == "s-002"
 
 
 def test_a_job_sees_that_files_were_edited_since_its_sweep_began(words):
-    plan = make_plan([*words, "seed=1,2"])
+    began = make_plan([*words, "seed=1,2"]).compositions
     job = check([*words, "seed=2"])
-    assert drift(plan.compositions, job) == []
-    before = {**plan.compositions, "": {**plan.compositions[""], "model.dropout": 0.75}}
-    assert drift(before, job) == [f"model.dropout: 0.75 -> {job.values['model']['dropout']}"]
-    del before[""]["trainer.epochs"]
-    assert "trainer.epochs: None -> 2" in drift(before, job)
+    assert began.changes_in_common(job) == []
+    first = dict(began.first) | {"model.dropout": 0.75}
+    del first["trainer.epochs"]
+    assert Compositions(first, began.others).changes_in_common(job) == [
+        f"model.dropout: 0.75 -> {job.values['model']['dropout']}", "trainer.epochs: None -> 2",
+    ]  # fmt: skip
 
 
 def test_what_has_changed_is_told_key_by_key():
-    before = {"": {"a": 1, "b": 2}, "m=2": {"c": 1}}
-    now = {"": {"a": 1, "b": 3, "d": 4}, "m=2": {"c": 2}}
-    assert differences(before, now) == ["b: 2 -> 3", "d: None -> 4", "m=2: c: 1 -> 2"]
-    assert differences(before, before) == []
+    before = Compositions.from_json({"": {"a": 1, "b": 2}, "m=2": {"c": 1}})
+    now = Compositions({"a": 1, "b": 3, "d": 4}, {"m=2": {"c": 2}})
+    assert before.changes(now) == ["b: 2 -> 3", "d: None -> 4", "m=2: c: 1 -> 2"]
+    assert now.changes(Compositions.from_json(now.as_json())) == []
