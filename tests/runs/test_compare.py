@@ -2,17 +2,35 @@
 
 import csv
 import json
+import math
+import re
 import subprocess
 import sys
 
 import cv2
+import numpy as np
 import pytest
 from run_folders import write_run
 from tiny import reprise
 
 from reprise.cli import compare
 from reprise.errors import UserError
+from reprise.runs.compare import (
+    COLOURED,
+    changed_settings,
+    is_lower_better,
+    labels,
+    layout,
+    metric_names,
+    of_all_classes,
+    ranked,
+    rounded,
+    short_names,
+    table_of,
+    write_curves,
+)
 from reprise.runs.job import JOB
+from reprise.runs.run_summary import RunSummary
 
 A, B, C, D = (f"20261121-12000{at}-{4 * end}" for at, end in enumerate("abcd"))
 
@@ -41,18 +59,17 @@ def test_the_command_line_shows_a_table_and_writes_it_and_a_picture(runs, monkey
     monkeypatch.setenv("COLUMNS", "120")
     done = reprise("compare", "experiment=digits", f"folder={runs}")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [
-        "experiment digits",
-        "",
-        "run                   status       data   "
-        "  learning_rate  test/iou  valid/iou  valid/loss",
-        f"{A}  finished     ddddddd  0.001          0.5       0.75*      -",
-        f"{B}  finished     ddddddd  0.01           0.625*    0.5        -",
-        f"{C}  stopped 3/8  eeeeeee  0.01           -         0.2        0.5",
-        "",
-        "note: the runs saw different data: their metrics do not compare",
-        f"whole table  {runs}/compare/experiment_digits.csv",
-        f"curves       {runs}/compare/experiment_digits.png",
+    assert [re.split("  +", line) for line in done.stdout.splitlines()] == [
+        ["experiment digits"],
+        [""],
+        ["run", "status", "data learning_rate test/iou valid/iou valid/loss"],
+        [A, "finished", "ddddddd", "0.001", "0.5", "0.75*", "-"],
+        [B, "finished", "ddddddd", "0.01", "0.625*", "0.5", "-"],
+        [C, "stopped 3/8", "eeeeeee", "0.01", "-", "0.2", "0.5"],
+        [""],
+        ["note: the runs saw different data: their metrics do not compare"],
+        ["whole table", f"{runs}/compare/experiment_digits.csv"],
+        ["curves", f"{runs}/compare/experiment_digits.png"],
     ]
     with (runs / "compare/experiment_digits.csv").open(newline="") as file:
         first, *rest = csv.DictReader(file)
@@ -129,3 +146,276 @@ def test_fifty_runs_are_one_screen(tmp_path, capsys, monkeypatch):
     assert len(out.splitlines()) == 2 + 21 + 2 + 2
     assert max(map(len, out.splitlines()[:23])) <= 80
     assert "note: the first 20 of 50 runs; more with top=N" in out
+
+
+def seen(end, **changes):
+    """A finished run whose id ends in `end`, and which is as all others but for `changes`."""
+    facts = {
+        "id": f"20261121-1200{len(end):02d}-{end}",
+        "status": "finished",
+        "choices": {"experiment": "digits", "model": "cnn"},
+        "params": {"optimizer.learning_rate": "0.001", "model.units": "[128]", "seed": "0"},
+        "metrics": {"valid/accuracy": 0.5, "test/accuracy": 0.25, "valid/loss": 1.5},
+        "history": {},
+        "data": "d" * 32,
+        "code": "c" * 40,
+        "monitor": "valid/accuracy",
+        "mode": "max",
+    }
+    return RunSummary(**facts | changes)
+
+
+def changed(runs):
+    settings = changed_settings(runs).astype(object)
+    return settings.where(settings.notna(), None).to_dict("list")
+
+
+def test_runs_of_one_configuration_differ_in_nothing():
+    assert changed([seen("a"), seen("b")]) == changed([seen("a")]) == {}
+
+
+def test_what_differs_is_named_with_the_value_of_each_run():
+    params = {"optimizer.learning_rate": "0.01", "model.units": "[128]", "seed": "0"}
+    more = params | {"update.parent": "x"}
+    assert changed([seen("a"), seen("b", params=params), seen("c", params=more)]) == {
+        "optimizer.learning_rate": ["0.001", "0.01", "0.01"],
+        "update.parent": [None, None, "x"],
+    }
+
+
+def test_what_another_option_brings_with_it_is_told_by_the_option():
+    mlp = {"experiment": "digits", "model": "mlp"}
+    own = {
+        "optimizer.learning_rate": "0.001",
+        "model.units": "[64]",
+        "model.act": "relu",
+        "seed": "0",
+    }
+    runs = [seen("a"), seen("b", choices=mlp, params=own)]
+    assert changed(runs) == {"model": ["cnn", "mlp"]}
+    runs.append(seen("c", choices=mlp, params=own | {"model.units": "[9]"}))
+    assert changed(runs) == {
+        "model": ["cnn", "mlp", "mlp"],
+        "model.units": ["[128]", "[64]", "[9]"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "short"),
+    [
+        ([], []),
+        (["seed", "optimizer.learning_rate"], ["seed", "learning_rate"]),
+        (["a.rate", "b.rate"], ["a.rate", "b.rate"]),
+        (["a.x.rate", "b.x.rate", "a.y.rate"], ["a.x.rate", "b.x.rate", "y.rate"]),
+        (["rate", "a.rate"], ["rate", "a.rate"]),
+    ],
+)
+def test_keys_are_as_short_as_they_can_be_told_apart(keys, short):
+    assert [*short_names(keys).items()] == [*zip(keys, short, strict=True)]
+
+
+def shown(runs):
+    return rounded(table_of(runs), runs)
+
+
+FAST = {"optimizer.learning_rate": "0.01", "model.units": "[128]", "seed": "0"}
+
+
+def two():
+    better = {"valid/accuracy": 0.75, "test/accuracy": 0.123456789, "valid/loss": 1.0}
+    return [seen("aaaa", params=FAST, metrics=better), seen("bbbb", status="stopped 2/8")]
+
+
+def test_only_what_differs_is_a_column_and_the_best_is_marked():
+    assert shown(two()).to_dict("list") == {
+        "status": ["finished", "stopped 2/8"],
+        "learning_rate": ["0.01", "0.001"],
+        "test/accuracy": ["0.1235", "0.25*"],
+        "valid/accuracy": ["0.75*", "0.5"],
+        "valid/loss": ["1*", "1.5"],
+    }
+
+
+def test_for_programs_nothing_is_rounded_or_marked():
+    runs = [*two(), seen("cccc", code="e" * 40 + "+" + "f" * 64, metrics={})]
+    table = table_of(runs)
+    assert list(table["test/accuracy"][:2]) == [0.123456789, 0.25]
+    assert list(table["optimizer.learning_rate"]) == ["0.01", "0.001", "0.001"]
+    assert list(table["code"]) == ["c" * 40, "c" * 40, "e" * 40 + "+" + "f" * 64]
+
+
+def test_other_data_and_other_code_are_shown():
+    runs = [seen("a"), seen("b", data="e" * 32), seen("c", code="c" * 40 + "+" + "f" * 64)]
+    table = shown(runs)
+    assert list(table["data"]) == ["d" * 7, "e" * 7, "d" * 7]
+    assert list(table["code"]) == ["c" * 7, "c" * 7, "c" * 7 + "+" + "f" * 7]
+
+
+def test_a_setting_called_as_a_column_keeps_its_whole_key():
+    runs = [seen("a", params={"x.status": "1"}), seen("b", params={"x.status": "2"})]
+    assert list(shown(runs)["x.status"]) == ["1", "2"]
+
+
+def test_a_line_for_each_run_where_there_is_room_else_a_column():
+    rows = [["run", *shown(two())], *(["20261121-120004-" + run.id[-4:]] for run in two())]
+    for row, cells in zip(rows[1:], shown(two()).values.tolist(), strict=True):
+        row += cells
+    for width, expected in (
+        (100, rows),
+        (60, [list(column) for column in zip(*rows, strict=True)]),
+    ):
+        text, left_out = layout(shown(two()), width)
+        assert [line.split() for line in text.splitlines()] == [
+            " ".join(cells).split() for cells in expected
+        ]
+        assert max(map(len, text.splitlines())) <= width
+        assert left_out == []
+
+
+def test_else_as_much_as_there_is_room_for():
+    runs = [
+        seen(f"{at:04x}", params={f"model.setting_{i}": f"{at * i}" for i in range(30)})
+        for at in range(50)
+    ]
+    text, left_out = layout(shown(runs), 80)
+    lines = text.splitlines()
+    assert len(lines) == 51
+    assert max(map(len, lines)) <= 80
+    heads = lines[0].split()
+    assert heads == [
+        "run", "status", "setting_1", "setting_2", "test/accuracy", "valid/accuracy",
+    ]  # fmt: skip
+    assert left_out == [*(f"setting_{i}" for i in range(3, 30)), "valid/loss"]
+
+
+def test_a_terminal_too_narrow_for_anything_still_names_the_runs():
+    text, left_out = layout(shown(two()), 5)
+    assert text.split() == ["run", "status", two()[0].id, "finished", two()[1].id, "stopped", "2/8"]
+    assert len(left_out) == 4
+
+
+def test_scores_of_single_classes_are_left_to_the_file():
+    runs = [seen(end, metrics={"valid/f1": 0.5, "valid/f1_cat": 0.25}) for end in "ab"]
+    text, left_out = layout(shown(runs), 200)
+    assert "f1_cat" not in text
+    assert left_out == []
+    assert "valid/f1_cat" in table_of(runs)
+
+
+def test_a_long_value_is_cut():
+    runs = [seen("a", params={"x": "y" * 99}), seen("b")]
+    assert " " + "y" * 24 + "..." in layout(shown(runs), 200)[0]
+
+
+def ends(runs):
+    return "".join(run.id[-1] for run in runs)
+
+
+@pytest.fixture
+def runs_by_age():
+    """From old to new; the last one has no result yet, the third a useless one."""
+    values = (0.5, 0.75, math.nan, 0.5)
+    runs = [
+        seen(end, id=f"20261121-12000{at}-000{end}", metrics={"valid/accuracy": values[at]})
+        for at, end in enumerate("abcd")
+    ]
+    return [*runs, seen("e", id="20261121-120009-000e", metrics={}, status="running 0/4")]
+
+
+def test_the_best_comes_first_and_of_equals_the_newest(runs_by_age):
+    assert ends(ranked(runs_by_age, "")) == "bdaec"
+    assert ends(ranked(runs_by_age[:4], "valid/accuracy")) == "bdac"
+
+
+def test_the_newest_comes_first_if_asked(runs_by_age):
+    assert ends(ranked(runs_by_age, "newest")) == "edcba"
+
+
+def test_by_the_loss_the_smallest_is_best():
+    runs = [seen(end, metrics={"valid/loss": at, "test/rmse": -at}) for at, end in enumerate("abc")]
+    assert ends(ranked(runs, "valid/loss")) == "abc"
+    assert ends(ranked(runs, "test/rmse")) == "cba"
+    assert list(shown(runs)["valid/loss"]) == ["0*", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "monitor", "mode", "lower"),
+    [
+        ("test/iou", "valid/iou", "max", False),
+        ("test/distance", "valid/distance", "min", True),
+        ("test/distance", "valid/iou", "max", False),
+        ("test/loss", "valid/iou", "max", True),
+        ("valid/mae", "valid/iou", "max", True),
+        ("valid/r2", "valid/mae", "min", False),
+    ],
+)
+def test_which_way_is_better_follows_the_monitor_then_the_name(metric, monitor, mode, lower):
+    assert is_lower_better(metric, [seen("a", monitor=monitor, mode=mode)]) is lower
+
+
+def test_a_metric_that_no_run_has_is_refused(runs_by_age):
+    with pytest.raises(UserError, match=r"(?s)no run has test/iou.*newest, valid/accuracy"):
+        ranked(runs_by_age, "test/iou")
+
+
+def test_metrics_stand_in_the_order_in_which_they_are_read():
+    names = ["valid/loss", "valid/f1_0", "test/f1_0", "valid/f1", "test/accuracy", "before_test/f1"]
+    run = seen("a", metrics=dict.fromkeys([*names, "valid/accuracy"], 1.0))
+    ordered = ["test/accuracy", "valid/accuracy", "valid/loss", "valid/f1", "before_test/f1"]
+    assert metric_names([run]) == [*ordered, "test/f1_0", "valid/f1_0"]
+    assert of_all_classes(metric_names([run])) == ordered
+
+
+def test_the_best_is_marked_where_there_is_another_to_compare(runs_by_age):
+    a, b, c, d, e = runs_by_age
+    for few, cells in (
+        ([a, b, c, d, e], ["0.5", "0.75*", "-", "0.5", "-"]),
+        ([a, d], ["0.5*", "0.5*"]),
+        ([a, c], ["0.5", "-"]),
+    ):
+        assert list(shown(few)["valid/accuracy"]) == cells
+
+
+def trained(end, worst=1.0, epochs=5, **changes):
+    curve = {epoch: worst / epoch for epoch in range(1, epochs + 1)}
+    names = ("train/loss", "valid/loss", "valid/accuracy", "valid/f1", "valid/f1_cat")
+    return seen(end, history=dict.fromkeys([*names, "time/epoch_s"], curve), **changes)
+
+
+def colours(path):
+    return {tuple(colour) for colour in cv2.imread(str(path)).reshape(-1, 3)[:, ::-1].tolist()}
+
+
+BLUE, ORANGE, GREY = (31, 119, 180), (255, 127, 14), (211, 211, 211)
+
+
+def test_every_run_has_a_line_in_every_metric(tmp_path):
+    path = tmp_path / "curves.png"
+    assert write_curves(path, [trained("a"), trained("b", worst=2.0)])
+    picture = cv2.imread(str(path))[..., ::-1]
+    assert picture.shape[1] == 3 * 500  # accuracy, loss, f1; no single class
+    assert {BLUE, ORANGE} <= colours(path)
+    for third in np.split(picture[:330], 3, axis=1):  # above the legend
+        assert (third == BLUE).all(axis=-1).sum() > 50
+        assert (third == ORANGE).all(axis=-1).sum() > 50
+
+
+def test_of_many_runs_the_first_have_a_colour(tmp_path):
+    path = tmp_path / "curves.png"
+    assert write_curves(path, [trained(f"{at:04x}", worst=1 + at / 9) for at in range(50)])
+    assert {BLUE, ORANGE, GREY} <= colours(path)
+    assert cv2.imread(str(path)).shape[0] == round(100 * (4.2 + 0.22 * COLOURED))
+
+
+def test_a_run_of_one_epoch_and_one_without_any_are_no_trouble(tmp_path):
+    path = tmp_path / "curves.png"
+    assert write_curves(path, [trained("a", epochs=1), seen("b", status="running 0/4")])
+    assert BLUE in colours(path)
+    assert not write_curves(tmp_path / "none.png", [seen("b")])
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_a_label_says_what_sets_a_run_apart():
+    runs = [seen("aaaa", params={"optimizer.learning_rate": "0.1"}), seen("bbbb", params={})]
+    assert labels(runs, 99) == ["aaaa  learning_rate=0.1", "bbbb"]
+    assert labels(runs, 10) == ["aaaa  lea…", "bbbb"]

@@ -1,56 +1,80 @@
 """Compare runs side by side: a table of what differs, and their curves."""
 
-import csv
 import json
 import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
-from reprise.runs.compare_ranking import ranked
-from reprise.runs.compare_table import as_text, columns_of, warnings_of
 from reprise.runs.folder import IDENTITY
 from reprise.runs.job import JOB
 from reprise.runs.load import find
-from reprise.runs.seen import see
+from reprise.runs.run_summary import RunSummary, read_summary
+from reprise.runs.score import is_of_one_class
 
-WIDTH = 120  # letters of a line where there is no terminal
-NAMED = 5  # columns that a note names
-WHICH = ("experiment", "sweep", "runs")
+LOWER_IS_BETTER = {"loss", "mae", "rmse"}
+NEWEST = "newest"
+WIDTH = 120  # characters of a line if there is no terminal
+CELL_WIDTH = 28  # characters of a cell, at most
+DIGEST = 7  # characters of a hash that are printed
+NAMED = 5  # columns named in one note
+WARNINGS = {
+    "data": "the runs saw different data: their metrics do not compare",
+    "code": "the runs were made by different code: a commit, + what was not committed",
+}
+# In the picture:
+METRICS = 4  # axes at most
+COLOURED = 10  # runs with a colour; the others are grey
+WITH_TRAINING = 4  # runs up to which the curves of training are drawn, too
+LABEL_WIDTH = 52  # characters of a run's label for each of the axes
 
 
 def compare(asked: dict[str, str]) -> None:
-    """Print the table, and write it whole as CSV, and the picture, beside the runs."""
-    from reprise.runs.compare_overlay import write_overlay
+    """Print the table; write it in full as CSV, and the picture, to `compare/` beside the runs.
 
-    top = _count(asked["top"])
-    title, folders = choose(asked, ROOT / asked["folder"])
-    every = ranked([see(folder) for folder in folders], asked["sort"])
+    Args:
+        asked: The options of the verb.
+    """
+    top, runs = _count(asked["top"]), ROOT / asked["folder"]
+    title, folders = choose(asked, runs)
+    every = ranked([read_summary(folder) for folder in folders], asked["sort"])
     shown = every[:top]
-    columns = columns_of(shown)
-    text, left_out = as_text(columns, shutil.get_terminal_size((WIDTH, 24)).columns)
-    notes = warnings_of(columns)
+    table = table_of(shown)
+    text, left_out = layout(rounded(table, shown), shutil.get_terminal_size((WIDTH, 24)).columns)
+    notes = [warning for column, warning in WARNINGS.items() if column in table]
     if left_out:
         more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
-        notes.append(f"note: no room for {', '.join(left_out[:NAMED])}{more}")
+        notes.append(f"no room for {', '.join(left_out[:NAMED])}{more}")
     if len(every) > len(shown):
-        notes.append(f"note: the first {len(shown)} of {len(every)} runs; more with top=N")
-    print("\n".join([f"{title}\n", text, "", *notes]))
-    out = ROOT / asked["folder"] / "compare" / "_".join(title.replace(",", " ").split())[:100]
+        notes.append(f"the first {len(shown)} of {len(every)} runs; more with top=N")
+    print("\n".join([f"{title}\n", text, "", *(f"note: {note}" for note in notes)]))
+    out = runs / "compare" / "_".join(title.replace(",", " ").split())[:100]
     out.parent.mkdir(parents=True, exist_ok=True)
-    _write(out.with_suffix(".csv"), columns_of(shown, exact=True))
-    if write_overlay(out.with_suffix(".png"), shown):
+    table.to_csv(out.with_suffix(".csv"), na_rep="-")
+    print(f"whole table  {relative(out.with_suffix('.csv'))}")
+    if write_curves(out.with_suffix(".png"), shown):
         print(f"curves       {relative(out.with_suffix('.png'))}")
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError("top is wrong", "a whole number >= 1", f"top={text}", "choose one: top=20")
+    return int(text)
+
+
 def choose(asked: dict[str, str], runs: Path) -> tuple[str, list[Path]]:
-    """The folders of the runs that are asked for, and a title; by default those of the newest's
-    experiment.
+    """Find the runs that are asked for; by default those of the newest run's experiment.
+
+    Returns:
+        A title, and the folders of the runs.
 
     Raises:
         UserError: there are none, or it is not clear which.
     """
-    given = [key for key in WHICH if asked[key]]
+    given = [key for key in ("experiment", "sweep", "runs") if asked[key]]
     if len(given) > 1:
         raise UserError(
             "which runs?",
@@ -63,52 +87,261 @@ def choose(asked: dict[str, str], runs: Path) -> tuple[str, list[Path]]:
         return f"runs {','.join(run.name.rpartition('-')[2] for run in found)}", [*found]
     if asked["sweep"]:
         return f"sweep {asked['sweep']}", _of_sweep(asked["sweep"], runs)
-    experiments = sorted({path.parents[1] for path in runs.glob(f"*/*/{IDENTITY}")})
-    newest = max(experiments, key=_newest, default=None)
-    chosen = runs / asked["experiment"] if asked["experiment"] else newest
-    if chosen not in experiments:
+    folders = [path.parent for path in runs.glob(f"*/*/{IDENTITY}")]
+    newest = max(folders, key=lambda folder: folder.name).parent.name if folders else ""
+    name = asked["experiment"] or newest
+    chosen = [folder for folder in folders if folder.parent.name == name]
+    if not chosen:
+        experiments = sorted({folder.parent.name for folder in folders})
         raise UserError(
-            f"no run of '{asked['experiment']}'" if asked["experiment"] else "no run yet",
-            expected=", ".join(path.name for path in experiments) or f"a run in {runs.name}/",
-            received=f"experiment={asked['experiment']}" if asked["experiment"] else "nothing",
+            f"no run of '{name}'" if name else "no run yet",
+            expected=", ".join(experiments) or f"a run in {runs.name}/",
+            received=f"experiment={name}" if name else "nothing",
             remedy="choose one of these" if experiments else "train one: make train exp=NAME",
         )
-    return f"experiment {chosen.name}", _in(chosen)
+    return f"experiment {name}", chosen
 
 
 def _of_sweep(sweep: str, runs: Path) -> list[Path]:
-    """The runs of a sweep's jobs."""
-    folders = [
-        path.parent
-        for path in runs.glob(f"*/*/{JOB}")
-        if json.loads(path.read_text())["sweep"] == sweep and (path.parent / IDENTITY).exists()
-    ]
+    sweeps = {p.parent: json.loads(p.read_text())["sweep"] for p in runs.glob(f"*/*/{JOB}")}
+    folders = [f for f, own in sweeps.items() if own == sweep and (f / IDENTITY).exists()]
     if not folders:
-        known = sorted({json.loads(path.read_text())["sweep"] for path in runs.glob(f"*/*/{JOB}")})
+        newest = ", ".join(sorted({*sweeps.values()})[-5:]) or "none"
         raise UserError(
             f"no run of a sweep '{sweep}'",
             expected="the id of a sweep of which a job has begun",
-            received=f"sweep={sweep}; the newest sweeps are: {', '.join(known[-5:]) or 'none'}",
+            received=f"sweep={sweep}; the newest sweeps are: {newest}",
             remedy="give one of these ids",
         )
     return folders
 
 
-def _in(experiment: Path) -> list[Path]:
-    return [path.parent for path in experiment.glob(f"*/{IDENTITY}")]
+def ranked(runs: Sequence[RunSummary], by: str) -> list[RunSummary]:
+    """Sort runs, the best first and those without a value last; of equal runs, the newest first.
+
+    Args:
+        runs: In any order.
+        by: A metric, `newest`, or empty for the metric that the newest run monitors.
+
+    Raises:
+        UserError: no run has this metric.
+    """
+    newest = sorted(runs, key=lambda run: run.id, reverse=True)
+    if by == NEWEST:
+        return newest
+    metric = by or newest[0].monitor
+    if by and not any(by in run.metrics for run in runs):
+        raise UserError(
+            f"no run has {by} to sort by",
+            expected=", ".join([NEWEST, *of_all_classes(metric_names(runs))]),
+            received=f"sort={by}",
+            remedy="choose one of these",
+        )
+    sign = 1 if is_lower_better(metric, runs) else -1
+    values = pd.Series([sign * run.metrics.get(metric, float("nan")) for run in newest])
+    return [newest[at] for at in values.sort_values(kind="stable").index]
 
 
-def _newest(experiment: Path) -> str:
-    return max(folder.name for folder in _in(experiment))
+def is_lower_better(metric: str, runs: Sequence[RunSummary]) -> bool:
+    """Whether a smaller value of `<split>/<metric>` is better.
+
+    `trainer.monitor_mode` decides for the metric that runs monitor, else its name.
+    """
+    name = metric.rpartition("/")[2]
+    modes = {run.mode for run in runs if run.monitor.rpartition("/")[2] == name}
+    return modes == {"min"} if modes else name in LOWER_IS_BETTER
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError("top is wrong", "a whole number >= 1", f"top={text}", "choose one: top=20")
-    return int(text)
+def metric_names(runs: Sequence[RunSummary]) -> list[str]:
+    """Return the metrics of runs in the order of the table.
+
+    The monitored metric of the first run is first, then the loss, the others by name, and the
+    scores of single classes; of the same metric, `test/…` is before `valid/…`.
+    """
+    return _ordered({name for run in runs for name in run.metrics}, runs[0].monitor)
 
 
-def _write(path: Path, columns: dict[str, list[str]]) -> None:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([[*columns], *zip(*columns.values(), strict=True)])
-    print(f"whole table  {relative(path)}")
+def _ordered(names: Iterable[str], monitor: str) -> list[str]:
+    bases = [name.partition("/")[2] for name in names]
+
+    def key(name: str) -> tuple[bool, bool, bool, bool, str, str]:
+        split, _, base = name.partition("/")
+        is_other = base != monitor.partition("/")[2]
+        of_one_class = is_of_one_class(base, bases)
+        return of_one_class, split not in {"test", "valid"}, is_other, base != "loss", base, split
+
+    return sorted(names, key=key)
+
+
+def of_all_classes(names: Sequence[str]) -> list[str]:
+    """Return `<split>/<metric>` names without the scores of single classes."""
+    bases = [name.partition("/")[2] for name in names]
+    return [name for name in names if not is_of_one_class(name.partition("/")[2], bases)]
+
+
+def table_of(runs: Sequence[RunSummary]) -> pd.DataFrame:
+    """Return a table with a row for each run.
+
+    The columns are the status; data and code if they are not the same for all runs; the settings
+    that differ, by dotted key; the metrics.
+    """
+    index = pd.Index([run.id for run in runs], name="run")
+    facts = pd.DataFrame(
+        {head: [getattr(run, head) for run in runs] for head in ("status", "data", "code")}, index
+    )
+    same = [head for head in WARNINGS if facts[head].nunique() == 1]
+    metrics = pd.DataFrame([run.metrics for run in runs], index, columns=metric_names(runs))
+    settings = changed_settings(runs)
+    return pd.concat([facts.drop(columns=same), settings, metrics.astype(float)], axis=1)
+
+
+def changed_settings(runs: Sequence[RunSummary]) -> pd.DataFrame:
+    """Return the choices and the settings that differ between runs, a row for each run.
+
+    Where runs have chosen different options for a group, a setting of the group counts only if it
+    differs between runs of the same option.
+    """
+    index = pd.Index([run.id for run in runs], name="run")
+    choices, params = (
+        table.loc[:, [key for key in table if table[key].nunique(dropna=False) > 1]]
+        for table in (
+            pd.DataFrame([dict(run.choices) for run in runs], index, dtype=object),
+            pd.DataFrame([dict(run.params) for run in runs], index, dtype=object),
+        )
+    )
+    for key in list(params):
+        group = key.partition(".")[0]
+        if group in choices:
+            by_option = params[key].groupby(choices[group], dropna=False)
+            if by_option.nunique(dropna=False).max() == 1:
+                params = params.drop(columns=key)
+    return pd.concat([choices, params], axis=1)
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Return for each dotted key the fewest of its last words that distinguish it."""
+    short: dict[str, str] = {}
+    for key in keys:
+        words = key.split(".")
+        others = [f".{other}" for other in keys if other != key]
+        endings = (".".join(words[-count:]) for count in range(1, len(words)))
+        unique = (end for end in endings if not any(o.endswith(f".{end}") for o in others))
+        short[key] = next(unique, key)
+    return short
+
+
+def rounded(table: pd.DataFrame, runs: Sequence[RunSummary]) -> pd.DataFrame:
+    """Return a table as text for people.
+
+    Keys and hashes are shortened and numbers rounded to 4 digits. If two runs or more have a
+    metric, its best values are marked with `*`. Scores of single classes are left out.
+    """
+    short = short_names([head for head in table if "/" not in head])
+    metrics = of_all_classes([head for head in table if "/" in head])
+    text = {short[head]: table[head].fillna("-") for head in short}
+    for head in WARNINGS:
+        if head in table:
+            text[head] = table[head].str.replace(rf"(\w{{{DIGEST}}})\w+", r"\1", regex=True)
+    for head in metrics:
+        values = table[head]
+        best = values.min() if is_lower_better(head, runs) else values.max()
+        is_marked = (values == best) & (values.count() > 1)
+        numbers = values.map("{:.4g}".format, na_action="ignore").fillna("-")
+        text[head] = numbers.where(~is_marked, numbers + "*")
+    return pd.DataFrame(text)
+
+
+def layout(table: pd.DataFrame, width: int) -> tuple[str, list[str]]:
+    """Print a table to fit a terminal.
+
+    It has a row for each run if that fits, else a column for each run, else a row for each run
+    with as many columns as fit.
+
+    Args:
+        table: As `rounded` returns it.
+        width: Characters of a line.
+
+    Returns:
+        The text, and the columns that are left out.
+    """
+
+    def printed(heads: list[str]) -> str:
+        by_run = table[heads].rename_axis(index=None, columns="run")
+        return by_run.to_string(max_colwidth=CELL_WIDTH)
+
+    def fits(text: str) -> bool:
+        return max(map(len, text.splitlines())) <= width
+
+    by_run = printed(list(table))
+    turned = table.T.rename_axis(index=None, columns="run").to_string(max_colwidth=CELL_WIDTH)
+    for text in (by_run, turned):
+        if fits(text):
+            return text, []
+    kept = ["status"]
+    first = [head for head in table if "/" in head][:2]
+    for head in [*first, *(head for head in table if head not in (*kept, *first))]:
+        more = [known for known in table if known in (*kept, head)]
+        if fits(printed(more)):
+            kept = more
+    return printed(kept), [head for head in table if head not in kept]
+
+
+def write_curves(path: Path, runs: Sequence[RunSummary]) -> bool:
+    """Draw the metrics of validation by epoch, a line for each run, as a PNG file.
+
+    The first runs have a colour each and a label. If there are few runs, the metrics of training
+    are dashed lines of the same colours.
+
+    Returns:
+        Whether there was anything to draw.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import MaxNLocator
+
+    found = {n for run in runs for n, values in run.history.items() if values}
+    names = [name for name in found if name.startswith("valid/")]
+    metrics = of_all_classes(_ordered(names, runs[0].monitor))[:METRICS]
+    if not metrics:
+        return False
+    with_training = len(runs) <= WITH_TRAINING
+    colours = [colormaps["tab10"](at) if at < COLOURED else "lightgrey" for at in range(len(runs))]
+    figure = Figure(
+        figsize=(5 * len(metrics), 4.2 + 0.22 * min(len(runs), COLOURED)), layout="constrained"
+    )
+    for axes, metric in zip(
+        figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True
+    ):
+        axes.set(title=metric, xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        styles = [(metric, "-", 1.6)]
+        if with_training:
+            styles.append((metric.replace("valid/", "train/", 1), "--", 0.9))
+        for run, colour in reversed([*zip(runs, colours, strict=True)]):  # the best is on top
+            for name, dashes, linewidth in styles:
+                values = pd.Series(run.history.get(name, {}), dtype=float).sort_index()
+                marker = "." if len(values) < 3 else None  # a line of one point cannot be seen
+                axes.plot(values, dashes, color=colour, lw=linewidth, marker=marker)
+    texts = labels(runs, LABEL_WIDTH * len(metrics))[:COLOURED]
+    legend = [Line2D([], [], color=c, label=t) for c, t in zip(colours, texts, strict=False)]
+    if len(runs) > COLOURED:
+        legend.append(Line2D([], [], color="lightgrey", label=f"{len(runs) - COLOURED} more"))
+    if with_training:
+        legend.append(Line2D([], [], color="black", ls="--", lw=0.9, label="dashed: training"))
+    figure.legend(handles=legend, loc="outside lower left", frameon=False)
+    figure.savefig(path, dpi=100)
+    return True
+
+
+def labels(runs: Sequence[RunSummary], width: int) -> list[str]:
+    """Return for each run the end of its id and what differs, `c200  learning_rate=0.01`, cut."""
+    settings = changed_settings(runs)
+    settings = settings.rename(columns=short_names(list(settings)))
+    texts = []
+    for run, own in settings.iterrows():
+        changes = " ".join(f"{key}={value}" for key, value in own.dropna().items())
+        text = f"{str(run).rpartition('-')[2]}  {changes}".strip()
+        texts.append(text if len(text) <= width else text[: width - 1] + "…")
+    return texts
