@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
-from shipped import CONF
 
 from reprise.config.build import build
-from reprise.config.signatures import read_signature
 from reprise.datasets.base import Dataset
 from reprise.datasets.decodable import Decodable
 from reprise.datasets.drawing import save_grid
@@ -44,28 +42,6 @@ def some_indices(dataset: Dataset) -> list[int]:
 
 def same(one: tuple, other: tuple) -> bool:
     return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
-
-
-def test_every_dataset_is_found():
-    assert set(NAMES) >= set(CONF["dataset"]) - STREAMS
-    assert len(NAMES) >= 7
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_the_file_writes_every_key_of_its_class_and_each_can_be_checked(file):
-    nodes = [OmegaConf.to_container(OmegaConf.load(file))]
-    for node in nodes:  # grows by the nodes inside
-        signature = read_signature(node.pop("_target_"))
-        assert set(node) == set(signature.annotations)
-        inside = {
-            key: value
-            for key, value in node.items()
-            if isinstance(value, dict) and "_target_" in value
-        }
-        unchecked = {key for key, kind in signature.annotations.items() if kind is Any}
-        assert unchecked <= set(inside)
-        nodes.extend(inside.values())
-    assert len(nodes) >= 1
 
 
 def test_samples_are_as_the_specs_say(dataset):

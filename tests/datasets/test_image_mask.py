@@ -107,15 +107,6 @@ def test_pairs_are_made_by_stem_and_not_by_order(tmp_path):
     assert sorted(seen) == [(10, 1), (20, 2), (30, 3)]
 
 
-def test_a_mask_in_three_channels_becomes_one(tmp_path):
-    mask = np.zeros((8, 8, 3), np.uint8)
-    mask[2:5] = 255
-    dataset = ImageMask(**write(tmp_path, {"a.png": ramp(8, 8)}, {"a.png": mask}))
-    y = dataset.read(0, None)[1]
-    assert y.shape == (16, 24, 1)
-    assert set(np.unique(y)) == {0, 1}
-
-
 @pytest.mark.parametrize("fit", ["resize", "crop"])
 @pytest.mark.parametrize("image_size", [[16, 24], [33, 70], [61, 17]])
 def test_no_id_is_made_up_between_two_others(tmp_path, fit, image_size):
@@ -150,11 +141,6 @@ def test_without_rng_nothing_is_drawn(ids):
     for index in range(10):
         one, other = plain.read(index, None), augmented.read(index, None)
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-def test_valid_and_test_keep_their_order(ids):
-    splits = ImageMask(**ids, split_seed=5).splits()
-    assert all(list(own) == sorted(own) for own in splits.values())
 
 
 def test_a_crop_is_the_middle_or_drawn(ids):
@@ -257,24 +243,6 @@ def test_split_files_list_stems_images_or_masks(ids, tmp_path):
     assert names == ["images", "masks", "train.txt", "valid.txt", "test.txt"]
 
 
-def test_a_broken_file_is_named_when_it_is_read_and_when_it_is_checked(ids):
-    dataset = ImageMask(**ids)
-    path = dataset.sources[1] / "4.png"
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UserError, match=r"masks/4.png cannot be read"):
-        dataset.read(4, None)
-    problems = dataset.check(np.arange(10))
-    assert len(problems) == 1
-    assert "masks/4.png cannot be read" in problems[0]
-    assert dataset.check(np.array([0, 9])) == []
-
-
-def test_classes_that_do_not_fit_the_masks_are_a_problem(ids):
-    problems = ImageMask(**{**ids, "classes": NAMES[:2]}).check(np.arange(10))
-    assert len(problems) == 10
-    assert "2 names, for the ids 0, 1; ignored: 9; received the ids 2, 3 too" in problems[0]
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -294,12 +262,6 @@ def test_an_image_without_a_mask_is_refused(ids, tmp_path):
     (tmp_path / "masks" / "5.png").unlink()
     with pytest.raises(UserError, match=r"images without a mask \(1\): 5.png"):
         ImageMask(**ids)
-
-
-def test_masks_in_jpeg_are_refused(tmp_path):
-    keys = write(tmp_path, {"a.png": ramp(8, 8)}, {"a.jpg": np.zeros((8, 8), np.uint8)})
-    with pytest.raises(UserError, match=r"(?s)JPEG.*a.jpg"):
-        ImageMask(**keys)
 
 
 @pytest.fixture

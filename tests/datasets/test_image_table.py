@@ -6,7 +6,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from tiny import refused, short
 
 from reprise.datasets.image_table import ImageTable
 from reprise.errors import UserError
@@ -76,13 +75,6 @@ def test_a_sample_is_a_picture_and_what_its_row_says(keys, changes, spec, target
         assert dataset.name(at) == f"p{at}.png"
 
 
-def test_values_teach_their_scale_and_classes_their_counts(keys):
-    values = ImageTable(**{**keys, "target": "value", "label": "mass"})
-    assert values.learn(np.array([0, 1])) == {"target_offset": [1.75], "target_scale": [0.25]}
-    assert values.target_spec.scale == (0.25,)
-    assert ImageTable(**keys).learn(np.array([0, 1, 2])) == {"counts": {"cat": 1, "hen": 2}}
-
-
 def test_paths_start_where_the_folder_is(keys, tmp_path):
     elsewhere = tmp_path / "t.csv"
     elsewhere.write_text(TABLE)
@@ -112,44 +104,16 @@ def test_a_group_stands_on_one_side(keys):
         assert sorted(map(len, sides)) == [0, 2]
 
 
-def test_splits_by_files(keys, tmp_path):
-    (tmp_path / "a.txt").write_text("p0\np3.png\n")
-    (tmp_path / "b.txt").write_text("set/p1.png\n")
-    files = {"train": str(tmp_path / "a.txt"), "valid": str(tmp_path / "b.txt")}
-    dataset = ImageTable(**{**keys, "split": files})
-    assert [own.tolist() for own in dataset.splits().values()] == [[0, 3], [1]]
-    assert tmp_path / "a.txt" in dataset.sources
-
-
 @pytest.mark.parametrize(
     ("table", "said"),
     [
         ("path,label\np0.png,a\n", "dataset.path: (?s:.*)no column 'file'(?s:.*)path, label"),
-        ("file,label\np0.png,a\n", "dataset.label: (?s:.*)no column 'kind'"),
-        ("file,kind\np0.png,a\n,b\n", "line 3: nothing stands in column 'file'"),
         ("file,kind\np0.png,a\np1.png,\n", "line 3: an empty cell is no class"),
         ("file,kind\np0.png,a\np1.png,b\np0.png,a\n", "line 4: 'p0.png'(?s:.*)line 2"),
         ("file,kind\nnone.png,a\n", "none.png cannot be read"),
-        ("file,kind\n", "has no row"),
     ],
 )
 def test_a_mistake_in_the_table_is_named_with_its_line(keys, table, said):
     Path(keys["table"]).write_text(table)
     with pytest.raises(UserError, match=said):
         ImageTable(**keys)
-
-
-def test_files_that_are_missing_or_of_another_depth_are_listed(keys):
-    folder = Path(keys["table"]).parent
-    (folder / "p1.png").unlink()
-    cv2.imwrite(str(folder / "p2.png"), np.zeros((10, 12), np.uint16))
-    found = ImageTable(**keys).check(np.arange(4))
-    assert [Path(line.split()[0]).name for line in found] == ["p1.png", "p2.png"]
-
-
-def test_an_unknown_label_is_refused_on_the_command_line(tmp_path):
-    words = [f"dataset.table={write(tmp_path / 'set')}", "dataset.path=file", "dataset.label=kind"]
-    words += ["dataset.classes=[cat,dog]", *short(tmp_path)]
-    said = refused("experiment=table", *words, out=tmp_path)
-    assert "t.csv, line 2: 'hen' is no class" in said
-    assert "one of cat, dog" in said

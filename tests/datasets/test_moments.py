@@ -43,11 +43,6 @@ def test_a_constant_has_scale_1_though_it_cannot_be_added_up_exactly():
     assert moments.onto(Spec((1,), "float32")).scale == (1.0,)
 
 
-def test_nothing_seen_leaves_values_as_they_are():
-    spec = Moments(Spec((1,), "float32")).onto(Spec((1,), "float32"))
-    assert (spec.offset, spec.scale) == ((0.0,), (1.0,))
-
-
 def test_counts():
     one, several = Spec((), "int32", ("a", "b", "c")), Spec((2,), "uint8", ("a", "b"))
     for spec, targets, counts in (

@@ -59,23 +59,11 @@ def test_unequal_groups_come_close_to_the_fractions():
         assert len(found["train"]) + len(found["valid"]) == 100
 
 
-def test_files_are_read_where_files_are_named(tmp_path):
-    for name, line in (("train", "s4"), ("valid", "s1")):
-        (tmp_path / name).write_text(line)
-    found = splits(5, train=str(tmp_path / "train"), valid=str(tmp_path / "valid"))
-    assert {name: own.tolist() for name, own in found.items()} == {"train": [4], "valid": [1]}
-
-
 def test_lists_are_taken_out_first_and_fractions_are_of_the_rest():
     found = splits(20, train=0.75, valid=0.25, test=["s3", "s5", "s7", "s9"])
     assert found["test"].tolist() == [3, 5, 7, 9]
     assert {name: len(own) for name, own in found.items()} == {"train": 12, "valid": 4, "test": 4}
     assert sorted(np.concatenate(list(found.values()))) == list(range(20))
-
-
-def test_fractions_of_nothing_are_refused():
-    with pytest.raises(UserError, match="the split 'valid' is empty"):
-        splits(2, train=0.5, valid=0.5, test=["s0", "s1"])
 
 
 @pytest.mark.parametrize(
@@ -112,11 +100,10 @@ def split(tmp_path):
 
 
 def test_lines_are_stems_or_file_names_with_or_without_a_folder(split):
-    assert split(train="c.jpg\nimages/a.jpg\n", valid="b") == {"train": [0, 2], "valid": [1]}
-
-
-def test_blank_lines_windows_ends_and_a_byte_order_mark_are_passed_over(split):
-    assert split(train="\ufeffa\r\n\r\n b \r\n") == {"train": [0, 1]}
+    assert split(train="\ufeffc.jpg\r\n\r\n images/a.jpg \r\n", valid="b") == {
+        "train": [0, 2],
+        "valid": [1],
+    }
 
 
 def test_a_sample_in_two_splits_is_named_with_both_places(split):

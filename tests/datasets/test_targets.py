@@ -54,15 +54,6 @@ def test_what_is_no_class_is_named_with_its_place(names, classes, said):
     assert all(words in str(caught.value) for words in said)
 
 
-def test_ids_have_numbers_for_names_or_names():
-    ids = np.array([3, 0], np.uint8)
-    assert id_targets(ids, None, place).spec.classes == ("0", "1", "2", "3")
-    assert id_targets(ids, ["a", "b", "c", "d"], place).values.tolist() == [3, 0]
-    for wrong, classes in ((np.array([0, -1]), None), (np.array([0, 2]), ["a", "b"])):
-        with pytest.raises(UserError, match=r"line 3: (-1|2) is no class"):
-            id_targets(wrong, classes, place)
-
-
 def test_values_taken_for_ids_are_refused_before_a_million_classes_are_made():
     with pytest.raises(UserError, match=r"(?s)line 3.*dataset.target=value"):
         id_targets(np.array([1, 10_000_000]), None, place)

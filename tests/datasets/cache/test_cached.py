@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import tiny
 from datasets import test_csv_rows, test_image_mask
 
 from reprise.datasets.cache import store
@@ -159,15 +158,6 @@ def test_data_in_memory_is_refused(tmp_path):
     dataset = CsvRows(**{"split": SPLIT, **values})
     with pytest.raises(UserError, match=r"(?s)nothing to keep.*CsvRows: its data is in memory"):
         cached(dataset, tmp_path / "cache")
-
-
-def test_it_is_refused_on_the_command_line(tmp_path):
-    words = tiny.array_words(tiny.write_arrays(tmp_path / "a.npz"), tmp_path)
-    done = tiny.reprise("hash_batches", *words, f"loader.cache={tmp_path}/cache")
-    assert done.returncode == 2
-    assert "loader.cache has nothing to keep" in done.stderr
-    assert "Arrays: its data is in memory" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture

@@ -20,11 +20,6 @@ def test_images_are_listed_by_name_whatever_else_lies_there(tmp_path):
     assert list(list_images(folder, "dataset.images").items()) == list(found.items())
 
 
-def test_a_missing_folder_is_named_with_its_key(tmp_path):
-    with pytest.raises(UserError, match=r"(?s)dataset.masks: no such folder.*nowhere"):
-        list_images(tmp_path / "nowhere", "dataset.masks")
-
-
 def test_a_folder_without_images_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"(?s)dataset.images: .*holds no image.*1 entries"):
         list_images(touch(tmp_path / "i", "a.txt"), "dataset.images")
@@ -116,11 +111,6 @@ def test_a_class_may_be_a_link_but_a_link_within_is_not_followed(tree):
 def test_a_class_without_images_is_named(tree, files, said):
     with pytest.raises(UserError, match=said):
         list_classes(tree(*files))
-
-
-def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match=r"(?s)dataset.folder: no such folder.*pets"):
-        list_classes(tmp_path / "pets")
 
 
 def test_a_class_that_train_has_not_is_named(tree):

@@ -90,22 +90,18 @@ def test_a_long_list_of_wrong_values_stays_on_one_line(decode):
         decode(IdMasks(["a", "b"], []), grey(*range(200)))
 
 
-def test_a_yes_no_mask_has_one_class_and_ignores_nothing():
-    assert make_coding("binary", None, [], None).classes == ("foreground",)
-    coding = make_coding("binary", ["ink"], [], None)
-    assert (coding.classes, coding.ignore, coding.colors) == (("ink",), None, None)
-
-
-def test_ids_have_the_names_given():
-    coding = make_coding("ids", ["sky", "road"], [2], None)
-    assert (coding.classes, coding.ignore, coding.colors) == (("sky", "road"), 255, None)
-
-
-def test_colours_bring_their_names():
+def test_a_coding_has_classes_and_perhaps_colours_and_an_ignored_value():
     colors = {"sky": [1, 2, 3], "void": [0, 0, 0], "road": [9, 9, 9]}
-    coding = make_coding("colors", None, ["void"], colors)
-    assert (coding.classes, coding.ignore) == (("sky", "road"), 255)
-    assert coding.colors == ((1, 2, 3), (9, 9, 9))
+    for settings, classes, ignore, shown in (
+        (("binary", None, [], None), ("foreground",), None, None),
+        (("binary", ["ink"], [], None), ("ink",), None, None),
+        (("ids", ["sky", "road"], [2], None), ("sky", "road"), 255, None),
+        (("colors", None, ["void"], colors), ("sky", "road"), 255, ((1, 2, 3), (9, 9, 9))),
+    ):
+        coding = make_coding(*settings)
+        assert (coding.classes, coding.ignore, coding.colors) == (classes, ignore, shown)
+    most = [str(at) for at in range(254)]
+    assert len(make_coding("ids", most, [254, 255], None).classes) == 254
 
 
 TWO = {"a": [0, 0, 0], "b": [1, 1, 1]}
@@ -141,7 +137,3 @@ def test_a_setting_that_does_not_fit_is_named(mode, classes, ignore, colors, key
         UserError, match=rf"(?s)dataset\.{key} does not go .*correct dataset\.{key}"
     ):
         make_coding(mode, classes, ignore, colors)
-
-
-def test_as_many_classes_as_a_byte_holds():
-    assert len(make_coding("ids", [str(at) for at in range(254)], [254, 255], None).classes) == 254

@@ -1,6 +1,5 @@
 """Tables of annotations: columns, names, and every mistake with its line."""
 
-import pandas as pd
 import pytest
 
 from reprise.datasets.sound.annotations import read_annotations, samples_of
@@ -43,19 +42,6 @@ def test_groups_are_those_of_a_column(read):
     assert read(group_by="who").groups == ("ann", "bob", "ann", "eve")
 
 
-def test_parquet_reads_as_csv_does(read, tmp_path):
-    frame = pd.read_csv(read().file, keep_default_na=False)
-    frame.to_parquet(tmp_path / "t.parquet")
-    rows = read_annotations(str(tmp_path / "t.parquet"), COLUMNS, ".flac", "who")
-    assert rows.name(1) == "a.flac 0-0.123457 s"
-    assert rows.labels == ("owl", "frog", "NA", "frog")
-    assert rows.place(1).endswith("t.parquet, row 2")
-
-
-def test_recordings_named_by_numbers_keep_their_zeros(read):
-    assert read(HEADER + "007,owl,0,1,x\n", suffix=".wav").recordings == ("007.wav",)
-
-
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -82,11 +68,6 @@ def test_a_missing_column_is_named_with_those_there_are(read, column):
         UserError, match=rf"(?s)dataset.columns.{column}: .*no column 'tmin'.*recording, label"
     ):
         read(columns=columns)
-
-
-def test_a_missing_group_column_is_named(read):
-    with pytest.raises(UserError, match=r"dataset.group_by: .*no column 'speaker'"):
-        read(group_by="speaker")
 
 
 def test_one_stretch_with_two_classes_is_refused_with_both_lines(read):
