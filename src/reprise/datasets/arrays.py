@@ -43,19 +43,19 @@ class Arrays(Dataset):
     numbers by mean and deviation of the train split.
 
     Args:
-        file: A `.npz` file; None where `x`, `y`, `x_test` and `y_test` are `.npy` files.
-        x: The inputs: the array's name in `file`, or its own file. Shape (samples, height, width),
+        file: A `.npz` file; None if `x`, `y`, `x_test` and `y_test` are `.npy` files.
+        x: Inputs: the array's name in `file`, or its own file. Shape (samples, height, width),
             (samples, height, width, channels) or (samples, features), any numbers.
         y: The labels, likewise, of the same length.
         split: 'train', 'valid' and 'test', each a fraction of the samples, a `.npy` file of
-            indices, or a text file with an index in a line; test None where `x_test` is given.
-        x_test: Inputs of the test set, where it comes as arrays of its own; numbered after `x`.
-        y_test: Its labels.
+            indices, or a text file with an index in a line; test is None if `x_test` is given.
+        x_test: Inputs of a test set in arrays of its own, numbered after `x`; or None.
+        y_test: Labels of this test set.
         target: 'class': one id, name or one-hot row each. 'labels': several classes, 0 or 1 for
             each. 'value': a number, or several.
         classes: Names in the order of their ids; None for "0", "1", …, or for the names in `y`.
         memory_map: Leave `.npy` inputs on disk and read what a batch needs.
-        split_seed: Moves samples between splits by fraction. `seed` does not.
+        split_seed: Seed of splits by fraction, which do not depend on `seed`.
         augment: Random changes in training, for images in uint8 or uint16; or None.
 
     Raises:

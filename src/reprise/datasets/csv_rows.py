@@ -1,4 +1,4 @@
-"""Rows of a table that fits in memory: numbers in, a class, labels or values out."""
+"""Rows of a table in memory: numbers as inputs; a class, labels or values as target."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,15 +29,15 @@ class CsvRows(Dataset):
         table: CSV with commas and a header, or Parquet.
         split: 'train', 'valid' and 'test', each a fraction of the rows, or a text file with the
             number of a row in each line (in a CSV as an editor counts, the header being 1), and
-            test perhaps None; or the name of a column of these words.
-        columns: Columns of the input; None for all that have no other meaning.
+            for test None; or the name of a column of these words.
+        columns: Columns of the input; None for all without another meaning.
         target: 'class': `label` is a column of names or ids. 'labels': a column of names, or
             columns of 0 and 1. 'value': a column, or several, of numbers.
         label: Column, or columns.
         separator: Between the names in a column of labels.
         classes: Names in the order of their ids; None for those that occur, sorted.
-        group: Column of what stands on one side of a split by fraction, or None.
-        split_seed: Moves samples between splits by fraction. `seed` does not.
+        group: Column of groups, each of which splits by fraction keep in one split; or None.
+        split_seed: Seed of splits by fraction, which do not depend on `seed`.
 
     Raises:
         UserError: the table, a row of it, or a setting is not as described.

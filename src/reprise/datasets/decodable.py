@@ -1,4 +1,4 @@
-"""Datasets whose samples are made in two steps, so that the first need not be done twice."""
+"""Datasets that make samples in two steps, of which the first one can be cached."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ Arrays = tuple[np.ndarray, ...]
 
 
 class Decodable(Dataset):
-    """A dataset whose `read` is `finish` of `decode`: `loader.cache` keeps what `decode` gives.
+    """A dataset whose `read` is `finish` of `decode`; `loader.cache` keeps what `decode` returns.
 
     A child sets `decoded` and `recipe` in its constructor.
     """
 
-    decoded: tuple[Spec, ...]  # the arrays that `decode` gives; None where samples differ
-    recipe: str  # every setting that `decode` depends on: with another one its arrays are others
+    decoded: tuple[Spec, ...]  # of the arrays of `decode`; None in a shape where samples differ
+    recipe: str  # every setting that the arrays of `decode` depend on
 
     @abstractmethod
     def decode(self, index: int) -> Arrays:
-        """The costly step, always the same: files, the database, a transform.
+        """The expensive and deterministic step: reading and decoding.
 
         Raises:
             UserError: the sample cannot be read; the message names it.
@@ -30,10 +30,10 @@ class Decodable(Dataset):
 
     @abstractmethod
     def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
-        """The other step: everything random, and what is too large to be kept.
+        """The second step: random changes, and whatever makes arrays larger.
 
         Args:
-            arrays: What `decode` gives of this sample; perhaps read-only.
+            arrays: From `decode` of this sample; may be read-only.
             index: As in `read`.
             rng: As in `read`.
         """
@@ -43,7 +43,7 @@ class Decodable(Dataset):
 
 
 class DecodableRows(Decodable):
-    """One that decodes and finishes batches, all its arrays being of fixed shapes."""
+    """A `Decodable` that decodes and finishes whole batches; its arrays have fixed shapes."""
 
     @abstractmethod
     def decode_many(self, indices: np.ndarray) -> Arrays:

@@ -1,4 +1,4 @@
-"""Image files in one folder per class: the folder's name is the label."""
+"""Image files in one folder per class."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,24 +17,24 @@ from reprise.transforms.place import Fit
 
 
 class ImageFolder(LabelledImages):
-    """Pictures from a folder that has a folder for each class, or train, valid and test above.
+    """Images in folders of classes, or in folders train, valid and test with those inside.
 
-    A sample is a picture, shape (*image_size, channels), uint8 or uint16 as the files have it,
-    and the id of its class, int32. Folders in a class's folder belong to it.
+    A sample is an image, shape (*image_size, channels), uint8 or uint16 as in the files, and the
+    id of its class, int32. Folders in a class folder belong to the class.
 
     Args:
-        folder: Holds a folder for each class. Or folders train, valid (val, validation) and test
-            that do; of these valid and test may be missing.
+        folder: Contains a folder for each class; or folders train, valid (val, validation) and
+            test that do, of which valid and test may be missing.
         image_size: Height and width of a sample, in pixels.
         split: 'train', 'valid' and 'test', each a fraction of the samples, or a text file with one
-            file in a line, as `cat/1.jpg`. Test None where there is a folder test; all of it None
-            where there are folders train and valid.
-        fit: 'resize' scales to `image_size`, whatever the proportions. 'crop' cuts it out, at
-            random in training and else from the middle; a smaller picture is padded.
+            file in a line, as `cat/1.jpg`. Test is None if there is a folder test; all of it is
+            None if there are folders train and valid.
+        fit: 'resize' scales to `image_size` and may change the proportions. 'crop' cuts it out, at
+            random in training and otherwise from the middle; a smaller image is padded.
         channels: 1 for grey, 3 for RGB.
         classes: Names of the class folders in the order of their ids; None for all, sorted (whole
-            numbers by size). Where the folders are 0, 1, 2, …, these may be other names for them.
-        split_seed: Moves samples between splits by fraction. `seed` does not.
+            numbers by size). If the folders are 0, 1, 2, …, these may be other names for them.
+        split_seed: Seed of splits by fraction, which do not depend on `seed`.
         augment: Random changes in training, or None.
 
     Raises:
@@ -83,7 +83,7 @@ class ImageFolder(LabelledImages):
         return (self._folder, *listed_files(self._split))
 
     def _require_one_split(self) -> None:
-        """Refuse fractions beside folders that split, and null without such folders."""
+        """Refuse fractions beside folders of splits, and None without such folders."""
         has_folders = "valid" in self._listing.splits
         if has_folders != (self._split is None):
             raise UserError(

@@ -1,4 +1,4 @@
-"""Image files, each with a mask file of the same stem: what a segmentation model is trained on."""
+"""Image files, each with a mask file of the same stem, for segmentation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -29,28 +29,28 @@ _DECODED_MASKS = 256  # of a quick check: enough to find a wrong coding, few eno
 
 
 class ImageMask(Decodable):
-    """Pictures and their masks from two folders, paired by stem.
+    """Images and their masks from two folders, paired by stem.
 
-    A sample is a picture, shape (*image_size, channels), uint8 or uint16 as the files have it,
-    and its class ids, shape (*image_size, 1), uint8. What a crop's padding or a constant border
-    puts outside of a picture is ignored in the target, or background where `mask_mode` is binary.
+    A sample is an image, shape (*image_size, channels), uint8 or uint16 as in the files, and its
+    class ids, shape (*image_size, 1), uint8. Pixels outside of the image, in a crop's padding or a
+    constant border, are ignored in the target, or background if `mask_mode` is binary.
 
     Args:
         images: Folder of PNG, JPEG or TIFF files, 8 or 16 bits, all of one depth.
         masks: Folder of PNG or TIFF files, each of the size of its image.
         image_size: Height and width of a sample, in pixels.
-        fit: 'resize' scales to `image_size`, whatever the proportions. 'crop' cuts it out, at
-            random in training and else from the middle; a smaller picture is padded.
+        fit: 'resize' scales to `image_size` and may change the proportions. 'crop' cuts it out, at
+            random in training and otherwise from the middle; a smaller image is padded.
         channels: 1 for grey, 3 for RGB.
         mask_mode: 'binary' (0 and 1, or 0 and 255), 'ids' (a value, or an index into a palette,
             is a class id) or 'colors' (an RGB colour is a class).
         classes: For 'ids', names of the ids 0, 1, 2, … without those in `ignore`; for 'binary', the
             name of the foreground; for 'colors' None.
-        ignore: What counts in no loss and no metric: ids, or for 'colors' names.
+        ignore: Ids, or names of colours, that count in no loss and no metric.
         colors: For 'colors', red, green and blue (0 to 255) of each class, by name.
         split: 'train', 'valid' and 'test', each a fraction of the samples, or a text file with one
             file name or stem in a line; None for 'test' alone.
-        split_seed: Moves samples between splits by fraction. `seed` does not.
+        split_seed: Seed of splits by fraction, which do not depend on `seed`.
         augment: Random changes in training, or None.
 
     Raises:

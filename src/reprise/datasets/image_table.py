@@ -1,4 +1,4 @@
-"""Image files that a table lists, each with its class, labels or values."""
+"""Image files that a table lists, each with a class, labels or values."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,29 +16,29 @@ from reprise.transforms.place import Fit
 
 
 class ImageTable(LabelledImages):
-    """Pictures and labels from the rows of a table.
+    """Images and labels from the rows of a table.
 
-    A sample is a picture, shape (*image_size, channels), uint8 or uint16 as the files have it,
-    and its target: a class id, int32; 0 or 1 for each of several classes, uint8; or values in
-    the table's own unit, float32.
+    A sample is an image, shape (*image_size, channels), uint8 or uint16 as in the files, and its
+    target: a class id, int32; 0 or 1 for each of several classes, uint8; or values in the table's
+    own unit, float32.
 
     Args:
         table: CSV with commas and a header, or Parquet.
         image_size: Height and width of a sample, in pixels.
         split: 'train', 'valid' and 'test', each a fraction of the samples, or a text file with one
-            path in a line, and test perhaps None; or the name of a column of these words.
-        folder: Where the paths start; None for the table's own folder.
-        path: Column of PNG, JPEG or TIFF files, 8 or 16 bits, all of one depth; each once.
+            path in a line, or for test None; or the name of a column of these words.
+        folder: Folder that paths are relative to; None for the table's own.
+        path: Column of PNG, JPEG or TIFF files, 8 or 16 bits, all of one depth, none twice.
         target: 'class': `label` is a column of names or ids. 'labels': a column of names, or
             columns of 0 and 1. 'value': a column, or several, of numbers.
         label: Column, or columns.
         separator: Between the names in a column of labels.
         classes: Names in the order of their ids; None for those that occur, sorted.
-        fit: 'resize' scales to `image_size`, whatever the proportions. 'crop' cuts it out, at
-            random in training and else from the middle; a smaller picture is padded.
+        fit: 'resize' scales to `image_size` and may change the proportions. 'crop' cuts it out, at
+            random in training and otherwise from the middle; a smaller image is padded.
         channels: 1 for grey, 3 for RGB.
-        group: Column of what stands on one side of a split by fraction, or None.
-        split_seed: Moves samples between splits by fraction. `seed` does not.
+        group: Column of groups, each of which splits by fraction keep in one split; or None.
+        split_seed: Seed of splits by fraction, which do not depend on `seed`.
         augment: Random changes in training, or None.
 
     Raises:

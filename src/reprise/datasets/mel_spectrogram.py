@@ -1,4 +1,4 @@
-"""Windows of long recordings as log-mel spectrograms, for what a table says is heard in them."""
+"""Log-mel spectrograms of windows of long recordings, with labels from a table."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ _LEARNED_FROM = 256  # windows of the train split that give mean and deviation
 
 
 class MelSpectrogram(Decodable):
-    """Annotated stretches of long recordings, each in the middle of a window of one length.
+    """Annotated stretches of long recordings, each in the middle of a window.
 
     A sample is a spectrogram, shape (n_mels, frames, 1), float32, lowest band first, with a frame
     every `hop_length` samples: frames = 1 + window_s * sample_rate // hop_length. Its target is
@@ -40,16 +40,17 @@ class MelSpectrogram(Decodable):
         split: As in `make_splits`; names in a file or list are those of samples, recordings or
             groups, and stand for all samples of these.
         columns: Names of the table's columns; times are seconds from the recording's beginning.
-        suffix: Put behind names of recordings in the table to make those of files.
-        group_by: Column whose equal values stay on one side of a split; None for the recording.
-        target: 'class' is the annotation's own label; 'labels' are all that are in the window.
-        overlap: For 'labels', the part of an annotation, or of a shorter window, that is in it.
+        suffix: Appended to names of recordings in the table, to make names of files.
+        group_by: Column of groups, which splits by fraction keep together; None for the recording.
+        target: 'class' is the annotation's own label; 'labels' are all in the window.
+        overlap: For 'labels', the fraction of an annotation, or of the window if that is shorter,
+            which must be in the window.
         classes: Labels in the order of their ids; None for the table's, sorted.
         sample_rate: In Hz; recordings of other rates are resampled.
         edges: As in `Windows`.
         mel: Settings of the spectrogram.
         normalize: 'minmax' scales each spectrogram to 0..1; 'none' leaves decibels.
-        split_seed: Moves groups between splits by fraction. `seed` does not.
+        split_seed: Seed of splits by fraction, which do not depend on `seed`.
         augment: Random changes in training, or None.
 
     Raises:

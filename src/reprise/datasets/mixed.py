@@ -1,4 +1,4 @@
-"""Two datasets of one kind as one: the samples of the first, then those of the second."""
+"""Two datasets of one kind as one."""
 
 import copy
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class Mixed(Dataset):
-    """The samples of `new`, followed by those of `old`; the specs are those of `new`.
+    """The samples of `new`, followed by those of `old`.
 
     Args:
-        new: Has the indices from 0 on, and draws the pictures.
-        old: Has the indices from len(new) on; its arrays have the shapes and dtypes of `new`.
+        new: Has the first indices; its specs, splits and `draw` are those of the whole.
+        old: Has the indices from len(new); its arrays have the shapes and dtypes of `new`.
     """
 
     def __init__(self, new: Dataset, old: Dataset) -> None:
@@ -27,7 +27,7 @@ class Mixed(Dataset):
         self.in_memory = new.in_memory and old.in_memory
 
     def with_parts(self, change: Callable[[Dataset], Dataset]) -> "Mixed":
-        """The same of two changed datasets, the specs as they are here."""
+        """A copy whose datasets are `change` of these; the specs stay."""
         mixed = copy.copy(self)
         mixed._new, mixed._old = change(self._new), change(self._old)
         return mixed
@@ -40,7 +40,7 @@ class Mixed(Dataset):
         return dataset.read(own, rng)
 
     def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
-        """Read from each dataset at once; batches keep the order of `indices`."""
+        """Read a batch by one call of each dataset, in the order of `indices`."""
         parts = []
         for of_new, dataset, first in ((True, self._new, 0), (False, self._old, len(self._new))):
             places = np.flatnonzero((indices < len(self._new)) == of_new)
@@ -64,7 +64,7 @@ class Mixed(Dataset):
         return dataset.label(own)
 
     def splits(self) -> Mapping[str, np.ndarray]:
-        """Those of `new`: which of the old ones stand beside them is not for data to say."""
+        """The splits of `new`; the caller adds samples of `old`."""
         return self._new.splits()
 
     @property
@@ -86,7 +86,7 @@ class Mixed(Dataset):
 
 
 class _Chosen(Sequence[np.random.Generator | None]):
-    """Some of a batch's generators, each still made only when it is asked for."""
+    """Some of a batch's generators, each made when it is asked for, as in the batch."""
 
     def __init__(self, rngs: Sequence[np.random.Generator | None], places: np.ndarray) -> None:
         self._rngs, self._places = rngs, places
