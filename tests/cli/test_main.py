@@ -63,6 +63,14 @@ def test_native_notes_are_shown_where_something_failed(capfd):
     assert capfd.readouterr().err == "the reason"
 
 
+def test_keras_is_imported_without_what_no_run_uses():
+    code = "import sys; from reprise.training.quiet import OPTIONAL, import_keras; import_keras(); "
+    code += "print('keras' in sys.modules, [name for name in OPTIONAL if name in sys.modules]); "
+    code += "import pandas"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "True []\n"), done.stderr
+
+
 def test_options_are_read_with_their_defaults():
     assert options(["run=last"], run=None, split="test") == {"run": "last", "split": "test"}
 

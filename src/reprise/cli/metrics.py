@@ -2,7 +2,7 @@
 
 from reprise.config.build import build
 from reprise.runs.experiment import compose_and_check, open_data
-from reprise.training.quiet import native_notes_hidden
+from reprise.training.quiet import import_keras
 
 
 def main(argv: list[str]) -> None:
@@ -10,7 +10,7 @@ def main(argv: list[str]) -> None:
     composed = compose_and_check(argv)
     data = open_data(composed.values)
     data.learn()
-    with native_notes_hidden():
-        _, metrics = build(composed.values["objective"], data.dataset.target_spec)
+    import_keras()
+    _, metrics = build(composed.values["objective"], data.dataset.target_spec)
     for name in ("loss", *(metric.name for metric in metrics)):
         print(f"valid/{name}")

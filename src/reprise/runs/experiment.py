@@ -15,7 +15,7 @@ from reprise.datasets.base import BaseDataset, Sample
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs import sample_data
-from reprise.training.quiet import native_notes_hidden
+from reprise.training.quiet import import_keras
 
 if TYPE_CHECKING:
     import keras
@@ -98,8 +98,8 @@ def set_up_device(config: Mapping[str, Any]) -> dict[str, str]:
     Returns:
         What trains and how, by name, for the run's tags.
     """
-    with native_notes_hidden():
-        from reprise.training.device import set_up
+    import_keras()
+    from reprise.training.device import set_up
 
     trainer: Trainer = build(config["trainer"])
     return set_up(

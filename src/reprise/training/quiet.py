@@ -1,9 +1,29 @@
-"""Hides what native libraries write to stderr while they are imported."""
+"""Import Keras without what native libraries write to stderr, and without what no run uses."""
 
+import importlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+# Keras imports these where they are installed: for its scikit-learn wrappers, data frames in `fit`
+# and galleries of pictures. They take a third of its import's time.
+OPTIONAL = ("matplotlib.pyplot", "pandas", "sklearn")
+
+
+def import_keras() -> None:
+    """Import Keras and TensorFlow; what they write to stderr is shown only if the import fails."""
+    left_out = [name for name in OPTIONAL if name not in sys.modules]
+    for name in left_out:
+        sys.modules[name] = None  # type: ignore[assignment]  # as if it were not installed
+    try:
+        with native_notes_hidden():
+            importlib.import_module("keras")
+    finally:
+        for name in left_out:
+            del sys.modules[name]
 
 
 @contextmanager
