@@ -7,10 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 # Keras imports these where they are installed: for its scikit-learn wrappers, data frames in `fit`
 # and galleries of pictures. They take a third of its import's time.
-OPTIONAL = ("matplotlib.pyplot", "pandas", "sklearn")
+OPTIONAL = ("matplotlib", "pandas", "sklearn")
 
 
 def import_keras() -> None:
