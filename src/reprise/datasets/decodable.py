@@ -8,7 +8,7 @@ import numpy as np
 from reprise.datasets.base import Dataset, Sample
 from reprise.spec import Spec
 
-Arrays = tuple[np.ndarray, ...]
+Decoded = tuple[np.ndarray, ...]  # the arrays of one sample, or of a batch
 
 
 class Decodable(Dataset):
@@ -21,7 +21,7 @@ class Decodable(Dataset):
     recipe: str  # every setting that the arrays of `decode` depend on
 
     @abstractmethod
-    def decode(self, index: int) -> Arrays:
+    def decode(self, index: int) -> Decoded:
         """The expensive and deterministic step: reading and decoding.
 
         Raises:
@@ -29,7 +29,7 @@ class Decodable(Dataset):
         """
 
     @abstractmethod
-    def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
+    def finish(self, arrays: Decoded, index: int, rng: np.random.Generator | None) -> Sample:
         """The second step: random changes, and whatever makes arrays larger.
 
         Args:
@@ -46,19 +46,19 @@ class DecodableRows(Decodable):
     """A `Decodable` that decodes and finishes whole batches; its arrays have fixed shapes."""
 
     @abstractmethod
-    def decode_many(self, indices: np.ndarray) -> Arrays:
+    def decode_many(self, indices: np.ndarray) -> Decoded:
         """`decode` of these samples, each array with a leading batch axis."""
 
     @abstractmethod
     def finish_many(
-        self, arrays: Arrays, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]
+        self, arrays: Decoded, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]
     ) -> Sample:
         """`finish` of these samples: x and y with a leading batch axis."""
 
-    def decode(self, index: int) -> Arrays:
+    def decode(self, index: int) -> Decoded:
         return tuple(array[0] for array in self.decode_many(np.array([index])))
 
-    def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
+    def finish(self, arrays: Decoded, index: int, rng: np.random.Generator | None) -> Sample:
         x, y = self.finish_many(tuple(array[None] for array in arrays), np.array([index]), [rng])
         return x[0], y[0]
 

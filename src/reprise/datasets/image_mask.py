@@ -10,7 +10,7 @@ from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Sample
 from reprise.datasets.checks import find_problems
-from reprise.datasets.decodable import Arrays, Decodable
+from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.drawing import draw_masks
 from reprise.datasets.images.files import read_header, read_image, require_dtype
 from reprise.datasets.images.folders import list_images, require_pairs
@@ -94,7 +94,7 @@ class ImageMask(Decodable):
     def __len__(self) -> int:
         return len(self._files)
 
-    def decode(self, index: int) -> Arrays:
+    def decode(self, index: int) -> Decoded:
         """Read an image and its mask, both reduced alike if they have far more pixels than needed.
 
         Raises:
@@ -102,7 +102,7 @@ class ImageMask(Decodable):
         """
         return self._read(index, self._enough)
 
-    def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
+    def finish(self, arrays: Decoded, index: int, rng: np.random.Generator | None) -> Sample:
         image, ids = arrays
         placement = draw_placement(ids.shape[:2], self._size, self._fit, self._augment, rng)
         return placement.image(image), placement.mask(ids, self._coding.ignore or 0)

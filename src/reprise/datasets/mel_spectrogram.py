@@ -8,7 +8,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Interval
 
 from reprise.datasets.base import Sample
-from reprise.datasets.decodable import Arrays, Decodable
+from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.drawing import write_target
 from reprise.datasets.moments import standardized
 from reprise.datasets.sound.annotations import read_annotations, samples_of
@@ -100,12 +100,12 @@ class MelSpectrogram(Decodable):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def decode(self, index: int) -> Arrays:
+    def decode(self, index: int) -> Decoded:
         row = self._rows[index]
         around = self._windows.around(row, self._reach)
         return (around if self._decodes_sound else self._spectrogram(around, row, AudioChange()),)
 
-    def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
+    def finish(self, arrays: Decoded, index: int, rng: np.random.Generator | None) -> Sample:
         change = self._augment.draw(rng) if self._augment and rng else AudioChange()
         spectrogram = arrays[0]
         if self._decodes_sound:

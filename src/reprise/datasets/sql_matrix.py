@@ -10,7 +10,7 @@ import numpy as np
 from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Sample
-from reprise.datasets.decodable import Arrays, DecodableRows
+from reprise.datasets.decodable import DecodableRows, Decoded
 from reprise.datasets.drawing import draw_matrices
 from reprise.datasets.moments import Moments
 from reprise.datasets.splits import make_splits
@@ -110,11 +110,11 @@ class SqlMatrix(DecodableRows):
     def __len__(self) -> int:
         return len(self._reader.ids)
 
-    def decode_many(self, indices: np.ndarray) -> Arrays:
+    def decode_many(self, indices: np.ndarray) -> Decoded:
         return (self._reader.read(indices),)
 
     def finish_many(
-        self, arrays: Arrays, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]
+        self, arrays: Decoded, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]
     ) -> Sample:
         matrices, parts = arrays[0], (self._inputs, self._targets)
         every = list(range(matrices.shape[-1]))  # is taken without a copy

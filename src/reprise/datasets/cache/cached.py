@@ -14,7 +14,7 @@ import numpy as np
 
 from reprise.datasets.base import BaseDataset, Dataset, Sample
 from reprise.datasets.cache.store import Store
-from reprise.datasets.decodable import Arrays, Decodable, DecodableRows
+from reprise.datasets.decodable import Decodable, DecodableRows, Decoded
 from reprise.datasets.mixed import Mixed
 from reprise.errors import UserError
 
@@ -121,7 +121,7 @@ class Cached(Dataset):
     def sources(self) -> Sequence[Path]:
         return self._dataset.sources
 
-    def _keep(self, indices: Sequence[int], records: Sequence[Arrays]) -> None:
+    def _keep(self, indices: Sequence[int], records: Sequence[Decoded]) -> None:
         if self._is_full:
             return
         try:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from reprise.datasets.decodable import Arrays
+from reprise.datasets.decodable import Decoded
 from reprise.files import locked, write_text
 from reprise.spec import Spec
 
@@ -64,7 +64,7 @@ class Store:
         """Number of samples that have a record."""
         return int(np.count_nonzero(self._index[:, 0]))
 
-    def get(self, index: int) -> Arrays:
+    def get(self, index: int) -> Decoded:
         """The arrays of a sample that has a record, read-only, without a copy."""
         begin, *lengths = self._index[index].tolist()
         arrays, axis = [], 0
@@ -75,7 +75,7 @@ class Store:
             begin, axis = _up(stop), axis + len(shape)
         return tuple(arrays)
 
-    def get_many(self, indices: np.ndarray) -> Arrays:
+    def get_many(self, indices: np.ndarray) -> Decoded:
         """Copies of the arrays of samples that all have records of one size, with a batch axis."""
         places, size = self._index[indices, 0], self.record_size
         rows = self._bytes(int(places.max()) + size).reshape(-1, size).take(places // size, axis=0)
@@ -87,7 +87,7 @@ class Store:
             begin = _up(stop)
         return tuple(arrays)
 
-    def put(self, indices: Sequence[int], records: Sequence[Arrays]) -> None:
+    def put(self, indices: Sequence[int], records: Sequence[Decoded]) -> None:
         """Add records; existing ones stay.
 
         Raises:
@@ -163,7 +163,7 @@ def _append(file: Any, begin: int, data: bytes) -> None:
         raise
 
 
-def _pack(arrays: Arrays) -> bytes:
+def _pack(arrays: Decoded) -> bytes:
     parts = [np.ascontiguousarray(array).tobytes() for array in arrays]
     return b"".join(part.ljust(_up(len(part)), b"\0") for part in parts)
 

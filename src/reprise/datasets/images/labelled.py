@@ -11,7 +11,7 @@ from annotated_types import Ge, Len
 
 from reprise.datasets.base import Sample
 from reprise.datasets.checks import find_problems
-from reprise.datasets.decodable import Arrays, Decodable
+from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.images.files import read_header, read_image, require_dtype
 from reprise.datasets.targets import Targets
 from reprise.spec import Spec
@@ -59,11 +59,11 @@ class LabelledImages(Decodable):
     def __len__(self) -> int:
         return len(self._paths)
 
-    def decode(self, index: int) -> Arrays:
+    def decode(self, index: int) -> Decoded:
         """Read an image, reduced if its file has far more pixels than are needed."""
         return (reduce_image(self._read(index, self._enough), self._enough),)
 
-    def finish(self, arrays: Arrays, index: int, rng: np.random.Generator | None) -> Sample:
+    def finish(self, arrays: Decoded, index: int, rng: np.random.Generator | None) -> Sample:
         pixels = arrays[0]
         place = draw_placement(pixels.shape[:2], self._size, self._fit, self._augment, rng)
         return place.image(pixels), np.asarray(self._targets.values[index])
