@@ -45,7 +45,7 @@ def numbers(batches: Any) -> list[list[int]]:
 
 
 def pids(loader: Loader) -> list[int]:
-    return [worker.process.pid for worker in loader._source._readers._workers]  # type: ignore
+    return [worker.handle.process.pid for worker in loader._source._readers._workers]  # type: ignore
 
 
 def flat(batches: list[list[int]]) -> list[int]:

@@ -1,7 +1,7 @@
 """The endless stream of batches of one split of a stream: read, shuffled in a buffer, padded."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 
 import numpy as np
@@ -79,7 +79,7 @@ class StreamBatches:
         if self._split == "train":
             rng = np.random.default_rng([self._seed, SPLITS[self._split], number, 0, 2])
             shards = rng.permutation(shards)
-        samples = self._readers.read(shards)
+        samples = round_robin(self._readers.read(shards))
         if rng is not None:
             samples = shuffled(samples, self._stream.shuffle_buffer, rng)
         batches, num_samples = rebatched(samples, self._batch_size), 0
@@ -103,6 +103,35 @@ class StreamBatches:
         for row, array in zip(batch, rows, strict=True):
             row[tuple(map(slice, array.shape))] = array
         return batch
+
+
+def round_robin(readers: Sequence[Iterator[Sample]]) -> Iterator[Sample]:
+    """One sample of each reader in turn, until all have ended; as many at a time as are there.
+
+    Args:
+        readers: Each yields x and y with a leading axis, of any length but 0.
+    """
+    waiting: dict[int, Sample] = {at: (np.empty(0), np.empty(0)) for at in range(len(readers))}
+    while True:
+        for at in [at for at, (x, _) in waiting.items() if not len(x)]:
+            if (samples := next(readers[at], None)) is None:
+                del waiting[at]
+            else:
+                waiting[at] = samples
+        if not waiting:
+            return
+        rows = min(len(x) for x, _ in waiting.values())
+        yield (
+            _interleaved([x[:rows] for x, _ in waiting.values()]),
+            _interleaved([y[:rows] for _, y in waiting.values()]),
+        )
+        waiting = {at: (x[rows:], y[rows:]) for at, (x, y) in waiting.items()}
+
+
+def _interleaved(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    if len(arrays) == 1:
+        return arrays[0]
+    return np.stack(arrays, axis=1).reshape(-1, *arrays[0].shape[1:])
 
 
 def shuffled(chunks: Iterable[Sample], size: int, rng: np.random.Generator) -> Iterator[Sample]:

@@ -1,4 +1,4 @@
-"""Reads the shards of a stream in turns, in this process or ahead in workers.
+"""Reads the shards of a stream side by side, in this process or ahead in workers.
 
 A worker is asked for a few chunks more than the consumer has had, which bounds the memory. It
 answers in the order in which it was asked.
@@ -38,7 +38,7 @@ class _Reader:
     """Some shards that are read one after the other, as the consumer sees them.
 
     Args:
-        number: Its number in the turns.
+        number: Its number.
         shards: Numbers of the shards.
         answers: Chunks that nobody has used yet; the last is None at the end, or an error.
         received: Chunks that came.
@@ -69,6 +69,21 @@ class _WorkerThread:
         """Close the pipe, at which the thread ends when it is done, and wait for a time."""
         self.connection.close()
         self._thread.join(timeout_s)
+
+
+@dataclass(eq=False)
+class _Worker:
+    """A worker, its requests without an answer, and how often it died without one.
+
+    Args:
+        handle: The process or thread; another one once it has died.
+        pending: The reader of each request, in their order.
+        deaths: In a row.
+    """
+
+    handle: WorkerProcess | _WorkerThread
+    pending: deque[_Reader] = field(default_factory=deque)
+    deaths: int = 0
 
 
 class StreamReaders:
@@ -105,37 +120,34 @@ class StreamReaders:
         self._rows = min(_ROWS, math.ceil(samples / self._num_readers))
         self._requests = math.ceil(batch_size * ahead / (self._num_readers * self._rows))
         self._pickled = b""
-        self._workers: list[WorkerProcess | _WorkerThread] = []
-        self._pending: list[deque[_Reader]] = []  # of each worker, requests without an answer
-        self._deaths: list[int] = []  # of each worker, in a row
+        self._workers: list[_Worker] = []
         self._readers: list[_Reader] = []
         self._closed = False
 
     @property
     def producer(self) -> str:
         """Who reads."""
-        return ", ".join(worker.name for worker in self._workers) or "this process"
+        return ", ".join(worker.handle.name for worker in self._workers) or "this process"
 
-    def read(self, order: np.ndarray) -> Iterator[Sample]:
-        """Read the shards in turns; a reading that was begun before is given up.
+    def read(self, order: np.ndarray) -> list[Iterator[Sample]]:
+        """Read all shards; a reading that was begun before is given up.
 
         Args:
-            order: Numbers of the shards, shape (shards,). The first 16 are read one sample at a
-                time in turns, and shard 16 + i follows shard i.
+            order: Numbers of the shards, shape (shards,).
+
+        Returns:
+            At most 16 iterators of x and y with a leading axis, over the shards 0, 16, 32, … of
+            that order, the shards 1, 17, 33, … and so on.
         """
         shards = [order[at :: self._num_readers].tolist() for at in range(self._num_readers)]
         if not self._num_workers:
-            return round_robin(
-                [map(_sample, _read(self._split, own, self._rows)) for own in shards]
-            )
+            return [map(_sample, _read(self._split, own, self._rows)) for own in shards]
         for number in range(len(self._workers), self._num_workers):
-            self._workers.append(self._new_worker(number))
-            self._pending.append(deque())
-            self._deaths.append(0)
+            self._workers.append(_Worker(self._start(number)))
         self._readers = [_Reader(number, own) for number, own in enumerate(shards)]
         for reader in self._readers:  # at once, so that all workers are busy
             self._ask(reader)
-        return round_robin([map(_sample, self._chunks(reader)) for reader in self._readers])
+        return [map(_sample, self._chunks(reader)) for reader in self._readers]
 
     def close(self) -> None:
         """End the workers: those at work have a second."""
@@ -143,12 +155,12 @@ class StreamReaders:
             return
         self._closed = True
         for worker in self._workers:
-            worker.connection.close()
+            worker.handle.connection.close()
         deadline = time.monotonic() + 1
         for worker in self._workers:
-            worker.end(max(0, deadline - time.monotonic()))
+            worker.handle.end(max(0, deadline - time.monotonic()))
 
-    def _new_worker(self, number: int) -> WorkerProcess | _WorkerThread:
+    def _start(self, number: int) -> WorkerProcess | _WorkerThread:
         if not self._use_multiprocessing:
             return _WorkerThread(number, self._split, self._rows)
         if not self._pickled:
@@ -157,20 +169,23 @@ class StreamReaders:
 
     def _ask(self, reader: _Reader) -> None:
         """Ask for chunks ahead; should the worker be dead, the next wait for it finds out."""
-        number = reader.number % self._num_workers
-        pending = self._pending[number]
-        while not reader.is_ended and len(reader.answers) + pending.count(reader) < self._requests:
+        worker = self._worker_of(reader)
+        missing = self._requests - len(reader.answers) - worker.pending.count(reader)
+        for _ in range(0 if reader.is_ended else missing):
             begin = None if reader.is_begun else reader.shards
             request: Request = reader.number, begin, reader.received
             reader.is_begun = True
-            pending.append(reader)
+            worker.pending.append(reader)
             with contextlib.suppress(OSError):
-                self._workers[number].connection.send(request)
+                worker.handle.connection.send(request)
+
+    def _worker_of(self, reader: _Reader) -> _Worker:
+        return self._workers[reader.number % self._num_workers]
 
     def _chunks(self, reader: _Reader) -> Iterator[Chunk]:
         while True:
             while not reader.answers:
-                self._receive(reader.number % self._num_workers)
+                self._receive(self._worker_of(reader))
             answer = reader.answers.popleft()
             if isinstance(answer, Exception):
                 raise answer
@@ -179,22 +194,22 @@ class StreamReaders:
             self._ask(reader)
             yield answer
 
-    def _receive(self, number: int) -> None:
-        """Wait for the next answer of a worker, or put another one in its place if it has ended."""
-        worker, pending, waited_s = self._workers[number], self._pending[number], 0.0
+    def _receive(self, worker: _Worker) -> None:
+        """Wait for the next answer of a worker, or replace it if it has ended."""
+        connection, waited_s = worker.handle.connection, 0.0
         try:
             # In slices, so that the time that a stopped process (Ctrl-Z) sleeps does not count.
-            while not worker.connection.poll(_WAIT_S):
+            while not connection.poll(_WAIT_S):
                 waited_s += _WAIT_S
                 if self._timeout_s is not None and waited_s > self._timeout_s:
-                    place = pending[0].place
-                    raise failures.stream_stuck(worker.name, place, self._timeout_s)
-            chunk, error = worker.connection.recv()
+                    place = worker.pending[0].place
+                    raise failures.stream_stuck(worker.handle.name, place, self._timeout_s)
+            chunk, error = connection.recv()
         except (EOFError, OSError):
-            self._replace(number)
+            self._replace(worker)
             return
-        self._deaths[number] = 0
-        reader = pending.popleft()
+        worker.deaths = 0
+        reader = worker.pending.popleft()
         if reader.is_ended:
             return
         reader.answers.append(unpack_error(error) if error else chunk)
@@ -204,48 +219,20 @@ class StreamReaders:
             reader.received += 1
             reader.place = f"after sample {chunk.positions[-1]} of {name}"
 
-    def _replace(self, number: int) -> None:
+    def _replace(self, worker: _Worker) -> None:
         if self._closed:
             raise RuntimeError("the loader was closed while a batch was awaited")
-        dead, place = self._workers[number], self._pending[number][0].place
-        self._deaths[number] += 1
-        if self._deaths[number] == _FATAL:
-            raise failures.stream_kills(dead.name, place, _FATAL)
-        dead.end()
-        self._workers[number] = self._new_worker(number)
-        self._pending[number].clear()
-        for reader in self._readers[number :: self._num_workers]:
-            reader.is_begun = False
-            self._ask(reader)
-
-
-def round_robin(readers: Sequence[Iterator[Sample]]) -> Iterator[Sample]:
-    """One sample of each reader in turn, until all have ended; as many at a time as are there.
-
-    Args:
-        readers: Each yields x and y with a leading axis, of any length but 0.
-    """
-    waiting: dict[int, Sample] = {at: (np.empty(0), np.empty(0)) for at in range(len(readers))}
-    while True:
-        for at in [at for at, (x, _) in waiting.items() if not len(x)]:
-            if (samples := next(readers[at], None)) is None:
-                del waiting[at]
-            else:
-                waiting[at] = samples
-        if not waiting:
-            return
-        rows = min(len(x) for x, _ in waiting.values())
-        yield (
-            _interleaved([x[:rows] for x, _ in waiting.values()]),
-            _interleaved([y[:rows] for _, y in waiting.values()]),
-        )
-        waiting = {at: (x[rows:], y[rows:]) for at, (x, y) in waiting.items()}
-
-
-def _interleaved(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    if len(arrays) == 1:
-        return arrays[0]
-    return np.stack(arrays, axis=1).reshape(-1, *arrays[0].shape[1:])
+        worker.deaths += 1
+        if worker.deaths == _FATAL:
+            place = worker.pending[0].place
+            raise failures.stream_kills(worker.handle.name, place, worker.deaths)
+        worker.handle.end()
+        worker.handle = self._start(self._workers.index(worker))
+        worker.pending.clear()
+        for reader in self._readers:
+            if self._worker_of(reader) is worker:
+                reader.is_begun = False
+                self._ask(reader)
 
 
 def _sample(chunk: Chunk) -> Sample:
