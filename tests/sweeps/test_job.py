@@ -1,6 +1,8 @@
 """A job's file, what its run records of it, and how it is pruned."""
 
 import json
+import subprocess
+import sys
 from unittest.mock import Mock
 
 import optuna
@@ -119,3 +121,15 @@ def test_a_database_elsewhere_is_named_by_the_environment(tmp_path, study, monke
     monkeypatch.setenv(STORAGE, f"sqlite:///{tmp_path}/digits/s/study.db")
     train(run, 0.1)
     assert study.trials[0].intermediate_values == {1: 0.1}
+
+
+def test_without_a_search_neither_optuna_nor_sqlalchemy_is_imported():
+    code = (
+        "import sys; from unittest.mock import MagicMock; "
+        "from reprise.cli import resume, sweep, train; "
+        "from reprise.sweeps.job import pruning_callbacks; from pathlib import Path; "
+        "pruning_callbacks(MagicMock(folder=Path('none'))); "
+        "print({'optuna', 'sqlalchemy', 'keras'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

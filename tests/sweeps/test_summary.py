@@ -110,31 +110,36 @@ def test_before_there_is_a_run_the_log_says_why(ledger, plan):
     assert judge(ledger, plan, ONE, 4, "") == ("failed", "exit code 4")
 
 
-@pytest.mark.parametrize("code", [None, 75, 130])
-def test_what_was_stopped_can_go_on(ledger, plan, left, code):
-    assert judge(ledger, plan, ONE, code, "") == ("stopped", "")
+MEMORY = "killed by SIGKILL, as the kernel does when memory runs out"
+ERROR = {"traceback.txt": "Traceback\n  File\nRuntimeError: no such luck\n"}
+LATE = "no end within 9 s"
 
 
-def test_what_was_killed_is_recorded_as_failed(ledger, plan, left, uri):
-    why = "killed by SIGKILL, as the kernel does when memory runs out"
-    assert judge(ledger, plan, ONE, -9, "") == ("failed", why)
+@pytest.mark.parametrize(
+    ("files", "code", "outcome"),
+    [
+        ({}, None, ("stopped", "")),
+        ({}, 75, ("stopped", "")),
+        ({}, 130, ("stopped", "")),
+        ({"pruned.txt": "pruned after epoch 2\n"}, 0, ("pruned", "")),
+        (ERROR, 1, ("failed", "RuntimeError: no such luck")),
+    ],
+)
+def test_what_a_run_has_left_and_its_exit_code_say_how_it_ended(
+    ledger, plan, left, files, code, outcome
+):
+    for name, text in files.items():
+        (left / name).write_text(text)
+    assert judge(ledger, plan, ONE, code, "") == outcome
+
+
+@pytest.mark.parametrize(("code", "late", "why"), [(-9, "", MEMORY), (75, LATE, LATE)])
+def test_what_was_killed_or_took_too_long_is_recorded_as_failed(
+    ledger, plan, left, uri, code, late, why
+):
+    assert judge(ledger, plan, ONE, code, late) == ("failed", why)
     assert (left / "traceback.txt").read_text().rstrip().endswith(why)
     assert status(uri) == "FAILED"
-
-
-def test_what_took_too_long_is_failed_though_it_kept_its_state(ledger, plan, left, uri):
-    assert judge(ledger, plan, ONE, 75, "no end within 9 s") == ("failed", "no end within 9 s")
-    assert status(uri) == "FAILED"
-
-
-def test_a_traceback_says_why_by_its_last_line(ledger, plan, left):
-    (left / "traceback.txt").write_text("Traceback\n  File\nRuntimeError: no such luck\n")
-    assert judge(ledger, plan, ONE, 1, "") == ("failed", "RuntimeError: no such luck")
-
-
-def test_a_pruned_job_is_no_failure(ledger, plan, left):
-    (left / "pruned.txt").write_text("pruned after epoch 2\n")
-    assert judge(ledger, plan, ONE, 0, "") == ("pruned", "")
 
 
 def test_killed_with_its_result_written_it_is_done_and_closed(ledger, plan, left, uri):

@@ -238,7 +238,7 @@ def rounded(table: pd.DataFrame, runs: Sequence[RunSummary]) -> pd.DataFrame:
     """
     short = short_names([head for head in table if "/" not in head])
     metrics = of_all_classes([head for head in table if "/" in head])
-    text = {short[head]: table[head].fillna("-") for head in short}
+    text = {short[head]: table[head].fillna("-").replace("", "-") for head in short}
     for head in WARNINGS:
         if head in table:
             text[head] = table[head].str.replace(rf"(\w{{{DIGEST}}})\w+", r"\1", regex=True)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from reprise.errors import Stopped
@@ -18,7 +18,6 @@ from reprise.project import ROOT
 from reprise.runs.job import Job
 from reprise.sweeps.ledger import OVER, Ledger, Standing, State
 from reprise.sweeps.plan import Plan
-from reprise.sweeps.settings import Launcher
 
 if TYPE_CHECKING:
     from reprise.sweeps.study import Study
@@ -31,69 +30,46 @@ GRACE_S = 45.0  # a run that is asked to stop finishes its step within 30 s, the
 Judge = Callable[[Job, int | None, str], tuple[State, str]]
 
 
+@dataclass
 class Attempt:
-    """The process of a job, in a process group of its own, which outlives that of the sweep.
+    """An attempt at a job, under way.
 
     Args:
         job: The job.
-        file: Its file.
-        words: The command line of its run.
-        log: Its open log. The process inherits it, and so the lock on it.
+        process: Its process, the leader of a process group that outlives the sweep's.
+        log: Its open log. The process has inherited it, and so the lock on it.
         place: Which of the launcher's places it takes, from 0.
-        launcher: Settings.
-        timeout_s: Longest duration, in seconds; None for any.
+        began: When it was started; of the monotonic clock, in seconds.
+        stopped: When it was asked to stop, or None.
+        is_late: Whether it was stopped because it took too long.
     """
 
-    def __init__(
-        self,
-        job: Job,
-        file: Path,
-        words: list[str],
-        log: BinaryIO,
-        place: int,
-        launcher: Launcher,
-        timeout_s: float | None,
-    ) -> None:
-        self.job, self.place = job, place
-        self.is_late = False
-        self._log = log
-        self._timeout_s = timeout_s
-        self._began = time.monotonic()
-        self._stopped: float | None = None  # when it was asked to stop
-        self._process = subprocess.Popen(
-            [*launcher.command, sys.executable, "-m", "reprise", "job", str(file), *words],
-            cwd=ROOT,
-            env=launcher.environment(place),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        self.group = self._process.pid
+    job: Job
+    process: subprocess.Popen[bytes]
+    log: BinaryIO
+    place: int
+    began: float = field(default_factory=time.monotonic)
+    stopped: float | None = None
+    is_late: bool = False
 
     @property
     def seconds(self) -> float:
         """Its duration so far."""
-        return time.monotonic() - self._began
+        return time.monotonic() - self.began
 
     def stop(self) -> None:
         """Ask it to save its state and end."""
-        if self._stopped is None:
-            self._stopped = time.monotonic()
+        if self.stopped is None:
+            self.stopped = time.monotonic()
             with suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGTERM)
+                self.process.send_signal(signal.SIGTERM)
 
-    def kill(self) -> None:
-        """Kill its process group."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.group, signal.SIGKILL)
-
-    def enforce_limits(self) -> None:
+    def enforce_limits(self, timeout_s: float | None) -> None:
         """Stop it after `timeout_s`, and kill it `GRACE_S` after it was asked to stop."""
-        if self._stopped is not None:
-            if time.monotonic() - self._stopped > GRACE_S:
-                self.kill()
-        elif self._timeout_s is not None and self.seconds > self._timeout_s:
+        if self.stopped is not None:
+            if time.monotonic() - self.stopped > GRACE_S:
+                _kill_group(self.process.pid)
+        elif timeout_s is not None and self.seconds > timeout_s:
             self.is_late = True
             self.stop()
 
@@ -103,14 +79,15 @@ class Attempt:
         What the process has left running is killed.
         """
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        if os.waitid(os.P_PID, self.group, options) is None:
+        if os.waitid(os.P_PID, self.process.pid, options) is None:
             return None
-        self.kill()  # before the process is reaped: then its number can be another group's
-        return self._process.wait()
+        _kill_group(self.process.pid)  # before the process is reaped, which frees the number
+        return self.process.wait()
 
-    def close(self) -> None:
-        """Unlock the job, once its end is recorded."""
-        self._log.close()
+
+def _kill_group(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 class Driver:
@@ -159,8 +136,8 @@ class Driver:
             if self._signals:
                 attempt.stop()
             if self._signals.count(signal.SIGINT) > 1:
-                attempt.kill()
-            attempt.enforce_limits()
+                _kill_group(attempt.process.pid)
+            attempt.enforce_limits(self._plan.sweep.timeout_s)
 
     def _record_ends(self) -> None:
         """Record how attempts have ended, and forget those."""
@@ -172,7 +149,7 @@ class Driver:
             is_ours = self._signals and code < 0  # it was killed because the sweep is to stop
             state, why = self._judge(attempt.job, None if is_ours else code, late)
             self._record(attempt.job, state, why, attempt.seconds)
-            attempt.close()
+            attempt.log.close()  # now other processes can claim the job
             self._running.remove(attempt)
 
     def _claim(self) -> tuple[Job, BinaryIO] | None:
@@ -213,11 +190,19 @@ class Driver:
         print(f"job {job.title}" + ("" if waiting else "  (goes on)"), flush=True)
         taken = {attempt.place for attempt in self._running}
         place = min(set(range(len(taken) + 1)) - taken)
-        file, words = self._ledger.file(job.number, "json"), [*self._plan.fixed, *job.overrides]
-        launcher, timeout_s = self._plan.launcher, self._plan.sweep.timeout_s
-        attempt = Attempt(job, file, words, log, place, launcher, timeout_s)
-        self._running.append(attempt)
-        self._ledger.begun(job, attempt.group)
+        file, launcher = self._ledger.file(job.number, "json"), self._plan.launcher
+        command = [*launcher.command, sys.executable, "-m", "reprise", "job", str(file)]
+        process = subprocess.Popen(
+            [*command, *self._plan.fixed, *job.overrides],
+            cwd=ROOT,
+            env=launcher.environment(place),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        self._running.append(Attempt(job, process, log, place))
+        self._ledger.begun(job, process.pid)
 
     def _record(self, job: Job, state: State, why: str, seconds: float) -> None:
         self._ledger.ended(job, state, why, seconds)
@@ -267,5 +252,4 @@ def _kill_overdue(standing: Standing, timeout_s: float | None) -> None:
         return
     group, host, began = standing.group
     if host == socket.gethostname() and time.time() > began + timeout_s + 2 * GRACE_S:
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
+        _kill_group(group)
