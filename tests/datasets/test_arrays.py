@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import refused, short
 
 from reprise.datasets.arrays import Arrays, array_targets
 from reprise.errors import UserError
@@ -158,27 +157,6 @@ def test_a_memory_map_of_an_archive_is_refused(save):
     keys = save(x=pictures(4), y=np.zeros(4, int))
     with pytest.raises(UserError, match=r"(?s)memory_map does not go with.*np.save"):
         Arrays(**keys, memory_map=True)
-
-
-def test_a_label_out_of_range_is_named(save):
-    with pytest.raises(UserError, match=r"y\[2\]: 2 is no class"):
-        Arrays(**save(x=pictures(4), y=np.array([0, 1, 2, 1])), classes=["a", "b"])
-
-
-def test_two_test_sets_are_refused(save):
-    keys = save(x=pictures(4), y=np.zeros(4, int))
-    split = {"train": 0.5, "valid": 0.25, "test": 0.25}
-    dataset = Arrays(**{**keys, "split": split}, x_test="x", y_test="y")
-    with pytest.raises(UserError, match=r"dataset.split.test"):
-        dataset.splits()
-
-
-def test_pickled_objects_are_refused_on_the_command_line(tmp_path):
-    np.savez(tmp_path / "a.npz", x=np.array([{}, []], object), y=np.zeros(2))
-    words = ["experiment=digits", f"dataset.file={tmp_path}/a.npz", *short(tmp_path)]
-    said = refused(*words, out=tmp_path)
-    assert "dataset.x: 'x' in" in said
-    assert "Python objects" in said
 
 
 @pytest.mark.parametrize(

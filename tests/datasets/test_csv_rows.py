@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from tiny import refused, short
 
 from reprise.datasets.csv_rows import CsvRows
 from reprise.errors import UserError
@@ -113,13 +112,3 @@ def test_a_table_of_labels_alone_has_no_input(tmp_path):
     path = write(tmp_path, ["a", "b"], "label")
     with pytest.raises(UserError, match="names no column"):
         open_rows(tmp_path, table=path, columns=None)
-
-
-def test_the_command_line_names_the_row(tmp_path):
-    path = write(tmp_path, [row.replace("3.5", "none") for row in ROWS])
-    said = refused(
-        "dataset=csv_rows", "model=mlp", "objective=classification", f"dataset.table={path}",
-        "dataset.columns=[weight,height]", *short(tmp_path), out=tmp_path,
-    )  # fmt: skip
-    assert f"{path}, line 5" in said
-    assert "'weight'" in said

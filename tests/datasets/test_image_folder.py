@@ -91,11 +91,6 @@ def test_a_test_folder_alone_leaves_the_rest_to_be_split(tmp_path):
         ImageFolder(folder, [8, 8], THIRDS).splits()
 
 
-def test_null_needs_folders_of_splits(tmp_path):
-    with pytest.raises(UserError, match=r"(?s)does not fit.*folders of classes alone.*fractions"):
-        ImageFolder(str(write(tmp_path, "a/1.png")), [8, 8], None)
-
-
 def test_splits_by_files_call_a_picture_by_its_path(tmp_path):
     folder = write(tmp_path / "set", "a/1.png", "b/1.png", "b/2.png")
     (tmp_path / "train.txt").write_text("a/1.png\n2.png\n")

@@ -258,12 +258,6 @@ def test_a_wrong_setting_is_refused_before_a_sample_is_read(ids, change, message
         ImageMask(**{**ids, **change}).splits()
 
 
-def test_an_image_without_a_mask_is_refused(ids, tmp_path):
-    (tmp_path / "masks" / "5.png").unlink()
-    with pytest.raises(UserError, match=r"images without a mask \(1\): 5.png"):
-        ImageMask(**ids)
-
-
 @pytest.fixture
 def pairs(tmp_path):
     """Six pairs of JPEG images and PNG masks, 20 rows and 30 columns; and their dataset."""

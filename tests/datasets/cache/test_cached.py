@@ -12,7 +12,7 @@ import pytest
 from datasets import test_csv_rows, test_image_mask
 
 from reprise.datasets.cache import store
-from reprise.datasets.cache.cached import Cached, CachedRows, cached, identity
+from reprise.datasets.cache.cached import CachedRows, cached, identity
 from reprise.datasets.csv_rows import CsvRows
 from reprise.datasets.image_mask import ImageMask
 from reprise.datasets.mixed import Mixed
@@ -108,14 +108,6 @@ def test_a_bad_sample_is_still_named(dataset, tmp_path):
     with pytest.raises(UserError, match=r"disc4\.png"):
         kept.read(index, None)
     assert not kept._store.has(index)
-
-
-def test_it_is_the_dataset_otherwise(dataset, tmp_path):
-    kept = cached(dataset, tmp_path / "cache")
-    assert type(kept) is Cached
-    assert (len(kept), kept.name(3), kept.sources) == (11, dataset.name(3), dataset.sources)
-    assert (kept.input_spec, kept.target_spec) == (dataset.input_spec, dataset.target_spec)
-    assert np.array_equal(kept.splits()["train"], dataset.splits()["train"])
 
 
 def test_old_and_new_data_are_kept_each_by_itself(dataset, tmp_path):

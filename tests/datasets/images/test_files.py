@@ -43,13 +43,36 @@ def write_grey_png(path, row: bytes, width: int, bits: int) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 
 
+PALETTE = np.random.default_rng(1).integers(0, 256, (12, 3), np.uint8)
+
+
+def indexed(palette=PALETTE):
+    image = Image.fromarray(IDS, "P")
+    image.putpalette(palette.ravel().tolist())
+    return image
+
+
 @pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_colour_comes_as_rgb_without_alpha(tmp_path, suffix):
-    path = tmp_path / f"a.{suffix}"
-    Image.fromarray(RGB).save(path)
-    assert np.array_equal(pixels_of(path, 3), RGB)
-    Image.fromarray(np.dstack([RGB, GREY])).save(path)
-    assert np.array_equal(pixels_of(path, 3), RGB)
+@pytest.mark.parametrize(
+    ("image", "orientation", "channels", "shown"),
+    [
+        (Image.fromarray(RGB), 1, 3, RGB),
+        (Image.fromarray(np.dstack([RGB, GREY])), 1, 3, RGB),  # without alpha
+        (Image.fromarray(RGB), 6, 3, np.rot90(RGB, -1)),  # turned by EXIF
+        (Image.fromarray(GREY), 1, 3, np.dstack([GREY] * 3)),
+        (Image.fromarray(GREY), 1, 1, GREY[..., None]),
+        (indexed(), 1, 3, PALETTE[IDS]),
+    ],
+)
+def test_pixels_are_those_that_a_viewer_shows(
+    tmp_path, suffix, image, orientation, channels, shown
+):
+    exif = Image.Exif()
+    exif[274] = orientation
+    image.save(tmp_path / f"a.{suffix}", exif=exif)
+    pixels, factor = read_image(tmp_path / f"a.{suffix}", channels, 1)  # only JPEG is reduced
+    assert np.array_equal(pixels, shown)
+    assert factor == 1
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -64,30 +87,6 @@ def test_sixteen_bits_are_kept(tmp_path, suffix):
         assert np.array_equal(found, deep)
     cv2.imwrite(str(path), deep[..., 0])
     assert np.array_equal(pixels_of(path, 1), deep[..., :1])
-
-
-def test_channels_are_what_is_asked_for(tmp_path):
-    Image.fromarray(GREY).save(tmp_path / "grey.png")
-    Image.fromarray(RGB).save(tmp_path / "rgb.png")
-    assert np.array_equal(pixels_of(tmp_path / "grey.png", 3), np.dstack([GREY] * 3))
-    assert np.array_equal(pixels_of(tmp_path / "grey.png", 1), GREY[..., None])
-    assert pixels_of(tmp_path / "rgb.png", 1).shape == (6, 9, 1)
-
-
-def test_a_palette_image_shows_its_colours(tmp_path):
-    image = Image.fromarray(IDS, "P")
-    palette = [(at * 20, 255 - at, at) for at in range(12)]
-    image.putpalette([part for color in palette for part in color])
-    image.save(tmp_path / "a.png")
-    assert np.array_equal(pixels_of(tmp_path / "a.png", 3), np.array(palette, np.uint8)[IDS])
-
-
-def test_exif_orientation_is_applied(tmp_path):
-    exif = Image.Exif()
-    exif[274] = 6  # shown turned clockwise by 90 degrees
-    for name in ("a.png", "a.tif"):
-        Image.fromarray(RGB).save(tmp_path / name, exif=exif)
-        assert np.array_equal(pixels_of(tmp_path / name, 3), np.rot90(RGB, -1))
 
 
 def test_jpeg_is_read_in_the_right_order_of_colours(tmp_path):
@@ -112,12 +111,24 @@ def test_empty_files_and_other_data_are_named(tmp_path):
                 read(tmp_path / name)
 
 
-def test_a_palette_mask_gives_indices_and_not_colours(tmp_path):
-    image = Image.fromarray(IDS, "P")
-    image.putpalette([255 - at for at in range(256) for _ in range(3)])
-    for name in ("a.png", "a.tif"):
-        image.save(tmp_path / name)
-        assert np.array_equal(read_mask(tmp_path / name, colors=False), IDS)
+def test_colours_of_a_mask_whatever_it_is_stored_as(tmp_path):
+    for version in (indexed(), indexed().convert("RGB"), indexed().convert("RGBA")):
+        version.save(tmp_path / "a.png")
+        assert np.array_equal(read_mask(tmp_path / "a.png", colors=True), PALETTE[IDS])
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        indexed(),
+        Image.fromarray(IDS),
+        *(Image.fromarray(np.dstack(stack)) for stack in ([IDS] * 3, [IDS] * 3 + [GREY])),
+    ],
+)
+def test_a_mask_gives_the_values_that_are_stored(tmp_path, suffix, stored):
+    stored.save(tmp_path / f"a.{suffix}")
+    assert np.array_equal(read_mask(tmp_path / f"a.{suffix}", colors=False), IDS)
 
 
 @pytest.mark.parametrize(
@@ -127,31 +138,13 @@ def test_a_palette_mask_gives_indices_and_not_colours(tmp_path):
 def test_few_bits_give_what_is_stored(tmp_path, bits, row, values):
     write_grey_png(tmp_path / "a.png", row, 4, bits)
     found = read_mask(tmp_path / "a.png", colors=False)
-    assert found.dtype == np.uint8
-    assert found.tolist() == [values]
-
-
-def test_a_mask_of_equal_channels_is_one_channel(tmp_path):
-    for stack in ([IDS, IDS, IDS], [IDS, IDS, IDS, GREY], [IDS, GREY]):
-        Image.fromarray(np.dstack(stack)).save(tmp_path / "a.png")
-        found = read_mask(tmp_path / "a.png", colors=False)
-        assert found.shape == (6, 9)
-        assert np.array_equal(found, IDS)
+    assert (found.dtype, found.tolist()) == (np.uint8, [values])
 
 
 def test_a_colour_mask_is_not_taken_for_values(tmp_path):
     Image.fromarray(RGB).save(tmp_path / "a.png")
     with pytest.raises(UserError, match=r"(?s)a.png is a colour image.*mask_mode=colors"):
         read_mask(tmp_path / "a.png", colors=False)
-
-
-def test_colours_of_a_mask_whatever_it_is_stored_as(tmp_path):
-    palette = np.random.default_rng(1).integers(0, 256, (12, 3), np.uint8)
-    image = Image.fromarray(IDS, "P")
-    image.putpalette(palette.ravel().tolist())
-    for version in (image, image.convert("RGB"), image.convert("RGBA")):
-        version.save(tmp_path / "a.png")
-        assert np.array_equal(read_mask(tmp_path / "a.png", colors=True), palette[IDS])
 
 
 def test_a_jpeg_is_no_mask_even_by_another_name(tmp_path):
@@ -184,20 +177,6 @@ def test_a_large_jpeg_is_decoded_no_larger_than_serves(tmp_path, enough, factor,
     whole = pixels_of(path, channels).reshape(90, 160, channels)[:88, :]
     averaged = whole.reshape(88 // factor, factor, 160 // factor, factor, channels).mean((1, 3))
     assert np.abs(averaged - pixels[: 88 // factor]).mean() < 2
-
-
-def test_a_reduced_jpeg_is_turned_as_its_exif_says(tmp_path):
-    exif = Image.Exif()
-    exif[274] = 6
-    Image.fromarray(np.zeros((64, 96, 3), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
-    assert read_image(tmp_path / "a.jpg", 3, 64 * 96 / 4)[0].shape == (48, 32, 3)
-
-
-@pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_other_kinds_are_read_whole(tmp_path, suffix):
-    Image.fromarray(RGB).save(tmp_path / f"a.{suffix}")
-    pixels, by = read_image(tmp_path / f"a.{suffix}", 3, 1)
-    assert (pixels.shape, by) == (RGB.shape, 1)
 
 
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8)
@@ -288,3 +267,10 @@ def test_the_size_of_a_jpeg(tmp_path, mode, progressive):
     assert is_whole_jpeg(data)
     assert not is_whole_jpeg(data[:-2])
     assert jpeg_size(data[:30]) == (0, 0)
+
+
+def test_a_reduced_jpeg_is_turned_as_its_exif_says(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.zeros((64, 96, 3), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
+    assert read_image(tmp_path / "a.jpg", 3, 64 * 96 / 4)[0].shape == (48, 32, 3)
