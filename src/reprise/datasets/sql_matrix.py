@@ -44,7 +44,7 @@ class SqlMatrix(DecodableRows):
         password_variable: Environment variable with the password, for a URL without one.
         bounds: Least and greatest value, for all columns: models see -1 to 1. None for the mean and
             deviation of each column's cells in the train split, for which all of it is read once.
-        noise: Standard deviation of what is added to the input, in the values' own unit; outside of
+        noise: Standard deviation of the noise added to the input, in the values' unit; outside of
             training a sample's noise is always the same.
         noise_seed: Moves the noise outside of training.
         nulls: A value that is NULL is an error, or 0.

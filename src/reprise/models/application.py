@@ -30,8 +30,8 @@ Backbone = Literal[
     "ResNet101V2", "ResNet152", "ResNet152V2", "VGG16", "VGG19", "Xception",
 ]  # fmt: skip
 
-# What each family's published weights take, by the first of these that a name begins with; all
-# others take 0 to 255. ResNet50V2 and its like take 'tf'.
+# Input scaling of each family's published weights; the first prefix of a name counts. All others
+# take 0 to 255. The ResNets V2 take 'tf'.
 SCALINGS: dict[str, "Mode"] = {
     "DenseNet": "torch", "Inception": "tf", "MobileNetV3": "raw", "MobileNet": "tf",
     "NASNet": "tf", "ResNet": "caffe", "VGG": "caffe", "Xception": "tf",
@@ -52,8 +52,8 @@ def build(
 ) -> "keras.Model":
     """Build a network of keras.applications with an average over its last features and a head.
 
-    In small batches its many layers of BatchNormalization need some hundred steps until what they
-    remember serves in evaluation as the batch does in training.
+    With small batches the moving statistics of its many BatchNormalizations need some hundred steps
+    before evaluation is as good as training.
 
     Args:
         input_spec: Pictures of 1 or 3 channels, integers, or floats that `scale` brings to 0..1.

@@ -36,7 +36,8 @@ def build(
         batchnorm_momentum: Of the BatchNormalization after every convolution; None: there is none.
             Keras's own 0.99 forgets the random start too slowly for a short run.
         block_dropout: Share of a block's output that is dropped in training.
-        top: 'average' over what is left; 'flatten' keeps where things are, and is large.
+        top: 'average' over the last features; 'flatten' keeps their positions, and needs many
+            weights.
         units, dropout: As in `add_head`.
 
     Raises:

@@ -53,8 +53,8 @@ def require_size(model: str, spec: Spec, smallest: int, reason: str, remedy: str
         model: Named in the message.
         spec: Of the picture.
         smallest: Least height and width.
-        reason: What asks for that.
-        remedy: What to do beside giving a larger picture.
+        reason: Why, for the message.
+        remedy: Alternative to a larger picture, for the message.
     """
     if min(spec.shape[:2]) < smallest:
         raise UserError(

@@ -1,4 +1,4 @@
-"""What the segmentation architectures share: raw images in, class probabilities out.
+"""Segmentation models: raw images in, class probabilities out.
 
 The networks are those of segmentation-models, rewritten into layers that any Keras can load.
 """
@@ -94,7 +94,7 @@ def assemble(
     network.name = name
     images = keras.Input(input_spec.shape, dtype=input_spec.dtype, name="images")
     logits = network(scale_images(images, backbone))
-    # float32 under a mixed policy too: the losses need what bfloat16's 8 bits cannot hold.
+    # float32 under a mixed policy too: bfloat16's 8 bits are too few for the losses.
     activation = "sigmoid" if num_classes == 1 else "softmax"
     head = keras.layers.Activation(activation, dtype="float32", name="probabilities")
     model = keras.Model(images, head(logits), name=f"{name}_{backbone}")

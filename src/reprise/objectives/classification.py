@@ -77,8 +77,8 @@ def _weights(
 def balanced(spec: Spec) -> list[float]:
     """Weight of each class: n / (k * count), where k classes share n training samples.
 
-    A class without a training sample has weight 1: it plays no part in training, and what a
-    validation split has of it is not hidden.
+    A class without a training sample has weight 1: it plays no part in training, and its samples
+    in a validation split still count.
 
     Source: King & Zeng (2001), as scikit-learn's `compute_class_weight`.
     """

@@ -1,7 +1,7 @@
 """Metrics of a whole split, from float64 counts and sums, so that no batch size changes them.
 
-Keras's own average what single batches gave, count in float32, score classes that the split does
-not have, or know no value to ignore. The variables of these are part of a saved training state.
+Keras's own average over batches, count in float32, include classes that the split does not have,
+or cannot ignore a value. The variables of these metrics are part of a saved training state.
 """
 
 from typing import Literal

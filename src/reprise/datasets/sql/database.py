@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from reprise.errors import UserError
 
 Parameters = Sequence[Any] | Mapping[str, Any]
-MASK = "***"  # what a recorded config has in a password's place
+MASK = "***"  # stands for a password in a recorded config
 _CONNECT_TIMEOUT_S = "10"
 _WITH_TIMEOUT = {"mysqldb", "pymysql", "psycopg", "psycopg2"}  # drivers that take connect_timeout
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
@@ -242,7 +242,7 @@ def _cause(error: Exception) -> BaseException:
 
 
 def _may_pass(error: Exception, dialect: sa.Dialect) -> bool:
-    """Whether to try again: OperationalError is what no program is to blame for (PEP 249)."""
+    """Whether to try again: an OperationalError is not the program's fault (PEP 249)."""
     cause = _cause(error)
     is_operational = isinstance(cause, dialect.loaded_dbapi.OperationalError)
     return is_operational or dialect.is_disconnect(cause, None, None)  # type: ignore[arg-type]

@@ -149,7 +149,7 @@ class Reader:
         return f"{self._cells.table.key}={self.ids[index]}"
 
     def notes(self) -> Iterator[str]:
-        """What is no mistake, but should be known before a long run."""
+        """Remarks that are no errors: ids without rows, a missing index."""
         table = self._cells.table
         if self._without_rows:
             yield f"{self._without_rows} of {len(self.ids)} ids have no rows: their matrices are 0"
@@ -173,7 +173,7 @@ class Reader:
         return found
 
     def stamp(self) -> str:
-        """What differs when a server's rows do; '' for a file."""
+        """Fingerprint of a server's rows, from one scan; '' for a file."""
         if self._stamp is None:
             self._stamp = ""
             if not self.database.files:
@@ -191,7 +191,7 @@ class Reader:
             return self._cells.fill(rows, ids)
         rows = self.database.rows(*self._query.of_ranges(ranges, dialect))
         self._rows_of_id = len(rows) / covered
-        wanted = set(ids.tolist())  # what else lies in the ranges may not even be numbers
+        wanted = set(ids.tolist())  # other rows in the ranges may be wrong
         return self._cells.fill([row for row in rows if row[0] in wanted], ids)
 
     def _ranges(self, indices: np.ndarray) -> tuple[list[tuple[int, int]], int]:

@@ -1,4 +1,4 @@
-"""A table of cells: its names, checked and quoted, and whose cells it holds."""
+"""A table of cells: its names, checked and quoted, its ids, and its index."""
 
 import difflib
 import re
@@ -25,7 +25,7 @@ class Table:
 
     Args:
         name: Of a table or view, or `schema.name`.
-        key: Column with the id whose cell a row is.
+        key: Column with the id that a row's cell belongs to.
         row: Column with the cell's row in the matrix, from 0.
         column: Column with its column, from 0.
         values: Columns with the cell's values.
