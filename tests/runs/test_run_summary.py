@@ -46,10 +46,9 @@ def test_every_state_is_told(tmp_path):
 
 def test_what_a_resumed_run_has_changed_counts(tmp_path):
     folder = write_run(tmp_path, RUN, settings={"learning_rate": 0.5, "clipnorm": None})
-    assert (
-        read_summary(folder).params["optimizer.learning_rate"] == "0.5"
-    )  # the journal has the first one
-    assert read_summary(folder).params["optimizer.clipnorm"] == "null"
+    params = read_summary(folder).params
+    assert params["optimizer.learning_rate"] == "0.5"  # the journal has the first one
+    assert params["optimizer.clipnorm"] == "null"
 
 
 def test_changes_that_were_not_committed_are_part_of_the_code(tmp_path):

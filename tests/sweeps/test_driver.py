@@ -38,38 +38,33 @@ def attempts_of(ledger, number: int) -> int:
     return len(list(ledger.folder.glob(f"{number:03d}.begun*")))
 
 
+@pytest.mark.parametrize(
+    ("whats", "settings", "ends", "attempts"),
+    [
+        (["fail", "killed", "done"], {}, ["failed", "failed", "done"], [1, 1, 1]),
+        (["fail+fail+done", "fail+fail+fail+done"], {"retries": 2}, ["done", "failed"], [3, 3]),
+        (["fail"] * 3, {"max_failures": 1}, ["failed", "failed", "waiting"], [1, 1, 0]),
+        (["fail"] * 3, {"max_failures": 2}, ["failed"] * 3, [1, 1, 1]),
+    ],
+)
+def test_a_failure_stays_its_own_and_is_tried_again_as_asked(
+    ledger, add, program, whats, settings, ends, attempts
+):
+    add(*whats)
+    driver(ledger, program, **settings).run()
+    assert states(ledger) == ends
+    assert [attempts_of(ledger, n) for n, _ in enumerate(whats, 1)] == attempts
+
+
 def test_every_job_runs_once_and_a_second_time_none_does(ledger, add, program, capsys):
-    add("done", "done", "done")
+    add("done", "fail")
     driver(ledger, program).run()
-    assert states(ledger) == ["done"] * 3
-    said = capsys.readouterr().out.splitlines()
-    assert said == [line for n in (1, 2, 3) for line in (f"job 0{n} do=done", f"job 0{n} done")]
-    driver(Ledger(ledger.folder), program).run()
-    assert [attempts_of(ledger, n) for n in (1, 2, 3)] == [1, 1, 1]
-
-
-def test_a_failure_stays_its_own_and_its_log_says_why(ledger, add, program):
-    add("fail", "killed", "done")
-    driver(ledger, program).run()
-    assert states(ledger) == ["failed", "failed", "done"]
-    assert [ledger.standing(n).why for n in (1, 2)] == ["1", "-9"]
-    assert "no such luck" in ledger.file(1, "log").read_text()
-
-
-def test_a_failed_job_is_tried_again_as_often_as_asked(ledger, add, program):
-    add("fail+fail+done", "fail+fail+fail+done")
-    driver(ledger, program, retries=2).run()
     assert states(ledger) == ["done", "failed"]
-    assert [attempts_of(ledger, n) for n in (1, 2)] == [3, 3]
-    assert ledger.standing(2).failures == 3
-
-
-def test_after_too_many_failures_no_job_begins(ledger, add, program):
-    add("fail", "fail", "done")
-    driver(ledger, program, max_failures=1).run()
-    assert states(ledger) == ["failed", "failed", "waiting"]
-    driver(ledger, program, max_failures=2).run()
-    assert states(ledger) == ["failed", "failed", "done"]
+    said = ["job 01 do=done", "job 01 done", "job 02 do=fail", "job 02 failed: 1"]
+    assert capsys.readouterr().out.splitlines() == said
+    assert "no such luck" in ledger.file(2, "log").read_text()
+    driver(Ledger(ledger.folder), program).run()
+    assert [attempts_of(ledger, n) for n in (1, 2)] == [1, 1]
 
 
 def test_a_job_that_hangs_is_ended(ledger, add, program, monkeypatch):
@@ -95,7 +90,6 @@ def test_gpus_are_shared_out_by_place(ledger, add, program, monkeypatch):
     add("gpu", "gpu")
     driver(ledger, program, n_jobs=2).run()
     assert [ledger.file(n, "log").read_text() for n in (1, 2)] == ["GPU 4\n", "GPU 7\n"]
-    assert Launcher(n_jobs=1).environment(0)["CUDA_VISIBLE_DEVICES"] == "4,7"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -129,43 +123,37 @@ driver(Ledger(Path({folder!r})), {program!r}).run()
 """
 
 
-def elsewhere(ledger, program) -> subprocess.Popen:
+def begun_elsewhere(ledger, program) -> subprocess.Popen:
+    """Another process that runs the sweep and has begun its first job."""
     path = [str(Path(__file__).parents[1])]
     code = ELSEWHERE.format(path=path, folder=str(ledger.folder), program=program)
-    return subprocess.Popen([sys.executable, "-c", code])
-
-
-def test_the_jobs_of_a_killed_sweep_are_waited_for_and_not_begun_anew(ledger, add, program):
-    add("for3", "done")
-    other = elsewhere(ledger, program)
-    while attempts_of(ledger, 1) == 0:
+    other = subprocess.Popen([sys.executable, "-c", code])
+    while ledger.standing(1).state != "begun" or attempts_of(ledger, 1) == 0:
         time.sleep(0.02)
+    return other
+
+
+@pytest.mark.parametrize(
+    ("whats", "timeout_s", "attempts"),
+    [(["for3", "done"], None, [1, 1]), (["stubborn+done", "done"], 1.0, [2, 1])],
+)
+def test_the_jobs_of_a_killed_sweep_are_waited_for_unless_they_hang(
+    ledger, add, program, monkeypatch, whats, timeout_s, attempts
+):
+    monkeypatch.setattr(drivers, "GRACE_S", 0.2)
+    add(*whats)
+    other = begun_elsewhere(ledger, program)
     other.kill()
     other.wait()
-    driver(ledger, program).run()
+    driver(ledger, program, timeout_s=timeout_s).run()
     assert states(ledger) == ["done", "done"]
-    assert [attempts_of(ledger, n) for n in (1, 2)] == [1, 1]
+    assert [attempts_of(ledger, n) for n in (1, 2)] == attempts
 
 
 def test_two_processes_share_the_jobs(ledger, add, program):
     add(*["for0.5"] * 6)
-    other = elsewhere(ledger, program)
-    while attempts_of(ledger, 1) == 0:
-        time.sleep(0.02)
+    other = begun_elsewhere(ledger, program)
     driver(ledger, program).run()
     assert other.wait() == 0
     assert states(ledger) == ["done"] * 6
     assert [attempts_of(ledger, n) for n in range(1, 7)] == [1] * 6
-
-
-def test_an_orphan_that_hangs_is_ended_in_the_end(ledger, add, program, monkeypatch):
-    monkeypatch.setattr(drivers, "GRACE_S", 0.2)
-    add("stubborn+done")
-    other = elsewhere(ledger, program)
-    while ledger.standing(1).state != "begun":
-        time.sleep(0.02)
-    other.kill()
-    other.wait()
-    driver(ledger, program, timeout_s=1.0).run()
-    assert states(ledger) == ["done"]
-    assert attempts_of(ledger, 1) == 2
