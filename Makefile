@@ -97,7 +97,7 @@ ui: $(ready)  ## Show the runs in a browser, on this machine only [port=5000]
 	http*) echo "The runs are on the server: open $$MLFLOW_TRACKING_URI" ;; \
 	*) echo "open http://127.0.0.1:$$port/#/experiments and choose 'Model training' at the top left, once"; \
 	  MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
-	  exec $(python) -m mlflow ui --host 127.0.0.1 --port "$$port" \
+	  exec $(python) -m mlflow ui --workers 1 --host 127.0.0.1 --port "$$port" \
 	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" ;; esac
 
 .PHONY: test

@@ -143,5 +143,8 @@ fi
 install_mysql
 has_module MySQLdb && parts+=", MySQL"
 install --no-deps --no-build-isolation -e .
+# uv compiles nothing, and where PYTHONDONTWRITEBYTECODE is set, as in most containers, no later start
+# writes what it has compiled: TensorFlow's sources alone take ten seconds at every start.
+"$venv/bin/python" -m compileall -qq -j0 "$venv"/lib/python*/site-packages src || true
 printf '%s' "$PWD" > "$venv/.ready"
 say "$venv has $parts, and reprise; $((SECONDS - started)) s"

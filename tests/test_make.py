@@ -180,7 +180,7 @@ def test_setup_typed_always_runs(checkout):
 
 
 def test_ui_shows_the_store_on_this_machine_only(checkout):
-    local = "<-m><mlflow><ui><--host><127.0.0.1><--port>"
+    local = "<-m><mlflow><ui><--workers><1><--host><127.0.0.1><--port>"
     for typed, environment, rest in (
         ([], {}, "<5000><--backend-store-uri><sqlite:///mlflow.db>"),
         (["port=5001"], {}, "<5001><--backend-store-uri><sqlite:///mlflow.db>"),
