@@ -260,3 +260,32 @@ def test_mistakes_in_the_words_are_said(root):
         data.main(["accept=yes"])
     with pytest.raises(UserError, match="'force' is not an option"):
         data.main(["force=true"])
+
+
+def test_without_dvc_a_sample_is_made_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sample_data, "ROOT", tmp_path)
+    path = Path("data/iris/iris.csv")
+    assert sample_data.missing_stages([path, Path("data/mine/x.csv")]) == ["iris"]
+    for _ in range(2):
+        data.main(["iris"])
+    assert len((tmp_path / path).read_text().splitlines()) == 151
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("data/iris is in place\n" * 2, "data: making iris\n")
+    assert sample_data.missing_stages([path]) == []
+    with pytest.raises(UserError, match="one of these: segmentation, denoise, audio, digits, iris"):
+        data.main(["irises"])
+
+
+def test_beside_stages_of_its_own_a_project_has_the_samples(root):
+    assert sample_data.stage_for(Path("data/iris/iris.csv")) == "iris"
+    sample_data.make_available(["tiny", "iris"])
+    assert calls(root) == 1
+    assert (root / "data/iris/iris.csv").exists()
+
+
+def test_a_sample_that_cannot_be_made_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(sample_data, "ROOT", tmp_path)
+    monkeypatch.setattr(sample_data, "SAMPLES", ("nothing",))
+    with pytest.raises(UserError, match=r"(?s)making the sample data 'nothing' failed.*No module"):
+        sample_data.make_available(["nothing"])
+    assert list((tmp_path / "data").iterdir()) == []

@@ -1,41 +1,54 @@
-"""Put the sample data in place.
+"""Put data in place that a stage of dvc.yaml makes, or, without one, a module of reprise.samples.
 
-DVC makes and keeps the files. What stands here decides what goes into dvc.lock: a hash other than
-the recorded one is said, and recorded only when the user accepts it.
+DVC makes and keeps the files of its stages. What stands here decides what goes into dvc.lock: a
+hash other than the recorded one is said, and recorded only when the user accepts it.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from reprise.errors import UserError
+from reprise.files import lock, locked, write_text
 from reprise.project import ROOT
-from reprise.runs.dvc import Change, Dvc
 
+SAMPLES = ("segmentation", "denoise", "audio", "digits", "iris")  # each makes data/NAME
 UNDO = ".dvc/tmp/reprise.undo.json"  # there only while DVC writes, or after it was cut short
+ALONE = ".dvc/tmp/reprise.alone"  # locked by the process that runs DVC
+REAPING_S = 20  # how long DVC may take a killed DVC, not yet reaped, for one at work
 
 
 def show(stages: list[str], *, accept: bool) -> None:
     """Make the data of these stages available, or of all there are, and print what is in place."""
-    dvc = Dvc(ROOT)
-    stages = stages or list(dvc.stages())
+    stages = stages or list(_stages()) or list(SAMPLES)
     make_available(stages, accept=accept)
-    for (stage, path), digest in dvc.hashes().items():
+    for (stage, path), digest in _hashes().items():
         if stage in stages:
             print(f"{path} is in place, as dvc.lock has it: {digest}")
+    for name in stages:
+        if name not in _stages():
+            print(f"data/{name} is in place")
 
 
 def stage_for(path: Path) -> str | None:
-    """Name of the stage of dvc.yaml that makes this file or folder, or the folder it is in."""
-    for stage, node in Dvc(ROOT).stages().items():
-        for out in node.get("outs", []):
-            made = ROOT / (out if isinstance(out, str) else next(iter(out)))
-            if Path(os.path.normpath(ROOT / path)).is_relative_to(made):
-                return stage
-    return None
+    """Name of the stage that makes this file or folder, or the folder it is in."""
+    stages = _stages()
+    made = {f"data/{name}": name for name in SAMPLES if name not in stages}
+    for stage, node in stages.items():
+        outs = [out if isinstance(out, str) else next(iter(out)) for out in node.get("outs", [])]
+        made |= dict.fromkeys(outs, stage)
+    full = Path(os.path.normpath(ROOT / path))
+    return next((stage for out, stage in made.items() if full.is_relative_to(ROOT / out)), None)
 
 
 def missing_stages(paths: Iterable[Path]) -> list[str]:
@@ -49,83 +62,231 @@ def make_available(stages: list[str], accept: bool = False) -> None:
     """Fetch or make what these stages put under data/; about a second when nothing changed.
 
     Args:
-        stages: Names of stages of dvc.yaml.
+        stages: Names of stages of dvc.yaml, or of samples.
         accept: Record hashes that differ from those in dvc.lock.
 
     Raises:
         UserError: no such stage; a stage fails; or the files are not those of dvc.lock, because
             they were changed by hand or the stage makes others now. dvc.lock is as before then.
     """
-    dvc = Dvc(ROOT)
-    known = dvc.stages()
+    known = list(_stages())
     for stage in stages:
-        if stage not in known:
-            listed = ", ".join(known) or "none"
-            raise UserError(f"no stage '{stage}'", f"one of dvc.yaml: {listed}", stage, "name one")
-    if not stages:
-        return
-    with dvc.alone():
-        _undo(dvc)
-        changes = dvc.changes(stages)
+        if stage not in known and stage not in SAMPLES:
+            listed = f"dvc.yaml: {', '.join(known)}" if known else f"these: {', '.join(SAMPLES)}"
+            raise UserError(f"no stage '{stage}'", f"one of {listed}", stage, "name one")
+    for name in stages:
+        if name not in known:
+            _make_sample(name)
+    if of_dvc := [stage for stage in stages if stage in known]:
+        with _alone() as dvc:
+            dvc.bring(of_dvc, accept)
+
+
+def _make_sample(name: str) -> None:
+    """Make data/NAME, whole or not at all, unless it is there."""
+    folder = ROOT / "data" / name
+    folder.parent.mkdir(exist_ok=True)
+    with locked(folder.parent):
+        if folder.exists():
+            return
+        print(f"data: making {name}", file=sys.stderr, flush=True)
+        command = [sys.executable, "-m", f"reprise.samples.{name}", "--out", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise _failed(f"making the sample data '{name}'", done, f"reprise data {name}")
+
+
+def _failed(what: str, done: subprocess.CompletedProcess[str], command: str) -> UserError:
+    said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    return UserError(
+        f"{what} failed",
+        expected="exit code 0",
+        received="\n".join(said[-12:]),
+        remedy=f"mend what it complains of, then: {command}",
+    )
+
+
+def _stages() -> dict[str, Any]:
+    """The stages of dvc.yaml by name, as they stand there."""
+    return _read("dvc.yaml").get("stages", {})
+
+
+def _hashes() -> dict[tuple[str, str], str]:
+    """The outputs that dvc.lock records, `{(stage, path): hash}`."""
+    return {
+        (name, out["path"]): out["md5"]
+        for name, stage in _read("dvc.lock").get("stages", {}).items()
+        for out in stage.get("outs", [])
+    }
+
+
+def _read(name: str) -> dict[str, Any]:
+    return yaml.safe_load(_text(name)) or {}
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text() if (ROOT / name).exists() else ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What of one stage is not as dvc.lock has it.
+
+    Args:
+        foreign: Its outputs that are there, but with other files than the recorded ones.
+        complete: Whether every output is there, made by the script and command of today.
+    """
+
+    foreign: tuple[str, ...]
+    complete: bool
+
+    def discard(self) -> None:
+        """Delete the files that are about to be made anew."""
+        for path in self.foreign:
+            place = ROOT / path
+            shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+
+
+@contextmanager
+def _alone() -> Iterator["_Dvc"]:
+    """Wait until no other process is at this; DVC gives up when it meets another DVC."""
+    path = ROOT / ALONE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        if not lock(file, wait=False):
+            print("data: another process is at it; waiting", file=sys.stderr, flush=True)
+            lock(file)
+        yield _Dvc(file.fileno())
+
+
+class _Dvc:
+    """The project's DVC repository, while no other process uses it.
+
+    Args:
+        lock: The open file that is locked. DVC inherits it: where this process is killed, the
+            next one waits until DVC has ended.
+    """
+
+    def __init__(self, lock: int) -> None:
+        self._lock = lock
+
+    def run(self, *words: str) -> str:
+        """Run one DVC command.
+
+        Returns:
+            What it printed.
+
+        Raises:
+            UserError: it failed; the message has the last lines of what it said.
+        """
+        python = Path(sys.executable)
+        # what a stage calls `python` is this one
+        path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        for _ in range(REAPING_S):
+            done = subprocess.run(
+                [python, "-m", "dvc", *words],
+                cwd=ROOT,
+                env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                pass_fds=(self._lock,),
+            )
+            if done.returncode == 0:
+                return done.stdout
+            if "is busy" not in done.stderr:
+                break
+            time.sleep(1)
+        raise _failed(f"dvc {' '.join(words)}", done, "make data")
+
+    def bring(self, stages: list[str], accept: bool) -> None:
+        """Fetch or make what is not as dvc.lock has it."""
+        self._undo()
+        changes = self._changes(stages)
         for stage, change in changes.items():
             if change.foreign and not accept:
-                raise _foreign(dvc, stage, change)
+                raise self._foreign(stage, change.foreign[0])
             if change.complete:
-                _record(dvc, ["commit", "--force", stage], accept)
+                self._record(["commit", "--force", stage], accept)
             else:
-                dvc.discard(change)
+                change.discard()
         if not all(change.complete for change in changes.values()):
             print(f"data: making {', '.join(changes)}", file=sys.stderr, flush=True)
-            _record(dvc, ["repro", *dvc.pull(), *stages], accept, remade=list(changes))
+            # without a remote --pull would fail for some changes
+            pull = ["--pull"] if self.run("config", "core.remote").strip() else []
+            self._record(["repro", *pull, *stages], accept, remade=list(changes))
 
+    def _changes(self, stages: list[str]) -> dict[str, Change]:
+        """What is not as recorded in these stages and in those they build on; empty for nothing."""
+        status = json.loads(self.run("status", "--json", "--with-deps", *stages))
+        recorded = {stage for stage, _ in _hashes()}
+        changes = {}
+        for stage, entries in status.items():
+            outs: dict[str, str] = {}
+            for entry in entries:
+                outs |= entry.get("changed outs", {}) if isinstance(entry, dict) else {}
+            there = [path for path in outs if (ROOT / path).exists()]
+            # where the cache lacks a file, DVC says only that
+            foreign = tuple(p for p in there if outs[p] == "modified" or self._differing(p))
+            stale = stage in recorded and any("changed outs" not in entry for entry in entries)
+            changes[stage] = Change(foreign, len(there) == len(outs) and not stale)
+        return changes
 
-def _record(dvc: Dvc, words: list[str], accept: bool, remade: Sequence[str] = ()) -> None:
-    """Run a command of DVC's that writes dvc.lock, and undo it if it fails or may not be kept."""
-    text, old = dvc.lock_text(), dvc.hashes()
-    dvc.write(UNDO, json.dumps({"lock": text, "remade": remade}))
-    try:
-        dvc.run(*words)
-    except UserError:
-        _undo(dvc)
-        raise
-    changed = {key: new for key, new in dvc.hashes().items() if old.get(key, new) != new}
-    if changed and not accept:
-        dvc.write("dvc.lock", text)
-    (ROOT / UNDO).unlink()
-    for (stage, path), new in changed.items():
-        was = old[stage, path]
-        if not accept:
-            raise _other_hash(stage, path, was, new)
-        print(f"data: {path} had hash {was}, has {new}: accepted; commit dvc.lock", file=sys.stderr)
+    def _differing(self, path: str) -> list[str]:
+        """Files at or under an output that were modified, added or deleted, and which of these."""
+        status = json.loads(self.run("data", "status", "--json", "--granular"))
+        return [
+            f"{name} {kind}"
+            for kind, names in status.get("uncommitted", {}).items()
+            for name in names
+            if name == path or (name.startswith(f"{path}/") and not name.endswith("/"))
+        ]
 
+    def _record(self, words: list[str], accept: bool, remade: Sequence[str] = ()) -> None:
+        """Run a command of DVC's that writes dvc.lock; undo it if it fails or may not be kept."""
+        text, old = _text("dvc.lock"), _hashes()
+        write_text(ROOT / UNDO, json.dumps({"lock": text, "remade": remade}))
+        try:
+            self.run(*words)
+        except UserError:
+            self._undo()
+            raise
+        changed = {key: new for key, new in _hashes().items() if old.get(key, new) != new}
+        if changed and not accept:
+            write_text(ROOT / "dvc.lock", text)
+        (ROOT / UNDO).unlink()
+        for (stage, path), new in changed.items():
+            was = old[stage, path]
+            if not accept:
+                raise _other_hash(stage, path, was, new)
+            note = f"{path} had hash {was}, has {new}: accepted; commit dvc.lock"
+            print(f"data: {note}", file=sys.stderr)
 
-def _undo(dvc: Dvc) -> None:
-    """Where a command failed or was killed: put dvc.lock back, remove what is half made."""
-    if not (ROOT / UNDO).exists():
-        return
-    saved = json.loads((ROOT / UNDO).read_text())
-    as_committed = ["git", "diff", "--quiet", "HEAD", "--", "dvc.lock"]
-    if dvc.lock_text() != saved["lock"] and subprocess.run(as_committed, cwd=ROOT).returncode:
-        dvc.write("dvc.lock", saved["lock"])
-    remade = [stage for stage in saved["remade"] if stage in dvc.stages()]
-    if remade:
-        for change in dvc.changes(remade).values():
-            dvc.discard(change)
-    (ROOT / UNDO).unlink()
+    def _undo(self) -> None:
+        """Where a command failed or was killed: put dvc.lock back, remove what is half made."""
+        if not (ROOT / UNDO).exists():
+            return
+        saved = json.loads((ROOT / UNDO).read_text())
+        as_committed = ["git", "diff", "--quiet", "HEAD", "--", "dvc.lock"]
+        is_other = _text("dvc.lock") != saved["lock"]
+        if is_other and subprocess.run(as_committed, cwd=ROOT).returncode:
+            write_text(ROOT / "dvc.lock", saved["lock"])
+        if remade := [stage for stage in saved["remade"] if stage in _stages()]:
+            for change in self._changes(remade).values():
+                change.discard()
+        (ROOT / UNDO).unlink()
 
-
-def _foreign(dvc: Dvc, stage: str, change: Change) -> UserError:
-    path = change.foreign[0]
-    files = dvc.differing_files(path)
-    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    recorded = dvc.hashes().get((stage, path))
-    return UserError(
-        f"{path} has other files than stage '{stage}' of dvc.lock records",
-        expected=f"hash {recorded}" if recorded else "no such path: nothing is recorded yet",
-        received=f"{files[0] if files else path}{more}",
-        remedy=f"to have the recorded files: rm -r {path} && make data\n"
-        f'to record those that are there: make data args="{stage} accept=true"',
-    )
+    def _foreign(self, stage: str, path: str) -> UserError:
+        files = self._differing(path)
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        recorded = _hashes().get((stage, path))
+        return UserError(
+            f"{path} has other files than stage '{stage}' of dvc.lock records",
+            expected=f"hash {recorded}" if recorded else "no such path: nothing is recorded yet",
+            received=f"{files[0] if files else path}{more}",
+            remedy=f"to have the recorded files: rm -r {path} && make data\n"
+            f'to record those that are there: make data args="{stage} accept=true"',
+        )
 
 
 def _other_hash(stage: str, path: str, was: str, new: str) -> UserError:

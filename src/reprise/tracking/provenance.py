@@ -93,9 +93,12 @@ def data_version(root: Path, sources: Sequence[Path], stamp: str = "") -> DataVe
 
 
 def _git(root: Path, *args: str) -> str | None:
-    done = subprocess.run(
-        ["git", "-C", str(root), *args], capture_output=True, text=True, errors="replace"
-    )
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *args], capture_output=True, text=True, errors="replace"
+        )
+    except FileNotFoundError:  # git is not installed
+        return None
     return done.stdout if done.returncode == 0 else None
 
 

@@ -1,25 +1,16 @@
 import hashlib
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "scripts/make_iris_data.py"
+from reprise.samples import iris as maker
+
 SHA256 = "9cc1c345c71bcc9b486b74cbf6063fa66f4bb5e0f603a4b3c3471ec2e5e8e355"
 
 
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_command_writes_the_same_bytes_everywhere(script, tmp_path, monkeypatch):
+def test_the_command_writes_the_same_bytes_everywhere(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["make_iris_data.py", "--out", str(tmp_path / "new")])
-    script.main()
+    maker.main()
     (file,) = (tmp_path / "new").iterdir()
     content = file.read_bytes()
     assert hashlib.sha256(content).hexdigest() == SHA256
@@ -32,8 +23,8 @@ def test_the_command_writes_the_same_bytes_everywhere(script, tmp_path, monkeypa
     ]  # fmt: skip
 
 
-def test_a_folder_that_is_there_is_refused(script, tmp_path, monkeypatch, capsys):
+def test_a_folder_that_is_there_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["make_iris_data.py", "--out", str(tmp_path)])
     with pytest.raises(SystemExit, match="2"):
-        script.main()
+        maker.main()
     assert "exists already: remove it" in capsys.readouterr().err

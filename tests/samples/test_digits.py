@@ -1,6 +1,5 @@
 import csv
 import hashlib
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -12,23 +11,15 @@ from sklearn.datasets import load_digits
 from reprise.datasets.arrays import Arrays
 from reprise.datasets.image_folder import ImageFolder
 from reprise.datasets.image_table import ImageTable
+from reprise.samples import digits as maker
 
-SCRIPT = Path(__file__).parents[2] / "scripts/make_digits_data.py"
 HALVES = {"train": 0.5, "valid": 0.5, "test": None}
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def digits(script, tmp_path_factory) -> Path:
+def digits(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "digits"
-    script.write_set(folder, count=40, seed=0)
+    maker.write_set(folder, count=40, seed=0)
     return folder
 
 
@@ -40,15 +31,15 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def test_the_bytes_are_the_same_again(script, digits, tmp_path):
-    script.write_set(tmp_path / "again", count=40, seed=0)
+def test_the_bytes_are_the_same_again(digits, tmp_path):
+    maker.write_set(tmp_path / "again", count=40, seed=0)
     assert digests(tmp_path / "again") == digests(digits)
     assert len(digests(digits)) == 42
 
 
-def test_a_sample_depends_on_the_seed_and_its_number_alone(script, digits, tmp_path):
-    script.write_set(tmp_path / "few", count=3, seed=0)
-    script.write_set(tmp_path / "other", count=3, seed=1)
+def test_a_sample_depends_on_the_seed_and_its_number_alone(digits, tmp_path):
+    maker.write_set(tmp_path / "few", count=3, seed=0)
+    maker.write_set(tmp_path / "other", count=3, seed=1)
     few, other = digests(tmp_path / "few"), digests(tmp_path / "other")
     assert len(few) == len(other) == 5
     pictures = {name: few[name] for name in few if name.endswith(".png")}
@@ -90,15 +81,15 @@ def test_labels_tags_and_tilts_belong_to_their_digits(digits):
         assert row["tags"] == "|".join(told)
 
 
-def test_a_digit_is_turned_counter_clockwise_about_its_middle(script):
+def test_a_digit_is_turned_counter_clockwise_about_its_middle():
     bar = np.zeros((8, 8))
     bar[3:5] = 16
-    flat, upright = script.tilted(bar, 0), script.tilted(bar, 90)
+    flat, upright = maker.tilted(bar, 0), maker.tilted(bar, 90)
     assert flat.max() == 255
     assert np.abs(upright - flat.T).max() <= 2  # rounded towards one side
     corner = np.zeros((8, 8))
     corner[0, 7] = 16  # at the right top; a quarter turn puts it to the left top
-    assert script.tilted(corner, 90)[:14, :14].sum() == script.tilted(corner, 90).sum() > 0
+    assert maker.tilted(corner, 90)[:14, :14].sum() == maker.tilted(corner, 90).sum() > 0
 
 
 @pytest.mark.parametrize(
@@ -109,19 +100,19 @@ def test_a_digit_is_turned_counter_clockwise_about_its_middle(script):
         (["--out", "new", "--count", "0"], "--count must be 1 to 1797"),
     ],
 )
-def test_wrong_words_are_refused(script, tmp_path, monkeypatch, capsys, words, said):
+def test_wrong_words_are_refused(tmp_path, monkeypatch, capsys, words, said):
     (tmp_path / "there").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["make_digits_data.py", *words])
     with pytest.raises(SystemExit, match="2"):
-        script.main()
+        maker.main()
     assert said in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
 
-def test_the_command_writes_what_it_is_asked_for(script, tmp_path, monkeypatch):
+def test_the_command_writes_what_it_is_asked_for(tmp_path, monkeypatch):
     words = ["--out", str(tmp_path / "new"), "--count", "2"]
     monkeypatch.setattr(sys, "argv", ["make_digits_data.py", *words])
-    script.main()
+    maker.main()
     assert len(digests(tmp_path / "new")) == 4
     assert cv2.imread(str(tmp_path / "new/folders/1/0001.png"), -1).shape == (28, 28)

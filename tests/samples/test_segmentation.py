@@ -1,5 +1,4 @@
 import hashlib
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -7,15 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "scripts/make_segmentation_data.py"
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from reprise.samples import segmentation as maker
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -29,18 +20,18 @@ def read(folder: Path, name: str) -> np.ndarray:
     return cv2.imread(str(folder / name), cv2.IMREAD_UNCHANGED)
 
 
-def test_a_sample_depends_on_the_seed_and_its_number_alone(script, tmp_path):
-    script.write_set(tmp_path / "few", count=3, size=64, seed=0)
-    script.write_set(tmp_path / "more", count=6, size=64, seed=0)
-    script.write_set(tmp_path / "other", count=3, size=64, seed=1)
+def test_a_sample_depends_on_the_seed_and_its_number_alone(tmp_path):
+    maker.write_set(tmp_path / "few", count=3, size=64, seed=0)
+    maker.write_set(tmp_path / "more", count=6, size=64, seed=0)
+    maker.write_set(tmp_path / "other", count=3, size=64, seed=1)
     few, more, other = (digests(tmp_path / name) for name in ("few", "more", "other"))
     assert (len(few), len(more), len(other)) == (9, 18, 9)
     assert few.items() <= more.items()
     assert all(few[name] != other[name] for name in few)
 
 
-def test_images_and_masks_belong_together(script, tmp_path):
-    script.write_set(tmp_path / "set", count=8, size=96, seed=0)
+def test_images_and_masks_belong_together(tmp_path):
+    maker.write_set(tmp_path / "set", count=8, size=96, seed=0)
     seen = set()
     for number in range(8):
         image, mask, ids = (
@@ -56,8 +47,8 @@ def test_images_and_masks_belong_together(script, tmp_path):
     assert len(seen) >= 5
 
 
-def test_ink_cannot_be_told_by_brightness_alone(script, tmp_path):
-    script.write_set(tmp_path / "set", count=24, size=128, seed=0)
+def test_ink_cannot_be_told_by_brightness_alone(tmp_path):
+    maker.write_set(tmp_path / "set", count=24, size=128, seed=0)
     names = [path.name for path in sorted((tmp_path / "set/images").iterdir())]
     images = np.stack([read(tmp_path / "set", f"images/{name}") for name in names]).mean(axis=-1)
     ink = np.stack([read(tmp_path / "set", f"masks/{name}") for name in names]) > 0
@@ -77,19 +68,19 @@ def test_ink_cannot_be_told_by_brightness_alone(script, tmp_path):
         (["--out", "new", "--size", "31"], "--size must be 32 to 427"),
     ],
 )
-def test_wrong_words_are_refused(script, tmp_path, monkeypatch, capsys, words, said):
+def test_wrong_words_are_refused(tmp_path, monkeypatch, capsys, words, said):
     (tmp_path / "there").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["make_segmentation_data.py", *words])
     with pytest.raises(SystemExit, match="2"):
-        script.main()
+        maker.main()
     assert said in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
 
-def test_the_command_writes_what_it_is_asked_for(script, tmp_path, monkeypatch):
+def test_the_command_writes_what_it_is_asked_for(tmp_path, monkeypatch):
     words = ["--out", str(tmp_path / "new"), "--count", "2", "--size", "32"]
     monkeypatch.setattr(sys, "argv", ["make_segmentation_data.py", *words])
-    script.main()
+    maker.main()
     assert len(digests(tmp_path / "new")) == 6
     assert read(tmp_path / "new", "images/0001.png").shape == (32, 32, 3)

@@ -16,7 +16,7 @@ SHA256 = "e0c729f9920fedd88c97f5f5ff7bb340c71d4b1f3ce4497608041846dce3b8bf"
 
 
 def make(out: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "scripts/make_audio_data.py", "--out", str(out), *words]
+    command = [sys.executable, "-m", "reprise.samples.audio", "--out", str(out), *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
