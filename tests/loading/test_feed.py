@@ -71,12 +71,6 @@ def test_tensors_are_made_without_a_copy(load: Load) -> None:
     assert [_is_in_a_slot(loader, x) for x, _ in as_tf_dataset(loader, 0, 20)] == [True] * 20
 
 
-def test_nothing_waits_between_the_loader_and_fit(load: Load) -> None:
-    options = as_tf_dataset(load(Numbers())).options()
-    assert options.experimental_optimization.inject_prefetch is False
-    assert options.autotune.enabled is False
-
-
 def test_fit_learns_the_same_whoever_feeds_it(load: Load) -> None:
     losses = []
     for keys in ({"workers": 0}, {"workers": 2}, {"workers": 2, "use_multiprocessing": False}):

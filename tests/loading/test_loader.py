@@ -66,17 +66,6 @@ def test_same_bytes_for_every_kind_of_read(dataset: Dataset, load: Load) -> None
         assert made == expected(dataset, "train", 0, STEPS)
 
 
-@pytest.mark.parametrize(("workers", "processes"), [(0, True), (2, True), (2, False)])
-def test_same_bytes_from_any_start_on_a_fresh_loader(
-    workers: int, processes: bool, load: Load
-) -> None:
-    for start in range(STEPS):
-        loader = load(Numbers(), workers=workers, use_multiprocessing=processes)
-        made = digest(loader.batches(start, STEPS))
-        assert made == expected(Numbers(), "train", start, STEPS)
-        loader.close()
-
-
 @pytest.mark.parametrize(("workers", "processes"), ENGINES)
 def test_producers_tell_who_made_the_batches(workers: int, processes: bool, load: Load) -> None:
     loader = load(Slow(), workers=workers, use_multiprocessing=processes)

@@ -25,7 +25,7 @@ _SLICE_BYTES = 1 << 20  # read at once of data in memory: most of what is left i
 
 
 class Loader:
-    """Batches of one split: a pure function of seed, split and step, whoever makes them.
+    """Batches of one split, a pure function of seed, split and step for any number of workers.
 
     Workers start at the first batch and live until `close`. One iteration at a time: a new call of
     `batches` ends the one before.
@@ -36,9 +36,9 @@ class Loader:
         split: 'train', 'valid' or 'test'; only 'train' is shuffled and randomly transformed.
         seed: Of order and randomness; 0 or more.
         batch_size: Samples per batch; a pass's last batch has what is left.
-        workers: Who makes batches ahead; 0 makes each when it is asked for; None takes one for each
-            core that this process may use, and none for data that is in memory or for a stream
-            that only one can read.
+        workers: Number of workers that make batches ahead; 0: each batch is made when it is asked
+            for. None: one for each core that this process may use, and none for data in memory or
+            a stream of a single shard.
         use_multiprocessing: Workers are processes; False makes them threads.
         max_queue_size: Finished batches that may wait for the model; bounds memory.
         order: 'full' permutes samples; 'block' keeps neighbours together (rows of a table). A
@@ -46,7 +46,7 @@ class Loader:
         block_size: Of 'block': neighbouring samples that move together.
         window: Of 'block': samples that are mixed with one another.
         timeout_s: Longest wait for one batch, in seconds, before its samples count as stuck; None
-            waits for ever. Without workers nobody can tell.
+            waits for ever. Without workers it has no effect.
         cache: Folder that keeps what is decoded, for later passes and runs; None keeps nothing.
 
     Raises:
@@ -165,7 +165,7 @@ class _NoPool:
             self._together = max(1, _SLICE_BYTES // batch_bytes)
 
     def run(self, start: int, stop: int | None) -> Iterator[tuple[str, Sample]]:
-        """The batches from `start` up to `stop`, endless when it is None, each with its maker."""
+        """Yield the batches from `start` up to `stop` (None: endless), each with its producer."""
         rows = self._order.rows
         for plan in self._order.plans(start, stop, self._together):
             x, y = assemble(self._dataset, plan)

@@ -36,7 +36,7 @@ class Task:
         is_done: Its batch or its error is there.
         arrays: The batch, where it did not travel in the slot.
         error: What to raise in its place.
-        producer: Who made it.
+        producer: Name of the worker that made it.
         is_suspect: A worker died over it, so the next one gets it alone.
         deaths: Position of the sample that was being read, for each of the workers that died, one
             after the other, over this very sample while they had no other task.
@@ -154,7 +154,7 @@ class ProcessPool:
         self._closed = False
 
     def run(self, start: int, stop: int | None) -> Iterator[tuple[str, Sample]]:
-        """The batches from `start` up to `stop`, endless when it is None, each with its maker.
+        """Yield the batches from `start` up to `stop` (None: endless), each with its producer.
 
         Gives up what an earlier call began.
 
@@ -246,7 +246,7 @@ class ProcessPool:
             timeout_s = _WAIT_S
 
     def _dispatch(self) -> None:
-        """Give tasks to whoever has room: one to each before anyone gets a second."""
+        """Send tasks to workers that have room: one to each before any gets a second."""
         for depth in range(_DEPTH):
             for worker in self._workers:
                 if self._waiting and worker.takes(self._waiting[0], depth):
@@ -310,7 +310,7 @@ class ProcessPool:
     def _replace(self, worker: _Worker) -> list[Task]:
         """Start another worker in the place of a dead or stuck one; the tasks to be done anew."""
         with contextlib.suppress(OSError):
-            while worker.connection.poll() and self._listen(worker):  # sent after we looked
+            while worker.connection.poll() and self._listen(worker):  # sent in the meantime
                 pass
         code = worker.end()
         self._workers.remove(worker)

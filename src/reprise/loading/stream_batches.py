@@ -25,7 +25,7 @@ class StreamBatches:
         split: 'train' is shuffled anew in every pass; 'valid' and 'test' keep their own order.
         seed: 0 or more.
         batch_size: Rows of every batch but a pass's last, which is short where it must be.
-        readers: Who reads.
+        readers: Reads the shards.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class StreamBatches:
 
     @property
     def steps_per_pass(self) -> int:
-        """Batches in a pass; where nobody has counted the samples yet, they are read once."""
+        """Batches in a pass; samples that were not counted yet are read once for it."""
         return -(-(self._data.num_samples or self._data.count()) // self._batch_size)
 
     def run(self, start: int, stop: int | None) -> Iterator[tuple[str, Sample]]:
-        """The batches from `start` up to `stop`, endless when it is None; who read, and the batch.
+        """Yield the batches from `start` up to `stop` (None: endless), each with its producer.
 
         Those before `start` are read and dropped, but for whole passes of a known length.
 
@@ -89,7 +89,7 @@ class StreamBatches:
         while batch is not None:
             following = next(batches, None)
             num_samples += len(batch[0])
-            # Checked now, since nobody may ask for more than what should be the last batch.
+            # Checked before the last batch is yielded, since none may be asked for after it.
             if following is None or num_samples == self._data.num_samples:
                 self._data.counted(num_samples + (0 if following is None else len(following[0])))
             yield batch

@@ -40,7 +40,7 @@ class _Reader:
     Args:
         number: Its number.
         shards: Numbers of the shards.
-        answers: Chunks that nobody has used yet; the last is None at the end, or an error.
+        answers: Chunks that were not used yet; the last is None at the end, or an error.
         received: Chunks that came.
         is_begun: Its worker knows its shards.
         is_ended: Nothing more will come.
@@ -126,7 +126,7 @@ class StreamReaders:
 
     @property
     def producer(self) -> str:
-        """Who reads."""
+        """Names of the workers, or 'this process'."""
         return ", ".join(worker.handle.name for worker in self._workers) or "this process"
 
     def read(self, order: np.ndarray) -> list[Iterator[Sample]]:
@@ -270,7 +270,7 @@ def _serve(connection: Connection, split: StreamSplit, rows: int) -> None:
 
 def _serve_in_process(connection: Connection, pickled: bytes, rows: int) -> None:
     set_up_process()
-    with contextlib.suppress(EOFError, OSError):  # the parent is done with us, or is gone
+    with contextlib.suppress(EOFError, OSError):  # the parent has closed the pipe, or has ended
         try:
             split = pickle.loads(pickled)
         except BaseException as error:

@@ -63,7 +63,7 @@ class ThreadPool:
         self._dismiss = weakref.finalize(self, _dismiss, self._inbox, workers)
 
     def run(self, start: int, stop: int | None) -> Iterator[tuple[str, Sample]]:
-        """The batches from `start` up to `stop`, endless when it is None, each with its maker.
+        """Yield the batches from `start` up to `stop` (None: endless), each with its producer.
 
         Gives up what an earlier call began.
         """

@@ -71,7 +71,7 @@ def work(connection: Connection, pickled: bytes, slots: Slots, number: int) -> N
         number: Number of this worker.
     """
     set_up_process()
-    with contextlib.suppress(EOFError, OSError):  # the parent is done with us, or is gone
+    with contextlib.suppress(EOFError, OSError):  # the parent has closed the pipe, or has ended
         try:
             dataset = pickle.loads(pickled)
         except BaseException as error:
@@ -190,7 +190,7 @@ def pack_error(error: BaseException) -> Packed:
 
 
 def unpack_error(packed: Packed) -> Exception:
-    """The exception that was packed, or a RuntimeError that tells all that is known of it."""
+    """The exception that was packed, or a RuntimeError with its traceback."""
     data, text = packed
     try:
         error = pickle.loads(data) if data else None
@@ -230,7 +230,7 @@ def keep_freed_memory() -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent has ended, however that happened and whatever we read."""
+    """End this process when its parent has ended, even in the middle of a read."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

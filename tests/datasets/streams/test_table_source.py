@@ -120,15 +120,6 @@ def test_another_kind_of_file_is_refused(tmp_path):
         TableSource(str(tmp_path / "a.xlsx"), "label", classes=CLASSES)
 
 
-def test_blocks_are_the_samples(tmp_path):
-    source = TableSource(write(tmp_path), "label", classes=CLASSES)
-    blocks = list(source.blocks(0))
-    assert [len(x) for x, _ in blocks] == [1000, 1000, 500]
-    one_by_one = list(source.samples(0))
-    assert np.array_equal(np.concatenate([x for x, _ in blocks]), [x for x, _ in one_by_one])
-    assert np.array_equal(np.concatenate([y for _, y in blocks]), [y for _, y in one_by_one])
-
-
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.2, 0.45), (0.9, 1.0)])
 def test_a_split_has_the_same_samples_in_blocks_and_one_by_one(tmp_path, low, high):
     class OneByOne(TableSource):
