@@ -130,35 +130,35 @@ class Dataset(BaseDataset[np.ndarray]):
 
         Args:
             index: 0 to len(self) - 1.
-            rng: Source of every random choice; None means no random transform.
+            rng: Random generator for every random choice; None means no random transform.
 
         Raises:
             UserError: the sample cannot be read; the message names it.
         """
 
     def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
-        """Read a batch: x and y with a leading batch axis. `rngs[i]` is made when asked for."""
+        """Read a batch: x and y with a leading batch axis. `rngs[i]` is made on access."""
         samples = [self.read(int(index), rngs[at]) for at, index in enumerate(indices)]
         return np.stack([x for x, _ in samples]), np.stack([y for _, y in samples])
 
     @abstractmethod
     def name(self, index: int) -> str:
-        """What the user calls this sample: a file, a row, a recording and its time."""
+        """What the user calls a sample: a file, a row, a recording and its time."""
 
     @abstractmethod
     def splits(self) -> Mapping[str, np.ndarray]:
         """Indices, dtype int64, of 'train', 'valid' and, where there is one, 'test'; disjoint."""
 
     def group(self, index: int) -> Hashable:
-        """What must not stand on both sides of a split (a speaker, say); default: the sample."""
+        """Group of a sample, its speaker say, which must be in one split; by default its name."""
         return self.name(index)
 
     def label(self, index: int) -> int | None:
-        """Class of the sample as a whole, for balancing; None where it has none."""
+        """Class of a sample as a whole, for balancing; None if it has none."""
         return None
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
-        """Problems known without training, one line each, each naming its sample.
+        """Problems of samples that can be found without training, one line each with the name.
 
         Args:
             indices: The samples to look at.

@@ -71,19 +71,12 @@ def draw_masks(
         spec: Of a mask; where it has one class, 0 is background and left clear.
         colors: Red, green and blue of each class, 0 to 255; None to choose them.
     """
-    from matplotlib import colormaps
-
-    count, first = len(spec.classes), int(len(spec.classes) == 1)
+    first = int(len(spec.classes) == 1)
+    names = dict(enumerate(spec.classes, start=first))
+    own = slice(first, first + len(names))
     tints = np.zeros((256, 4), np.float32)  # red, green, blue and opacity of each id, 0 to 1
-    names = {first + at: name for at, name in enumerate(spec.classes)}
-    if colors:
-        tints[first : first + count, :3] = np.array(colors) / 255
-    elif count <= 20:
-        tints[first : first + count] = colormaps["tab10" if count <= 10 else "tab20"](range(count))
-    else:
-        tints[first : first + count] = colormaps["hsv"](np.arange(count) / count)
-        tints[first + 1 : first + count : 2] *= 0.6  # every other hue darker
-    tints[first : first + count, 3] = 0.5
+    tints[own, :3] = np.array(colors) / 255 if colors else _distinct_colors(len(names))
+    tints[own, 3] = 0.5
     if spec.ignore is not None:
         tints[spec.ignore] = 0, 0, 0, 0.8
         names[spec.ignore] = "(ignored)"
@@ -120,6 +113,17 @@ def draw_matrices(axes: "Axes", matrices: Mapping[str, np.ndarray]) -> None:
     axes.figure.colorbar(image, ax=axes).ax.tick_params(labelsize=7)
 
 
+def _distinct_colors(count: int) -> np.ndarray:
+    """Red, green and blue of so many colours, 0 to 1, shape (count, 3)."""
+    from matplotlib import colormaps
+
+    if count <= 20:
+        return colormaps["tab10" if count <= 10 else "tab20"](range(count))[:, :3]
+    colors = colormaps["hsv"](np.arange(count) / count)[:, :3]
+    colors[1::2] *= 0.6  # every other hue darker
+    return colors
+
+
 def _draw_side_by_side(
     axes: "Axes", images: Mapping[str, np.ndarray], **settings: Any
 ) -> "AxesImage":
@@ -148,16 +152,15 @@ def draw_values(axes: "Axes", x: np.ndarray, spec: Spec, names: Sequence[str] = 
     largest = np.iinfo(spec.dtype).max if np.dtype(spec.dtype).kind == "u" else 1.0
     scaled = (np.asarray(x, np.float64) - (spec.offset or 0.0)) / (spec.scale or largest)
     if names:
-        texts = [f"{name} {value:.4g}" for name, value in zip(names, x, strict=True)]
-        shown = slice(_MOST_BARS)
-        axes.barh(range(len(texts[shown])), scaled[shown])
-        if spec.scale:
-            axes.set_xlim(-_FAR, _FAR)
-        axes.set_yticks(range(len(texts[shown])), [_plain(text) for text in texts[shown]])
+        texts = [f"{name} {value:.4g}" for name, value in zip(names, x, strict=True)][:_MOST_BARS]
+        axes.barh(range(len(texts)), scaled[: len(texts)])
+        axes.set_yticks(range(len(texts)), list(map(_plain, texts)))
         axes.invert_yaxis()
         axes.axvline(0, color="black", linewidth=0.8)
-        if len(texts) > _MOST_BARS:
-            axes.set_xlabel(f"and {len(texts) - _MOST_BARS} more", fontsize=7)
+        if spec.scale:
+            axes.set_xlim(-_FAR, _FAR)
+        if len(names) > len(texts):
+            axes.set_xlabel(f"and {len(names) - len(texts)} more", fontsize=7)
     else:
         axes.plot(scaled.ravel(), drawstyle="steps-mid")
     axes.tick_params(labelsize=7)
