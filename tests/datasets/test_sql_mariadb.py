@@ -156,33 +156,24 @@ def test_an_option_file_may_have_user_and_password(mariadb, mariadb_url, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("mysql+mysqldb://me@no-such-host.invalid/db", "no-such-host.invalid"),
-        ("mysql+mysqldb://me@127.0.0.1:1/db", "me@127.0.0.1:1/db"),
-        ("mysql+mysqldb://me@127.0.0.1:1/db?nonsense=1", "nonsense"),
-        ("{server}&nonsense=1", "nonsense"),
-        ("{nowhere}", "Unknown database 'nowhere'"),
-    ],
-)
-def test_servers_that_cannot_be_used(mariadb, url, said):
-    url = url.format(server=mariadb.url(), nowhere=mariadb.url(database="nowhere"))
-    with pytest.raises(UserError) as caught:
-        dataset(url)
-    assert said in str(caught.value)
-
-
-@pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"url": "mysql+mysqldb://me@no-such-host.invalid/db"}, "no-such-host.invalid"),
+        ({"url": "mysql+mysqldb://me@127.0.0.1:1/db"}, "me@127.0.0.1:1/db"),
+        ({"url": "mysql+mysqldb://me@127.0.0.1:1/db?nonsense=1"}, "nonsense"),
+        ({"url": "{server}&nonsense=1"}, "nonsense"),
+        ({"url": "{nowhere}"}, "Unknown database 'nowhere'"),
         ({"table": "cell"}, "did you mean cells?"),
         ({"table": "elsewhere.cells"}, "elsewhere"),
         ({"values": ["vale"]}, "did you mean value?"),
     ],
 )
-def test_what_is_not_in_the_database_is_named(mariadb_url, changes, said):
+def test_what_cannot_be_reached_or_found_is_named(mariadb, mariadb_url, changes, said):
+    settings = {"url": "{server}", **changes}
+    nowhere = mariadb.url(database="nowhere")
+    settings["url"] = settings["url"].format(server=mariadb_url, nowhere=nowhere)
     with pytest.raises(UserError) as caught:
-        dataset(mariadb_url, size=[5, 7], **changes)
+        dataset(size=[5, 7], **settings)
     assert said in str(caught.value)
 
 
