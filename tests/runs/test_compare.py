@@ -338,9 +338,9 @@ def test_metrics_stand_in_the_order_in_which_they_are_read():
 def test_the_best_is_marked_where_there_is_another_to_compare(runs_by_age):
     a, b, c, d, e = runs_by_age
     for few, cells in (
-        ([a, b, c, d, e], ["0.5", "0.75*", "-", "0.5", "-"]),
+        ([a, b, c, d, e], ["0.5", "0.75*", "nan", "0.5", "-"]),
         ([a, d], ["0.5*", "0.5*"]),
-        ([a, c], ["0.5", "-"]),
+        ([a, c], ["0.5", "nan"]),
     ):
         assert list(shown(few)["valid/accuracy"]) == cells
 

@@ -17,6 +17,7 @@ from reprise.runs.score import is_of_one_class
 
 LOWER_IS_BETTER = {"loss", "mae", "rmse"}
 NEWEST = "newest"
+NONE = "-"
 WIDTH = 120  # characters of a line if there is no terminal
 CELL_WIDTH = 28  # characters of a cell, at most
 DIGEST = 7  # characters of a hash that are printed
@@ -53,7 +54,7 @@ def compare(asked: dict[str, str]) -> None:
     print("\n".join([f"{title}\n", text, "", *(f"note: {note}" for note in notes)]))
     out = runs / "compare" / "_".join(title.replace(",", " ").split())[:100]
     out.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(out.with_suffix(".csv"), na_rep="-")
+    table.to_csv(out.with_suffix(".csv"), na_rep="nan")
     print(f"whole table  {relative(out.with_suffix('.csv'))}")
     if write_curves(out.with_suffix(".png"), shown):
         print(f"curves       {relative(out.with_suffix('.png'))}")
@@ -180,19 +181,19 @@ def of_all_classes(names: Sequence[str]) -> list[str]:
 
 
 def table_of(runs: Sequence[RunSummary]) -> pd.DataFrame:
-    """Return a table with a row for each run.
+    """Return a table with a row for each run; what a run does not have is `-`.
 
     The columns are the status; data and code if they are not the same for all runs; the settings
     that differ, by dotted key; the metrics.
     """
     index = pd.Index([run.id for run in runs], name="run")
-    facts = pd.DataFrame(
-        {head: [getattr(run, head) for run in runs] for head in ("status", "data", "code")}, index
-    )
+    heads = ["status", *WARNINGS]
+    facts = pd.DataFrame([[getattr(run, head) for head in heads] for run in runs], index, heads)
     same = [head for head in WARNINGS if facts[head].nunique() == 1]
-    metrics = pd.DataFrame([run.metrics for run in runs], index, columns=metric_names(runs))
-    settings = changed_settings(runs)
-    return pd.concat([facts.drop(columns=same), settings, metrics.astype(float)], axis=1)
+    settings = changed_settings(runs).fillna(NONE).replace("", NONE)
+    metrics = {name: [run.metrics.get(name, NONE) for run in runs] for name in metric_names(runs)}
+    scores = pd.DataFrame(metrics, index, dtype=object)
+    return facts.drop(columns=same).join(settings).join(scores)
 
 
 def changed_settings(runs: Sequence[RunSummary]) -> pd.DataFrame:
@@ -201,21 +202,20 @@ def changed_settings(runs: Sequence[RunSummary]) -> pd.DataFrame:
     Where runs have chosen different options for a group, a setting of the group counts only if it
     differs between runs of the same option.
     """
-    index = pd.Index([run.id for run in runs], name="run")
-    choices, params = (
-        table.loc[:, [key for key in table if table[key].nunique(dropna=False) > 1]]
-        for table in (
-            pd.DataFrame([dict(run.choices) for run in runs], index, dtype=object),
-            pd.DataFrame([dict(run.params) for run in runs], index, dtype=object),
-        )
-    )
+    index = [run.id for run in runs]
+    choices = _differing(pd.DataFrame([run.choices for run in runs], index, dtype=object))
+    params = _differing(pd.DataFrame([run.params for run in runs], index, dtype=object))
     for key in list(params):
         group = key.partition(".")[0]
         if group in choices:
             by_option = params[key].groupby(choices[group], dropna=False)
             if by_option.nunique(dropna=False).max() == 1:
                 params = params.drop(columns=key)
-    return pd.concat([choices, params], axis=1)
+    return choices.join(params)
+
+
+def _differing(table: pd.DataFrame) -> pd.DataFrame:
+    return table[[key for key in table if table[key].nunique(dropna=False) > 1]]
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
@@ -238,15 +238,15 @@ def rounded(table: pd.DataFrame, runs: Sequence[RunSummary]) -> pd.DataFrame:
     """
     short = short_names([head for head in table if "/" not in head])
     metrics = of_all_classes([head for head in table if "/" in head])
-    text = {short[head]: table[head].fillna("-").replace("", "-") for head in short}
+    text = {short[head]: table[head] for head in short}
     for head in WARNINGS:
         if head in table:
             text[head] = table[head].str.replace(rf"(\w{{{DIGEST}}})\w+", r"\1", regex=True)
     for head in metrics:
-        values = table[head]
+        values = pd.to_numeric(table[head], errors="coerce")
         best = values.min() if is_lower_better(head, runs) else values.max()
         is_marked = (values == best) & (values.count() > 1)
-        numbers = values.map("{:.4g}".format, na_action="ignore").fillna("-")
+        numbers = table[head].map(lambda value: value if value == NONE else f"{value:.4g}")
         text[head] = numbers.where(~is_marked, numbers + "*")
     return pd.DataFrame(text)
 
@@ -323,7 +323,7 @@ def write_curves(path: Path, runs: Sequence[RunSummary]) -> bool:
             for name, dashes, linewidth in styles:
                 values = pd.Series(run.history.get(name, {}), dtype=float).sort_index()
                 marker = "." if len(values) < 3 else None  # a line of one point cannot be seen
-                axes.plot(values, dashes, color=colour, lw=linewidth, marker=marker)
+                axes.plot(values.index, values, dashes, color=colour, lw=linewidth, marker=marker)
     texts = labels(runs, LABEL_WIDTH * len(metrics))[:COLOURED]
     legend = [Line2D([], [], color=c, label=t) for c, t in zip(colours, texts, strict=False)]
     if len(runs) > COLOURED:
