@@ -312,8 +312,8 @@ class ProcessPool:
         with contextlib.suppress(OSError):
             while worker.connection.poll() and self._listen(worker):  # sent in the meantime
                 pass
-        code = worker.end()
         self._workers.remove(worker)
+        code = worker.end()
         if not worker.is_ready:
             self._failed_starts += 1
             if self._failed_starts == _MOST_STARTS or (code is not None and code >= 0):

@@ -1,4 +1,4 @@
-"""Where the time of making a batch goes, seen from outside: no dataset has to keep a clock."""
+"""The time of each stage of making a batch, measured without any clock in a dataset."""
 
 import sys
 import time
@@ -11,25 +11,23 @@ READ, DECODE, AUGMENT, COLLATE = "read", "decode", "augment", "collate"
 STAGES = (READ, DECODE, AUGMENT, COLLATE)
 # Modules, and types of objects, whose built-in functions wait for a disk or a database.
 _SOURCES = {"_io", "io", "posix", "sqlite3", "MySQLdb", "_socket"}
-_STEPS = {
-    "read": DECODE, "read_many": DECODE, "decode": DECODE, "decode_many": DECODE, "samples": DECODE,
-    "finish": AUGMENT, "finish_many": AUGMENT,
-}  # fmt: skip
 
 
 class Stopwatch:
-    """Shares out the time of one thread among the stages of making a batch.
+    """Measures the time of one thread in each stage of making a batch, by a profile function.
 
-    A function belongs to the stage of its caller, but for these: built-in functions that read
-    files or ask a database are `read`; what a dataset does in `finish` is `augment`, as is what it
-    calls in reprise.transforms, unless it does so in `decode`; the rest of a dataset is `decode`;
-    and the loader's own is `collate`. A library's one call that reads and decodes is `decode`.
+    - `read`: built-in functions that read files or query a database.
+    - `decode`: the rest of a dataset; also a library's call that reads and decodes at once.
+    - `augment`: a dataset's `finish`, and reprise.transforms where `decode` does not call it.
+    - `collate`: the loader's own functions.
+
+    Any other function belongs to the stage of its caller.
 
     Args:
         package: Top package of the dataset, which may be the user's own.
 
     Attributes:
-        seconds: Time of each stage so far, without what it costs to look.
+        seconds: Of each stage so far, without the cost of measuring.
     """
 
     def __init__(self, package: str) -> None:
@@ -40,15 +38,15 @@ class Stopwatch:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Look at what this thread does meanwhile."""
+        """Measure this thread meanwhile."""
         self._stack, self._since = self._stack[:1], time.perf_counter()
-        sys.setprofile(self._look)
+        sys.setprofile(self._profile)
         try:
             yield
         finally:
             sys.setprofile(None)
 
-    def _look(self, frame: FrameType, event: str, called: Any) -> None:
+    def _profile(self, frame: FrameType, event: str, called: Any) -> None:
         self.seconds[self._stack[-1][0]] += time.perf_counter() - self._since
         if event == "call":
             self._stack.append(self._stage_of(frame))
@@ -70,7 +68,8 @@ class Stopwatch:
             return COLLATE, False
         if top == "reprise" and room == "transforms":
             return (stage if is_decode else AUGMENT), is_decode
-        return _STEPS.get(name, DECODE), is_decode or name in ("decode", "decode_many")
+        stage = AUGMENT if name in ("finish", "finish_many") else DECODE
+        return stage, is_decode or name in ("decode", "decode_many")
 
 
 def _reads(called: Callable[..., Any]) -> bool:
