@@ -11,7 +11,6 @@ from tiny import refused, short
 
 from reprise.datasets.sql_matrix import SqlMatrix
 from reprise.errors import UserError
-from reprise.loading.loader import Loader
 
 SPLIT = {"train": 0.5, "valid": 0.25, "test": 0.25}
 COLUMNS = {"key": "user_id", "row": "y", "column": "x"}
@@ -144,38 +143,42 @@ def test_a_sum_does_not_depend_on_the_order_of_the_rows(tmp_path):
     assert len(sums) == 1
 
 
-@pytest.mark.parametrize("place", [(-1, 0), (4, 0), (0, 4), (0, -1), (None, 0), (0, None)])
-def test_a_row_outside_of_the_matrix(tmp_path, place):
+OUTSIDE = [(-1, 0), (4, 0), (0, 4), (0, -1), (None, 0), (0, None)]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        *(((1, *place, 7), "no such cell[\\s\\S]*y 0 to 3, x 0 to 3") for place in OUTSIDE),
+        ((1, 1.5, 1, 5), r"user_id=1, y=1, x=1\.5: no such cell"),
+        ((1, 3, 2, None), r"user_id=1, y=2, x=3: no value[\s\S]*value=NULL"),
+        ((1, 3, 2, 1e300), r"user_id=1, y=2, x=3: no value[\s\S]*float32"),
+        ((1, 3, 2, "abc"), "user_id=1, y=2, x=3: a value is no number"),
+        ((1, 3, 2, b"\1"), "user_id=1, y=2, x=3: a value is no number"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_named(tmp_path, row, said):
+    with pytest.raises(UserError, match=said):
+        dataset(write(tmp_path / "a.db", [(1, 0, 0, 1), row])).read(0, None)
+
+
+@pytest.mark.parametrize("place", OUTSIDE)
+def test_rows_outside_of_the_matrix_may_be_dropped(tmp_path, place):
     url = write(tmp_path / "a.db", [(1, 1, 1, 5), (1, *place, 7), (2, 0, 0, 3)])
-    with pytest.raises(UserError, match="y 0 to 3, x 0 to 3"):
-        dataset(url).read(0, None)
     x, _ = dataset(url, outside="drop").read_many(np.array([0, 1]), [None] * 2)
     assert x.sum(axis=(1, 2, 3)).tolist() == [5, 3]
 
 
-def test_a_row_between_two_cells_is_never_dropped_in_silence(tmp_path):
-    url = write(tmp_path / "a.db", [(1, 1.5, 1, 5)])
-    for outside in ("error", "drop"):
-        with pytest.raises(UserError, match=r"x=1\.5: no such cell"):
-            dataset(url, outside=outside).read(0, None)
+def test_a_row_between_two_cells_is_never_dropped(tmp_path):
+    with pytest.raises(UserError, match=r"x=1\.5: no such cell"):
+        dataset(write(tmp_path / "a.db", [(1, 1.5, 1, 5)]), outside="drop").read(0, None)
 
 
-def test_nulls(tmp_path):
+def test_nulls_may_be_zeros(tmp_path):
     rows = [(1, 0, 0, None, 1), (1, 1, 0, 2, None)]
     url = write(tmp_path / "a.db", rows, "user_id, x, y, value, other")
-    with pytest.raises(UserError, match=r"user_id=1, y=0, x=0: no value[\s\S]*value=NULL"):
-        dataset(url).read(0, None)
     x, _ = dataset(url, nulls="zero", values=["value", "other"]).read(0, None)
     assert x[0, :2].tolist() == [[0, 1], [2, 0]]
-
-
-@pytest.mark.parametrize(
-    ("value", "said"), [("abc", "is no number"), (b"\1", "is no number"), (1e300, "float32")]
-)
-def test_what_is_no_value(tmp_path, value, said):
-    url = write(tmp_path / "a.db", [(1, 0, 0, 1), (1, 3, 2, value)])
-    with pytest.raises(UserError, match=f"user_id=1, y=2, x=3: [\\s\\S]*{said}"):
-        dataset(url).read(0, None)
 
 
 def test_noise_is_new_in_training_and_fixed_elsewhere(tmp_path):
@@ -478,13 +481,3 @@ def test_a_wrong_row_in_a_range_is_named(tmp_path, changes):
     execute(tmp_path / "many.db", "UPDATE cells SET value = 'much' WHERE user_id = 60")
     with pytest.raises(UserError, match=r"user_id=60, y=1, x=0: a value is no number"):
         dataset(url, **changes).read_many(np.arange(64), [None] * 64)
-
-
-def test_order_block_gives_the_rows_of_order_full(tmp_path):
-    data = dataset(many(tmp_path))
-    order = {"order": "block", "block_size": 16, "window": 32, "batch_size": 32, "workers": 0}
-    with Loader(data, np.arange(200), split="train", seed=1, **order) as loader:
-        batches = list(loader.batches(stop=7))
-    values = np.concatenate([x.sum((1, 2, 3)) for x, _ in batches])
-    assert sorted(values) == [3.0 * at for at in range(200)]
-    assert np.array_equal(batches[0][0], batches[0][1])
