@@ -2,10 +2,8 @@
 
 import multiprocessing
 import re
-import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -104,21 +102,6 @@ def test_mistakes_name_the_files_and_options_of_both(folder):
             check([f"experiment={typed}"], folder / "conf")
         assert re.search(r"one of: .*digits, .*mine, ", str(caught.value))
         assert f"did you mean {meant}?" in str(caught.value)
-
-
-def test_the_wheel_contains_conf(tmp_path):
-    source = tmp_path / "source"  # a copy: the build leaves files behind
-    for name in ("src", "conf"):
-        shutil.copytree(ENGINE / name, source / name, symlinks=True)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ENGINE / name, source)
-    build = ("-m", "uv", "build", "--wheel", "--no-build-isolation", "--offline")
-    done = call(source, *build, "--out-dir", str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
-        shipped = {name for name in wheel.namelist() if name.endswith(".yaml")}
-    files = (ENGINE / "conf").rglob("*.yaml")
-    assert shipped == {f"reprise/{file.relative_to(ENGINE)}" for file in files}
 
 
 @pytest.mark.slow
