@@ -16,7 +16,7 @@ def parts(out: str) -> dict[str, list[float]]:
 
 def test_the_split_of_the_stages_is_printed_and_nothing_recorded(tmp_path):
     write_arrays(tmp_path / "a.npz")
-    done = reprise("profile_steps", *array_words(tmp_path / "a.npz", tmp_path))
+    done = reprise("profile", *array_words(tmp_path / "a.npz", tmp_path))
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith("digits: 24 steps of 4 samples\n")
     found = parts(done.stdout)
@@ -37,7 +37,7 @@ def test_the_split_of_the_stages_is_printed_and_nothing_recorded(tmp_path):
 def test_images_are_read_and_decoded_by_workers(processes, tmp_path):
     data = write_blobs(tmp_path / "data")
     words = ["loader.workers=2", f"loader.use_multiprocessing={processes}"]
-    done = reprise("profile_steps", *overrides(data, tmp_path), *words)
+    done = reprise("profile", *overrides(data, tmp_path), *words)
     assert done.returncode == 0, done.stderr[-2000:]
     found = parts(done.stdout)
     assert all(found[stage][0] > 0 for stage in STAGES)
@@ -46,7 +46,7 @@ def test_images_are_read_and_decoded_by_workers(processes, tmp_path):
 
 
 def test_a_mistake_is_refused(tmp_path):
-    done = reprise("profile_steps", "experiment=segmentation", "loader.batchsize=4")
+    done = reprise("profile", "experiment=segmentation", "loader.batchsize=4")
     assert done.returncode == 2
     assert "did you mean loader.batch_size?" in done.stderr
     assert "Traceback" not in done.stderr
