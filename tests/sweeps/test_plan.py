@@ -48,6 +48,7 @@ def test_values_that_only_together_are_wrong_are_found(words):
         (["seed=1,2", "sweep.metric=valid/f1"], "is a larger valid/f1 better"),
         (["seed=1,2", "sweep.search.n_trials=3"], "sweep.search"),
         (["dataset.x=x,nothing"], "nothing"),
+        (["seed=1,2", "launcher.command=[srn,-n1]"], "there is no program 'srn'"),
     ],
 )
 def test_what_makes_no_sweep_is_refused(words, more, text):

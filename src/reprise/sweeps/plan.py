@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -155,6 +156,13 @@ def make_plan(words: list[str]) -> Plan:
     composed = check_each([[*fixed, *own, *job] for job in values], providable=_is_providable)[0]
     _refuse_axes(axes, own_axes)
     sweep, launcher = build(composed.values["sweep"]), build(composed.values["launcher"])
+    if launcher.command and shutil.which(launcher.command[0]) is None:
+        raise UserError(
+            f"launcher.command: there is no program '{launcher.command[0]}'",
+            expected="words that begin with a program",
+            received=" ".join(launcher.command),
+            remedy="install it, or mend or drop launcher.command",
+        )
     jobs = values if sweep.search else every_combination(axes)
     each = check_each([[*fixed, *job] for job in jobs], providable=_is_providable)
     digest = _data_digest(each)
