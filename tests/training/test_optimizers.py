@@ -4,37 +4,29 @@ import pytest
 from reprise.training.optimizers import adam, sgd
 
 
-def test_adam_without_decay_is_adam():
-    made = adam(10, learning_rate=0.01, clipnorm=1.0)
-    assert type(made) is keras.optimizers.Adam
-    assert float(made.learning_rate) == pytest.approx(0.01)
-    assert made.clipnorm == 1.0
+@pytest.mark.parametrize(
+    ("made", "kind", "attributes"),
+    [
+        (lambda: adam(10, learning_rate=0.01, clipnorm=1.0), "Adam", {"clipnorm": 1.0}),
+        (lambda: adam(10, learning_rate=0.01, weight_decay=0.1), "AdamW", {"weight_decay": 0.1}),
+        (lambda: sgd(10, learning_rate=0.01, momentum=0.5), "SGD", {"momentum": 0.5}),
+    ],
+    ids=["adam", "adamw where there is a decay", "sgd"],
+)
+def test_settings_reach_the_optimizer(made, kind, attributes):
+    optimizer = made()
+    assert type(optimizer) is getattr(keras.optimizers, kind)
+    assert float(optimizer.learning_rate) == pytest.approx(0.01)
+    assert {name: getattr(optimizer, name) for name in attributes} == attributes
 
 
-def test_weight_decay_makes_it_adamw():
-    made = adam(10, learning_rate=0.01, weight_decay=0.1)
-    assert type(made) is keras.optimizers.AdamW
-    assert made.weight_decay == 0.1
-
-
-def test_sgd_keeps_momentum():
-    assert sgd(10, learning_rate=0.1, momentum=0.5).momentum == 0.5
-
-
-def rate(optimizer, step):
-    return float(optimizer._learning_rate(step))
-
-
-def test_cosine_ends_with_the_run():
-    made = adam(100, learning_rate=0.1, schedule="cosine")
-    assert rate(made, 0) == pytest.approx(0.1)
-    assert rate(made, 50) == pytest.approx(0.05)
-    assert rate(made, 100) == pytest.approx(0.0)
-
-
-def test_cosine_rises_first_where_asked():
-    made = sgd(100, learning_rate=0.1, schedule="cosine", warmup_steps=20)
-    assert rate(made, 10) == pytest.approx(0.05)
-    assert rate(made, 20) == pytest.approx(0.1)
-    assert rate(made, 60) == pytest.approx(0.05)
-    assert rate(made, 100) == pytest.approx(0.0, abs=1e-8)
+@pytest.mark.parametrize(
+    ("warmup_steps", "expected"),
+    [(0, {0: 0.1, 50: 0.05, 100: 0.0}), (20, {10: 0.05, 20: 0.1, 60: 0.05, 100: 0.0})],
+    ids=["ends with the run", "rises first"],
+)
+def test_the_cosine_rate(warmup_steps, expected):
+    kwargs = {"learning_rate": 0.1, "schedule": "cosine", "warmup_steps": warmup_steps}
+    rate = sgd(100, **kwargs)._learning_rate
+    for step, value in expected.items():
+        assert float(rate(step)) == pytest.approx(value, abs=1e-8)
