@@ -141,6 +141,11 @@ def test_rows_are_the_truth_columns_the_answer_and_cells_have_counts():
     assert {to_rgb(text.get_color())[0] for text in axes.texts} == {0.0, 1.0}
 
 
+def test_names_are_no_formulas():
+    axes, _ = confusion(MATRIX, ("$cat$", "dog", "emu"))
+    assert axes.get_yticklabels()[0].get_text() == r"\$cat\$"
+
+
 def test_long_counts_are_drawn_as_percent_of_the_truth():
     axes, cells = confusion(MATRIX * 2000)
     assert cells == {(0, 0): "80", (0, 1): "20", (1, 1): "100"}

@@ -91,7 +91,7 @@ def draw_masks(
     _draw_side_by_side(axes, images)
     for number, name in names.items():
         # matplotlib leaves out a label that begins with '_', as a class's name may
-        axes.plot([], [], "s", color=tints[number, :3], label=f" {_plain(name)}")
+        axes.plot([], [], "s", color=tints[number, :3], label=f" {plain_text(name)}")
 
 
 def draw_matrices(axes: "Axes", matrices: Mapping[str, np.ndarray]) -> None:
@@ -154,7 +154,7 @@ def draw_values(axes: "Axes", x: np.ndarray, spec: Spec, names: Sequence[str] = 
     if names:
         texts = [f"{name} {value:.4g}" for name, value in zip(names, x, strict=True)][:_MOST_BARS]
         axes.barh(range(len(texts)), scaled[: len(texts)])
-        axes.set_yticks(range(len(texts)), list(map(_plain, texts)))
+        axes.set_yticks(range(len(texts)), list(map(plain_text, texts)))
         axes.invert_yaxis()
         axes.axvline(0, color="black", linewidth=0.8)
         if spec.scale:
@@ -179,23 +179,25 @@ def write_target(
     """
     color, answer = "black", ""
     if spec.classes and y.ndim == 0:
-        truth = spec.classes[int(y)]
+        truth = plain_text(spec.classes[int(y)])
         if prediction is not None:
             given, best = np.ravel(prediction), int(np.argmax(prediction))
             truth, answer = (
-                f"{_cut(spec.classes[at], 20)} ({100 * given[at]:.0f} %)" for at in (int(y), best)
+                f"{plain_text(spec.classes[at], 20)} ({100 * given[at]:.0f} %)"
+                for at in (int(y), best)
             )
             color = "green" if best == y else "red"
     elif spec.classes and y.shape == (len(spec.classes),):
         truth = _listed(spec, y != 0)
         if prediction is not None:
-            answer = _listed(spec, prediction >= _CERTAIN)
-            color = "green" if answer == truth else "red"
+            said = prediction >= _CERTAIN
+            answer = _listed(spec, said)
+            color = "green" if np.array_equal(said, y != 0) else "red"
     else:
         truth = _numbers(y)
         answer = "" if prediction is None else _numbers(prediction)
     lines = [truth] if prediction is None else [f"truth: {truth}", f"answer: {answer}"]
-    axes.set_title("\n".join(map(_plain, lines)), color=color, fontsize=9)
+    axes.set_title("\n".join(lines), color=color, fontsize=9)
 
 
 def save_grid(
@@ -243,17 +245,15 @@ def save_grid(
 
 
 def _listed(spec: Spec, flags: np.ndarray) -> str:
-    return ", ".join(name for name, has in zip(spec.classes, flags, strict=True) if has) or "(none)"
+    names = [name for name, has in zip(spec.classes, flags, strict=True) if has]
+    return plain_text(", ".join(names) or "(none)")
 
 
 def _numbers(values: np.ndarray) -> str:
-    return ", ".join(f"{value:.4g}" for value in np.ravel(values)[:8])
+    return plain_text(", ".join(f"{value:.4g}" for value in np.ravel(values)[:8]))
 
 
-def _plain(text: str) -> str:
-    """Cut a text to the room it has; between two '$', matplotlib would read a formula."""
-    return _cut(text, _LETTERS).replace("$", r"\$")
-
-
-def _cut(text: str, letters: int) -> str:
-    return text if len(text) <= letters else text[: letters - 1] + "…"
+def plain_text(text: str, letters: int = _LETTERS) -> str:
+    """Cut a text to a number of letters and escape '$', which begins a formula in matplotlib."""
+    text = text if len(text) <= letters else text[: letters - 1] + "…"
+    return text.replace("$", r"\$")

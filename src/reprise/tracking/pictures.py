@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from reprise.datasets.drawing import save_grid
+from reprise.datasets.drawing import plain_text, save_grid
 from reprise.tracking.run import Run
 
 if TYPE_CHECKING:
@@ -148,9 +148,7 @@ def draw_confusion(matrix: np.ndarray, names: Sequence[str]) -> "Figure":
             color = "white" if share > 0.5 else "black"
             axes.text(column, row, text, ha="center", va="center", color=color, fontsize=8)
     shown = range(0, count, -(-count // _MOST_NUMBERED))
-    labels = [
-        n if len(n) <= _LETTERS else n[: _LETTERS - 1] + "…" for n in map(names.__getitem__, shown)
-    ]
+    labels = [plain_text(names[at], _LETTERS) for at in shown]
     axes.set_xticks(shown, labels, rotation=90)
     axes.set_yticks(shown, labels)
     unit = "% of the truth" if is_long and count <= _MOST_NUMBERED else "count"
