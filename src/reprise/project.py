@@ -27,7 +27,7 @@ ROOT = find_root(Path.cwd()) or Path.cwd()
 
 
 def enter() -> None:
-    """Make the project's folder the working folder, and import the project's own modules from it.
+    """Make the project's folder the working folder; import its own modules from it and its src/.
 
     Processes that this one starts do likewise.
 
@@ -37,8 +37,9 @@ def enter() -> None:
     if not _has_conf(ROOT):
         raise no_project(ROOT)
     os.chdir(ROOT)
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
+    for folder in (ROOT, ROOT / "src"):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
 
 
 def no_project(folder: Path) -> UserError:

@@ -20,6 +20,13 @@ from reprise.config.signatures import NoSuchTarget, read_signature
 # Keys of config.yaml itself. Weights, batch order and random transforms follow from the seed.
 SETTINGS = {"seed": Annotated[int, Interval(ge=0, lt=2**32)]}
 RESERVED = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
+# What a dataset from outside may have beside its own arguments: those that differ for these splits,
+# and the names of the target's classes.
+EXTERNAL = {
+    "valid": dict[str, Any] | None,
+    "test": dict[str, Any] | None,
+    "classes": list[str] | None,
+}
 # Arguments that the program itself passes when it builds a group's target.
 LIVE: dict[str, frozenset[str]] = {
     "loader": frozenset({"dataset", "indices", "split", "seed"}),
@@ -98,6 +105,8 @@ def _of_target(node: dict[str, Any], key: str) -> Section:
         return Section(key, node, target, {}, is_open=True, error=error)
     live = LIVE.get(key, frozenset())
     takes = {name: kind for name, kind in signature.annotations.items() if name not in live}
+    if key == "dataset" and not target.startswith("reprise."):
+        takes = EXTERNAL | takes
     is_partial = bool({"_partial_", "_args_"} & set(node))
     required = frozenset() if is_partial else signature.required - live
     return Section(key, node, target, takes, required, live, signature.is_open)

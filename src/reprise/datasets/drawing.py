@@ -55,6 +55,17 @@ def as_rgb(pixels: np.ndarray) -> np.ndarray:
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
+def class_ids(prediction: np.ndarray) -> np.ndarray:
+    """Most likely class of every pixel, shape (height, width, 1), of a model's probabilities.
+
+    Args:
+        prediction: Shape (height, width, classes); with one channel the probability of a yes.
+    """
+    if prediction.shape[-1] == 1:
+        return (prediction > 0.5).astype(np.uint8)
+    return prediction.argmax(-1, keepdims=True)
+
+
 def draw_masks(
     axes: "Axes",
     image: np.ndarray,

@@ -11,7 +11,7 @@ from annotated_types import Ge, Interval, Len
 from reprise.datasets.base import Sample
 from reprise.datasets.checks import find_problems
 from reprise.datasets.decodable import Decodable, Decoded
-from reprise.datasets.drawing import draw_masks
+from reprise.datasets.drawing import class_ids, draw_masks
 from reprise.datasets.images.files import read_header, read_image, require_dtype
 from reprise.datasets.images.folders import list_images, require_pairs
 from reprise.datasets.images.labelled import ImageSize
@@ -141,10 +141,7 @@ class ImageMask(Decodable):
     ) -> None:
         masks = {"target": y}
         if prediction is not None:
-            is_yes_no = prediction.shape[-1] == 1
-            masks["answer"] = (
-                prediction > 0.5 if is_yes_no else prediction.argmax(-1, keepdims=True)
-            )
+            masks["answer"] = class_ids(prediction)
         draw_masks(axes, x, masks, self.target_spec, self._coding.colors)
 
     def _pair(self, index: int) -> tuple[Path, Path]:

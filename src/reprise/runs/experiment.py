@@ -15,11 +15,13 @@ from reprise.datasets.base import BaseDataset, Sample
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs import sample_data
+from reprise.runs.external import External, ExternalLoader, build_dataset
 from reprise.training.quiet import import_keras
 
 if TYPE_CHECKING:
     import keras
 
+    from reprise.runs.external import Batches
     from reprise.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -37,8 +39,10 @@ class Data:
     seed: int
     settings: Mapping[str, Any]
 
-    def loader(self, split: str, **changes: Any) -> Loader:
+    def loader(self, split: str, **changes: Any) -> Loader | ExternalLoader:
         """A loader of one split; `changes` replace settings of conf/loader/."""
+        if isinstance(self.dataset, External):
+            return ExternalLoader(self.dataset, split)
         node = {**self.settings, **changes}
         indices = self.splits[split]
         return build(node, self.dataset, indices, split=split, seed=self.seed)
@@ -62,7 +66,8 @@ class Data:
     def first(self, split: str, count: int) -> Sample:
         """The first `count` samples that a loader of this split gives, with a batch axis."""
         with self.loader(split, batch_size=count, workers=0) as loader:
-            return next(loader.batches())
+            x, y = next(loader.batches())
+            return x[:count], y[:count]
 
 
 def compose_and_check(overrides: list[str]) -> Composed:
@@ -82,7 +87,7 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     """
     if stages := sample_data.missing_stages(_paths(config["dataset"])):
         sample_data.make_available(stages)
-    dataset = build(config["dataset"])
+    dataset = build_dataset(config["dataset"])
     splits = dataset.splits()
     if few := config["trainer"]["overfit"]:
         splits = dict.fromkeys(("train", "valid"), dataset.first(splits["train"], few))
@@ -105,6 +110,24 @@ def set_up_device(config: Mapping[str, Any]) -> dict[str, str]:
     return set_up(
         trainer.precision, trainer.deterministic, trainer.jit_compile, seed=config["seed"]
     )
+
+
+def for_keras(
+    loader: Loader | ExternalLoader, start: int = 0, steps_per_epoch: int | None = None
+) -> Batches:
+    """The batches of a loader as what Keras's `fit` and `evaluate` take.
+
+    Args:
+        loader: The loader.
+        start: First step.
+        steps_per_epoch: For training, whose batches are endless; None for one pass.
+    """
+    if isinstance(loader, ExternalLoader):
+        return loader.for_keras(steps_per_epoch)
+    from reprise.loading.feed import as_tf_dataset
+
+    stop = loader.steps_per_pass if steps_per_epoch is None else None
+    return as_tf_dataset(loader, start, stop)
 
 
 def new_model(config: Mapping[str, Any], dataset: BaseDataset[Any]) -> keras.Model:

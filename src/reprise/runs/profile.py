@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from reprise.config.compose import Composed
 from reprise.datasets.base import Sample
+from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.loading.stages import STAGES, Stopwatch
 from reprise.loading.worker import limit_to_one_thread
 from reprise.runs.experiment import Data, compiled, new_model, open_data, set_up_device
+from reprise.runs.external import External
 
 if TYPE_CHECKING:
     import keras
@@ -24,12 +26,20 @@ WARM_UP = 3  # batches: imports, connections, and memory that is touched for the
 def profile(composed: Composed) -> None:
     """Print what each stage costs, alone and together, and what holds training up."""
     data = open_data(composed.values)
+    if isinstance(data.dataset, External):
+        raise UserError(
+            "Keras makes these batches itself, and tells nothing of its stages",
+            expected="a dataset of reprise's kind",
+            received=f"dataset._target_={composed.values['dataset']['_target_']}",
+            remedy="make preview draws its samples, make train trains on it",
+        )
     set_up_device(composed.values)
     data.learn()
     model = compiled(composed.values, data.dataset, new_model(composed.values, data.dataset), STEPS)
 
     making_s = stages_of(data)
     with data.loader("train") as loader:
+        assert isinstance(loader, Loader)
         batch, delivered_s, handling_s = delivery_of(loader)
         hand_over_s, step_s = step_of(model, loader, batch)
         together_s, waited_s = together_of(model, loader)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reprise.errors import UserError
-from reprise.runs.experiment import Data, compiled, set_up_device
+from reprise.runs.experiment import Data, compiled, for_keras, set_up_device
 from reprise.runs.folder import CHECKPOINTS, RESULT, STATE
 from reprise.runs.load import find, load_best, open_saved_data
 from reprise.tracking.journal import OWN_ID
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reprise.tracking.run import Run
 
 COLUMNS = (
-    "valid", "before_test", "before_valid", "test",
+    "train", "valid", "before_test", "before_valid", "test",
     "before_parent_test", "before_parent_valid", "parent_test", "parent_valid",
 )  # fmt: skip
 
@@ -53,15 +53,14 @@ def score_splits(
     Returns:
         `{'<split>/<metric>': value}`
     """
-    from reprise.loading.feed import as_tf_dataset
     from reprise.training.fit import score
 
     model = compiled(config, data.dataset, model, total_steps=1)
     result: dict[str, float] = {}
     for split in splits:
         with data.loader(split) as loader:
-            batches = as_tf_dataset(loader, stop=loader.steps_per_pass)
-            result |= score(model, batches, split, data_error=partial(getattr, loader, "error"))
+            error = partial(getattr, loader, "error")
+            result |= score(model, for_keras(loader), split, data_error=error)
     return result
 
 
@@ -82,7 +81,7 @@ def score_best(
     model = load_best(run.folder)
     if keep != "none":
         save_model(run, model, checkpoints / BEST)  # not compiled: to load it takes Keras alone
-    splits = [split for split in ("valid", "test") if split in data.splits]
+    splits = [split for split in ("valid", "test") if split in data.splits] or ["train"]
     result = score_splits(model, config, data, splits)
     classes, name = data.dataset.target_spec.classes, f"pictures/confusion_{splits[-1]}.png"
     write_confusion(run, model, classes, name)  # of the split that was scored last

@@ -13,7 +13,7 @@ from reprise.config.build import build
 from reprise.config.compose import Composed
 from reprise.config.secrets import redact
 from reprise.project import ROOT, relative
-from reprise.runs.experiment import Data, compiled, new_model, set_up_device
+from reprise.runs.experiment import Data, compiled, for_keras, new_model, set_up_device
 from reprise.runs.folder import CHECKPOINTS, STATE, held, new_folder
 from reprise.runs.record import run_name, write_records
 from reprise.runs.score import result_table, score_best
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     import keras
 
     from reprise.loading.loader import Loader
+    from reprise.runs.external import ExternalLoader
     from reprise.runs.job import Job
     from reprise.runs.resume import Resumed
     from reprise.runs.update import Parent
     from reprise.tracking.run import Run
     from reprise.training.trainer import Trainer
 
+    Loaders = Mapping[str, Loader | ExternalLoader]
     Callbacks = Callable[[Run], list[keras.callbacks.Callback]]
 
 
@@ -61,7 +63,10 @@ def train(
     config, trainer = composed.values, build(composed.values["trainer"])
     learned = parent.learned if parent else data.learn()
     with ExitStack() as stack:
-        loaders = {split: stack.enter_context(data.loader(split)) for split in ("train", "valid")}
+        learning = [split for split in ("train", "valid") if split in data.splits]
+        loaders: Loaders = {name: data.loader(name) for name in learning}
+        for loader in loaders.values():
+            stack.callback(loader.close)
         steps = trainer.steps_per_epoch or loaders["train"].steps_per_pass
         model = parent.model if parent else new_model(config, data.dataset)
         model = compiled(config, data.dataset, model, total_steps=trainer.epochs * steps)
@@ -112,7 +117,7 @@ def _fit(
     trainer: Trainer,
     steps_per_epoch: int,
     data: Data,
-    loaders: Mapping[str, Loader],
+    loaders: Loaders,
     resumed: Resumed | None,
     stop: Callable[[], int | None],
     callbacks: list[keras.callbacks.Callback],
@@ -121,17 +126,16 @@ def _fit(
 
     `stop` returns the signal that asks training to end, or None.
     """
-    from reprise.loading.feed import as_tf_dataset
     from reprise.training.checkpoint import weights_sha256
     from reprise.training.fit import fit
     from reprise.training.state_callback import StateCallback
 
-    train, valid = loaders["train"], loaders["valid"]
+    train, valid = loaders["train"], loaders.get("valid")
     run.params({"model.num_parameters": model.count_params()})
     fit(
         model,
-        lambda step: as_tf_dataset(train, start=step),
-        as_tf_dataset(valid, stop=valid.steps_per_pass),
+        lambda step: for_keras(train, step, steps_per_epoch),
+        for_keras(valid) if valid else None,
         trainer,
         steps_per_epoch=steps_per_epoch,
         callbacks=[*_observers(run, trainer, data, loaders, steps_per_epoch), *callbacks],
@@ -142,13 +146,17 @@ def _fit(
             partial(_print_not_saved, "training state"),
             resumed.learning_rate if resumed else None,
         ),
-        data_error=lambda: train.error or valid.error,
+        data_error=lambda: train.error or (valid.error if valid else None),
     )
     run.tags({"weights_sha256": weights_sha256(model)})
 
 
 def _observers(
-    run: Run, trainer: Trainer, data: Data, loaders: Mapping[str, Loader], steps_per_epoch: int
+    run: Run,
+    trainer: Trainer,
+    data: Data,
+    loaders: Loaders,
+    steps_per_epoch: int,
 ) -> list[keras.callbacks.Callback]:
     """The callbacks that only observe: checkpoint, metrics, pictures, progress."""
     from reprise.tracking.callback import EpochMetrics, StepMetrics
@@ -156,8 +164,9 @@ def _observers(
     from reprise.training.checkpoint import Checkpoint
     from reprise.training.progress import Progress
 
-    def waited() -> float:
-        return sum(loader.waited_s for loader in loaders.values())
+    def waited() -> float | None:
+        seconds = [loader.waited_s for loader in loaders.values()]
+        return None if None in seconds else sum(filter(None, seconds))
 
     draw = data.dataset.draw
     write_inputs(run, *data.first("train", trainer.num_pictures), draw, "pictures/inputs.png")
@@ -175,7 +184,7 @@ def _observers(
     if trainer.log_every_steps is not None:
         observers.append(StepMetrics(run, trainer.log_every_steps))
     if trainer.pictures_every is not None:
-        x, y = data.first("valid", trainer.num_pictures)
+        x, y = data.first([*loaders][-1], trainer.num_pictures)  # valid, where there is one
         observers.append(Predictions(run, x, y, draw, trainer.pictures_every))
     return observers
 

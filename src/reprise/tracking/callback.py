@@ -13,10 +13,11 @@ class EpochMetrics(keras.callbacks.Callback):
 
     Args:
         run: Where to write.
-        waited: Returns the seconds that training has waited for data so far.
+        waited: Returns the seconds that training has waited for data so far; None where it is not
+            known.
     """
 
-    def __init__(self, run: Run, waited: Callable[[], float]) -> None:
+    def __init__(self, run: Run, waited: Callable[[], float | None]) -> None:
         super().__init__()
         self.run = run
         self.waited = waited
@@ -31,7 +32,9 @@ class EpochMetrics(keras.callbacks.Callback):
         rate = self.model.optimizer.learning_rate
         values["learning_rate"] = float(keras.ops.convert_to_numpy(rate))
         values["time/epoch_s"] = time.monotonic() - self._began
-        values["time/data_wait_s"] = self.waited() - self._waited_before
+        waited = self.waited()
+        if waited is not None and self._waited_before is not None:
+            values["time/data_wait_s"] = waited - self._waited_before
         self.run.metrics(values, step=epoch + 1)
 
 

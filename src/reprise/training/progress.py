@@ -18,11 +18,14 @@ class Progress(keras.callbacks.Callback):
 
     Args:
         steps_per_epoch: Length of the bar.
-        waited: Returns the seconds that training and validation have waited for data so far.
+        waited: Returns the seconds that training and validation have waited for data so far; None
+            where it is not known.
         monitor: Keras's name of the metric that is shown beside the loss.
     """
 
-    def __init__(self, steps_per_epoch: int, waited: Callable[[], float], monitor: str) -> None:
+    def __init__(
+        self, steps_per_epoch: int, waited: Callable[[], float | None], monitor: str
+    ) -> None:
         super().__init__()
         self.steps_per_epoch = steps_per_epoch
         self.waited = waited
@@ -50,9 +53,11 @@ class Progress(keras.callbacks.Callback):
         self._close()
         train, valid = self._text(logs or {}), self._text(logs or {}, "val_")
         seconds = time.monotonic() - self._began
-        waiting = self.waited() - self._waited_before
-        self._seconds, self._waiting = self._seconds + seconds, self._waiting + waiting
-        times = f"{seconds:.0f} s, {waiting:.1f} s waiting for data"
+        times, waited = f"{seconds:.0f} s", self.waited()
+        if waited is not None and self._waited_before is not None:
+            waiting = waited - self._waited_before
+            self._seconds, self._waiting = self._seconds + seconds, self._waiting + waiting
+            times += f", {waiting:.1f} s waiting for data"
         print(f"{self._title}  train {train}  |  valid {valid}  |  {times}", flush=True)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:

@@ -1,0 +1,305 @@
+"""Data that Keras already knows: a `keras.utils.PyDataset`, or a `tf.data.Dataset`.
+
+Keras gets them as they are. What makes their batches, in which order and with which workers, is
+theirs: neither the same batches nor a resume in mid-epoch is promised.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+import numpy as np
+from hydra.utils import get_object
+
+from reprise.config.build import build
+from reprise.datasets.base import BaseDataset, Sample
+from reprise.datasets.drawing import class_ids, draw_masks
+from reprise.errors import UserError
+from reprise.project import ROOT
+from reprise.spec import Spec
+from reprise.training.quiet import native_notes_hidden
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+    from matplotlib.axes import Axes
+
+    Batches: TypeAlias = keras.utils.PyDataset | tf.data.Dataset
+
+SPLITS = ("train", "valid", "test")
+OWN_KEYS = ("valid", "test", "classes")  # of the dataset's node; all others are the target's
+
+
+def build_dataset(node: Mapping[str, Any]) -> BaseDataset[Any]:
+    """Build the dataset that a config names: one of reprise's kind, or one that Keras knows.
+
+    A target that is no `BaseDataset` gives batches of the train split. `valid` and `test` in the
+    node are arguments that differ for those splits; a function may also return a dict of splits.
+    `classes` names the target's classes.
+
+    Args:
+        node: A config's `dataset`.
+
+    Raises:
+        UserError: the target gives something else, or batches that no model here takes.
+    """
+    target = node["_target_"]
+    if target.startswith("reprise."):
+        return build(dict(node))
+    with native_notes_hidden():
+        is_ours = isinstance(kind := get_object(target), type) and issubclass(kind, BaseDataset)
+    own = {} if is_ours else {key: node[key] for key in OWN_KEYS if key in node}
+    arguments = {key: value for key, value in node.items() if key not in own}
+    made = build(arguments)
+    if isinstance(made, BaseDataset):
+        return made
+    splits = dict(made) if isinstance(made, dict) else {"train": made}
+    for split in ("valid", "test"):
+        if own.get(split) is not None:
+            splits[split] = build({**arguments, **own[split]})
+    odd = [name for name in splits if name not in SPLITS]
+    odd += [name for name, batches in splits.items() if not _is_batches(batches)]
+    if odd or "train" not in splits:
+        raise UserError(
+            f"dataset._target_={target} is no dataset",
+            expected="a reprise.datasets.base.BaseDataset, a keras.utils.PyDataset, a "
+            "tf.data.Dataset,\nor a dict of these with the keys train, valid and test",
+            received=", ".join(f"{name}: {type(splits[name]).__name__}" for name in splits),
+            remedy="name a class or a function that gives one; see docs/your_keras_dataset.md",
+        )
+    sources = [ROOT / text for text in _texts(node) if "/" in text and (ROOT / text).exists()]
+    print(
+        f"note: Keras gets the batches of {target} as they are; the same batches in every run, and "
+        "a resume in mid-epoch, are not promised",
+        flush=True,
+    )
+    return External(splits, own.get("classes") or (), sources, json.dumps(node, sort_keys=True))
+
+
+class External(BaseDataset[str]):
+    """Batches from outside; a split is its name.
+
+    Args:
+        batches: Batches (x, y) of each split; one pass of them where they are finite.
+        classes: Names of the target's classes; empty for values.
+        sources: Files and folders that the data come from, as far as they are known.
+        stamp: What tells these data from others.
+
+    Raises:
+        UserError: x and y are not one array each.
+    """
+
+    def __init__(
+        self,
+        batches: Mapping[str, Batches],
+        classes: Sequence[str],
+        sources: Sequence[Path],
+        stamp: str,
+    ) -> None:
+        self.batches = batches
+        self._sources, self._stamp = sources, stamp
+        self._counts: dict[str, int] = {}  # of samples, as far as they were read
+        x, y = next(read(batches["train"]))
+        self.input_spec = Spec(x.shape[1:], x.dtype.name)
+        self.target_spec = Spec(y.shape[1:], y.dtype.name, tuple(map(str, classes)))
+        if self.target_spec.kind == "mask" and (y.ndim != 4 or y.shape[-1] != 1):
+            raise UserError(
+                "the targets are neither class ids, nor labels, nor masks of class ids",
+                f"for {len(classes)} class(es) the shape (batch,), (batch, {len(classes)}) or "
+                "(batch, height, width, 1)",
+                f"{y.shape}",
+                "return such targets, or leave dataset.classes out and name an objective of yours",
+            )
+
+    def splits(self) -> dict[str, str]:
+        return {split: split for split in SPLITS if split in self.batches}
+
+    def num_samples(self, split: str) -> int | None:
+        return self._counts.get(split)
+
+    def names(self, split: str) -> tuple[()]:
+        return ()
+
+    def first(self, split: str, count: int) -> str:
+        raise UserError(
+            "trainer.overfit needs a dataset of reprise's kind",
+            expected="trainer.overfit=null",
+            received=f"trainer.overfit={count}",
+            remedy="give the dataset fewer samples by its own arguments",
+        )
+
+    def record(self, split: str) -> dict[str, int | None]:
+        return {"num_batches": num_batches(self.batches[split])}
+
+    def restore(self, recorded: Mapping[str, Any], splits: Mapping[str, str]) -> Mapping[str, str]:
+        return splits
+
+    def problems(self, splits: Mapping[str, str], *, thorough: bool = False) -> list[str]:
+        """With `thorough` reads one pass of every split; an error in it is the data's own."""
+        for split in splits if thorough else ():
+            one_pass = islice(read(self.batches[split]), num_batches(self.batches[split]))
+            self._counts[split] = sum(len(x) for x, _ in one_pass)
+        return []
+
+    def draw(
+        self, axes: Axes, x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None
+    ) -> None:
+        if self.target_spec.kind != "mask" or x.ndim != 3:
+            super().draw(axes, x, y, prediction)
+            return
+        masks = {"target": y.round().astype(int)}
+        if prediction is not None:
+            masks["answer"] = class_ids(prediction)
+        draw_masks(axes, x, masks, self.target_spec)
+
+    @property
+    def sources(self) -> Sequence[Path]:
+        return self._sources
+
+    @property
+    def stamp(self) -> str:
+        return self._stamp
+
+
+class ExternalLoader:
+    """The batches of one split of an `External` dataset, in a `Loader`'s place.
+
+    Args:
+        dataset: The dataset.
+        split: 'train', 'valid' or 'test'.
+
+    Attributes:
+        waited_s: None: Keras does not tell how long it waits.
+    """
+
+    error: BaseException | None = None
+    waited_s: float | None = None
+
+    def __init__(self, dataset: External, split: str) -> None:
+        self.dataset, self.split = dataset, split
+        self.producers = {"Keras"}
+
+    @property
+    def steps_per_pass(self) -> int:
+        """Batches in one pass.
+
+        Raises:
+            UserError: they are endless.
+        """
+        count = num_batches(self.dataset.batches[self.split])
+        if count is None:
+            raise UserError(
+                f"the {self.split} split has no known number of batches",
+                expected="trainer.steps_per_epoch for training; for valid and test a dataset with "
+                "a length",
+                received="batches whose number is not known",
+                remedy="set trainer.steps_per_epoch; for a tf.data pipeline, "
+                "tf.data.experimental.assert_cardinality",
+            )
+        return count
+
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Sample]:
+        """Read batches here, without Keras: from `start` of a pass up to, not including, `stop`."""
+        return islice(read(self.dataset.batches[self.split]), start, stop)
+
+    def for_keras(self, steps_per_epoch: int | None = None) -> Batches:
+        """What `fit` and `evaluate` take: the batches as they are.
+
+        Args:
+            steps_per_epoch: Steps of a training epoch, for which the batches are repeated; None for
+                one pass.
+        """
+        batches = self.dataset.batches[self.split]
+        count = num_batches(batches)
+        if steps_per_epoch is None or count in (None, steps_per_epoch):
+            return batches
+        return batches.repeat() if hasattr(batches, "repeat") else _repeated(batches)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def read(batches: Batches) -> Iterator[Sample]:
+    """Iterate over batches as pairs of NumPy arrays, pass after pass.
+
+    Raises:
+        UserError: a batch is not x and y (and sample weights), one array each.
+    """
+    import keras
+
+    while True:
+        count = 0
+        one_pass: Any = batches
+        if isinstance(batches, keras.utils.PyDataset):
+            number = batches.num_batches
+            one_pass = (batches[at] for at in (range(number) if number else iter(int, 1)))
+        for batch in one_pass:
+            count += 1
+            parts = batch if isinstance(batch, tuple | list) else (batch,)
+            if len(parts) not in (2, 3) or any(isinstance(p, dict | list | tuple) for p in parts):
+                raise UserError(
+                    "a batch is not one array of inputs and one of targets",
+                    expected="(x, y), or (x, y, sample_weight)",
+                    received=f"{type(batch).__name__} of {len(parts)}",
+                    remedy="return one array x and one array y, with a batch axis first",
+                )
+            yield np.asarray(parts[0]), np.asarray(parts[1])
+        if not count:
+            raise UserError(
+                "the dataset has no batch",
+                expected="one at least",
+                received="none",
+                remedy="a batch size above the number of samples gives none where the last, "
+                "short batch is dropped",
+            )
+
+
+def _repeated(batches: keras.utils.PyDataset) -> keras.utils.PyDataset:
+    """Pass after pass of a `PyDataset`, whose pass Keras would otherwise end with an epoch."""
+    import keras
+
+    count = batches.num_batches
+
+    class Repeated(keras.utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, index: int) -> Any:
+            if index and index % count == 0:
+                batches.on_epoch_end()
+            return batches[index % count]
+
+    return Repeated()
+
+
+def num_batches(batches: Batches) -> int | None:
+    """Number of batches in one pass; None where it is endless or not known."""
+    import keras
+
+    if isinstance(batches, keras.utils.PyDataset):
+        return batches.num_batches
+    count = int(batches.cardinality())
+    return count if count >= 0 else None
+
+
+def _is_batches(value: Any) -> bool:
+    import keras
+
+    return isinstance(value, keras.utils.PyDataset) or hasattr(value, "element_spec")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value

@@ -1,0 +1,146 @@
+"""A PyDataset or a tf.data pipeline named by `dataset._target_` trains, and is recorded."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from reprise.errors import UserError
+from reprise.runs.external import build_dataset
+
+DOC = Path(__file__).parents[2] / "docs/your_keras_dataset.md"
+PIPELINES = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+def arrays(count, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, count)
+    return (rng.normal(size=(count, 4)) + y[:, None]).astype("float32"), y
+
+def pipeline(count, seed=0, endless=False):
+    batches = tf.data.Dataset.from_tensor_slices(arrays(count, seed)).batch(5)
+    return batches.repeat() if endless else batches
+
+class Rows(keras.utils.PyDataset):
+    def __init__(self, count, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.x, self.y = arrays(count, seed)
+
+    def __len__(self):
+        return len(self.x) // 5
+
+    def __getitem__(self, index):
+        rows = slice(5 * index, 5 * index + 5)
+        return self.x[rows], self.y[rows]
+
+def broken(count):
+    return {"x": 1}
+
+def dicts(count):
+    return tf.data.Dataset.from_tensors(({"a": [1.0]}, [1]))
+"""
+EXPERIMENT = """
+# @package _global_
+defaults:
+  - override /dataset: mine
+  - override /model: mlp
+  - override /objective: classification
+trainer: {epochs: 2, monitor: valid/accuracy, monitor_mode: max, num_pictures: 2}
+"""
+DATASET = (
+    "_target_: mine.pipelines.{}\ncount: 40\nvalid: {{count: 20, seed: 1}}\nclasses: [a, b, c]\n"
+)
+
+
+@pytest.fixture
+def project(tmp_path):
+    for folder in ("conf/experiment", "conf/dataset", "src/mine"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "src/mine/pipelines.py").write_text(PIPELINES)
+    (tmp_path / "conf/experiment/mine.yaml").write_text(EXPERIMENT)
+    return tmp_path
+
+
+def call(project, verb, *words):
+    command = [sys.executable, "-m", "reprise", verb, *words]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=600)
+
+
+@pytest.mark.parametrize("target", ["pipeline", "Rows"])
+def test_it_trains_is_recorded_resumed_and_evaluated(project, target):
+    (project / "conf/dataset/mine.yaml").write_text(DATASET.format(target))
+    done = call(project, "train", "experiment=mine", "trainer.steps_per_epoch=5")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("are not promised") == 1
+    client = MlflowClient(f"sqlite:///{project}/mlflow.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'mine'")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+    assert {"train/loss", "valid/accuracy", "best/valid/accuracy"} <= set(run.data.metrics)
+    assert "time/data_wait_s" not in run.data.metrics
+    more = call(project, "resume", "run=last", "trainer.epochs=3")
+    assert "epoch 3/3" in more.stdout, more.stderr[-2000:]
+    (folder,) = (project / "runs/mine").iterdir()
+    result = json.loads((folder / "result.json").read_text())
+    again = call(project, "evaluate", "run=last", "split=valid")
+    assert f"valid/accuracy {result['valid/accuracy']!r}" in again.stdout
+
+
+def test_without_a_valid_split_the_train_split_is_scored(project):
+    text = DATASET.format("pipeline").replace("valid: {count: 20, seed: 1}\n", "")
+    (project / "conf/dataset/mine.yaml").write_text(text)
+    words = ["trainer.monitor=train/loss", "trainer.monitor_mode=min", "trainer.epochs=1"]
+    done = call(project, "train", "experiment=mine", *words)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "train" in done.stdout.partition("best model")[2].splitlines()[0]
+
+
+def test_unknown_keys_and_endless_data_are_refused(project):
+    (project / "conf/dataset/mine.yaml").write_text(DATASET.format("pipeline") + "endless: true\n")
+    done = call(project, "train", "experiment=mine", "dataset.cuont=3")
+    assert done.returncode == 2
+    assert "did you mean dataset.count?" in done.stderr
+    done = call(project, "train", "experiment=mine")
+    assert done.returncode == 2
+    assert "set trainer.steps_per_epoch" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("broken", "is no dataset"), ("dicts", "not one array of inputs")],
+)
+def test_what_no_model_takes_is_refused(project, monkeypatch, target, message):
+    monkeypatch.syspath_prepend(str(project / "src"))
+    for name in ("mine", "mine.pipelines"):
+        sys.modules.pop(name, None)
+    with pytest.raises(UserError, match=message):
+        build_dataset({"_target_": f"mine.pipelines.{target}", "count": 3})
+
+
+def test_the_documents_generator_gives_batches_as_posted(tmp_path, monkeypatch):
+    import cv2
+
+    blocks = re.findall(r"```python\n(.*?)```", DOC.read_text(), flags=re.DOTALL)
+    assert len(blocks) == 2
+    (tmp_path / "posted.py").write_text("\n\n".join(blocks))
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        for at in range(6):
+            pixels = np.full((8, 8, 3), 255 * (at % 2), np.uint8)
+            cv2.imwrite(str(tmp_path / folder / f"{at}.png"), pixels)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folders = {"imgs_dir": f"{tmp_path}/images", "masks_dir": f"{tmp_path}/masks"}
+    node = {"_target_": "posted.photos", **folders, "num_valid": 2, "batch_size": 2}
+    dataset = build_dataset({**node, "classes": ["ink"]})
+    assert dataset.splits() == {"train": "train", "valid": "valid"}
+    assert dataset.target_spec.kind == "mask"
+    assert dataset.input_spec.shape == (8, 8, 3)
+    assert dataset.problems(dataset.splits(), thorough=True) == []
+    assert [dataset.num_samples(split) for split in ("train", "valid")] == [4, 2]
