@@ -54,9 +54,11 @@ defaults:
   - override /objective: classification
 trainer: {epochs: 2, monitor: valid/accuracy, monitor_mode: max, num_pictures: 2}
 """
-DATASET = (
-    "_target_: mine.pipelines.{}\ncount: 40\nvalid: {{count: 20, seed: 1}}\nclasses: [a, b, c]\n"
-)
+DATASET = """_target_: mine.pipelines.{}
+count: 40
+valid: {{count: 20, seed: 1}}
+classes: [a, b, c]
+"""
 
 
 @pytest.fixture

@@ -82,21 +82,21 @@ def write_inputs(run: Run, x: np.ndarray, y: np.ndarray, draw: Draw, name: str) 
 def write_curves(run: Run, name: str) -> None:
     """Draw the history of a run by epoch, for training and validation, as PNG `name`.
 
-    Metrics are those of validation, the loss first and then by name, without the scores of single
+    Metrics are those of training, the loss first and then by name, without the scores of single
     classes (`f1_cat` if there is `f1`).
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    names = [key.removeprefix("valid/") for key in run.history if key.startswith("valid/")]
+    names = [key.removeprefix("train/") for key in run.history if key.startswith("train/")]
     metrics = [key for key in names if not any(key.startswith(f"{other}_") for other in names)]
     metrics = sorted(metrics, key=lambda key: (key != "loss", key))[:_MOST_CURVES]
     figure = Figure(figsize=(2.9 * len(metrics), 2.6), layout="constrained")
     cells = figure.subplots(1, len(metrics), squeeze=False)[0]
     for axes, metric in zip(cells, metrics, strict=True):
         for split in ("train", "valid"):
-            values = run.history.get(f"{split}/{metric}", {})
-            axes.plot(list(values), list(values.values()), label=split)
+            if values := run.history.get(f"{split}/{metric}"):
+                axes.plot(list(values), list(values.values()), label=split)
         axes.set(title=metric, xlabel="epoch")
         axes.legend()
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
