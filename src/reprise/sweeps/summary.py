@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,48 +131,41 @@ def _record_summary(run: Run, rows: list[Row], plan: Plan) -> None:
 
 def draw(rows: list[Row], axes: list[Axis], metric: str, path: Path) -> None:
     """Draw jobs that have a result in parallel coordinates, a line each, coloured by the metric."""
+    import numpy as np
+    import pandas as pd
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    columns = [_column([row.job.values[axis.name] for row in rows], axis) for axis in axes]
-    columns.append(_scaled([row.result[metric] for row in rows]))
-    figure = Figure(figsize=(2.2 * len(columns) + 1, 4), layout="constrained")
+    values = pd.DataFrame([row.job.values for row in rows])[[axis.name for axis in axes]]
+    for name in values:
+        with suppress(ValueError):  # they are no numbers
+            values[name] = pd.to_numeric(values[name])
+    values[metric] = [row.result[metric] for row in rows]
+    places = values.copy()
+    for axis in axes:
+        if not axis.is_interval:
+            places[axis.name] = values[axis.name].rank(method="dense")
+        elif axis.is_log:
+            places[axis.name] = np.log(values[axis.name])
+    heights = (places - places.min()) / (places.max() - places.min()).replace(0, 1)
+    figure = Figure(figsize=(2.2 * len(heights.columns) + 1, 4), layout="constrained")
     plot = figure.subplots()
-    for line in zip(*(heights for heights, _ in columns), strict=True):
-        plot.plot(range(len(line)), line, color=colormaps["viridis"](line[-1]), alpha=0.8)
+    for line in heights.to_numpy():
+        plot.plot(line, color=colormaps["viridis"](line[-1]), alpha=0.8)
+    choices = {axis.name for axis in axes if not axis.is_interval}
     behind = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
-    for at, (_, ticks) in enumerate(columns):
+    for at, name in enumerate(heights):
         plot.axvline(at, color="0.7", linewidth=0.8)
-        for height, text in ticks:
-            plot.text(at + 0.03, height, text, fontsize=8, va="center", bbox=behind)
+        for height, value in dict(zip(heights[name], values[name], strict=True)).items():
+            if name in choices or height in (0, 1):
+                text = str(value) if name in choices else f"{value:.4g}"
+                plot.text(at + 0.03, height, text, fontsize=8, va="center", bbox=behind)
     names = [axis.name.replace(".", ".\n") for axis in axes]
-    plot.set_xticks(range(len(columns)), [*names, metric])
-    plot.set_xlim(-0.1, len(columns) - 0.6)
+    plot.set_xticks(range(len(heights.columns)), [*names, metric])
+    plot.set_xlim(-0.1, len(heights.columns) - 0.6)
     plot.set_yticks([])
     plot.spines[:].set_visible(False)
     figure.savefig(path, dpi=100)
-
-
-Column = tuple[list[float], list[tuple[float, str]]]  # heights from 0 to 1, and labels at heights
-
-
-def _column(settings: list[str], axis: Axis) -> Column:
-    """Place the jobs' values on an axis: by size, or by order if they are choices."""
-    if axis.is_interval:
-        return _scaled([float(value) for value in settings], is_log=axis.is_log)
-    last, values = max(len(axis.values) - 1, 1), list(axis.values)
-    with suppress(ValueError):  # they are no numbers
-        values.sort(key=float)
-    place = {value: at / last for at, value in enumerate(values)}
-    return [place[value] for value in settings], [(at, value) for value, at in place.items()]
-
-
-def _scaled(values: list[float], *, is_log: bool = False) -> Column:
-    sized = [log(value) if is_log else value for value in values]
-    low, high = min(sized), max(sized)
-    heights = [(size - low) / (high - low or 1.0) for size in sized]
-    ends = {min(values): 0.0, max(values): 1.0 if high > low else 0.0}
-    return heights, [(height, f"{value:.4g}") for value, height in ends.items()]
 
 
 def judge(ledger: Ledger, plan: Plan, job: Job, code: int | None, late: str) -> tuple[State, str]:
