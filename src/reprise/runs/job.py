@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reprise.tracking.run import Run
 
 JOB = "job.json"  # in the folder of a job's run
-PRUNED = "pruned.txt"  # likewise, if it was pruned
+PRUNED = "pruned.txt"  # in the same folder, if the job was pruned
 
 
 @dataclass(frozen=True)

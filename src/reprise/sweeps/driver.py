@@ -172,7 +172,7 @@ class Driver:
                 return None
 
     def _bring_up_to_date(self, job: Job) -> None:
-        """Record the end of a claimed job's last attempt if nobody has, and whether it is over."""
+        """Record what is missing of a claimed job: how it has ended, and whether it is over."""
         standing = self._ledger.standing(job.number)
         if standing.state == "begun":  # by a process that was killed before the attempt ended
             self._record(job, *self._judge(job, None, ""), 0.0)
@@ -187,7 +187,7 @@ class Driver:
 
     def _start(self, job: Job, log: BinaryIO) -> None:
         waiting = self._ledger.standing(job.number).state == "waiting"
-        print(f"job {job.title}" + ("" if waiting else "  (goes on)"), flush=True)
+        print(f"job {job.title}" + ("" if waiting else "  (continued)"), flush=True)
         taken = {attempt.place for attempt in self._running}
         place = min(set(range(len(taken) + 1)) - taken)
         file, launcher = self._ledger.file(job.number, "json"), self._plan.launcher
