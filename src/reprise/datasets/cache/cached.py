@@ -53,8 +53,6 @@ def cached(dataset: BaseDataset[Any], folder: Path) -> Dataset:
         size = len(dataset) * (store.record_size or _mean_bytes(dataset)) / 1e6
         free = shutil.disk_usage(folder).free / 1e6
         _say(f"the first pass writes about {size:,.0f} MB to {place}; {free:,.0f} MB are free")
-    if isinstance(dataset, DecodableRows):
-        return CachedRows(dataset, store)
     return Cached(dataset, store)
 
 
@@ -89,17 +87,14 @@ def identity(dataset: Decodable) -> str:
 
 
 class Cached(Dataset):
-    """A dataset that decodes every sample once.
-
-    Args:
-        dataset: The dataset.
-        store: Keeps its decoded arrays.
-    """
+    """A dataset that decodes every sample once, and keeps its decoded arrays in a store."""
 
     def __init__(self, dataset: Decodable, store: Store) -> None:
         self._dataset, self._store = dataset, store
-        self._is_full = False
+        self._has_failed = False
         self.input_spec, self.target_spec = dataset.input_spec, dataset.target_spec
+        is_full = isinstance(dataset, DecodableRows) and store.num_records() == len(dataset)
+        self.in_memory = is_full  # as far as workers are concerned
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -110,6 +105,18 @@ class Cached(Dataset):
         arrays = self._dataset.decode(index)
         self._keep([index], [arrays])
         return self._dataset.finish(arrays, index, rng)
+
+    def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
+        if not isinstance(self._dataset, DecodableRows):
+            return super().read_many(indices, rngs)
+        kept = self._store.has(indices)
+        if kept.all():
+            arrays = self._store.get_many(indices)
+        else:
+            arrays = self._dataset.decode_many(indices)
+            new = np.flatnonzero(~kept)
+            self._keep(indices[new].tolist(), [tuple(array[at] for array in arrays) for at in new])
+        return self._dataset.finish_many(arrays, indices, rngs)
 
     def name(self, index: int) -> str:
         return self._dataset.name(index)
@@ -122,35 +129,14 @@ class Cached(Dataset):
         return self._dataset.sources
 
     def _keep(self, indices: Sequence[int], records: Sequence[Decoded]) -> None:
-        if self._is_full:
+        if self._has_failed:
             return
         try:
             self._store.put(indices, records)
         except OSError as error:
-            self._is_full = True
+            self._has_failed = True
             if self._store.is_first_to_fail():
                 _say(f"no more can be kept ({error.strerror}); going on with what there is")
-
-
-class CachedRows(Cached):
-    """As `Cached`, for a dataset that decodes batches."""
-
-    _dataset: DecodableRows
-
-    def __init__(self, dataset: DecodableRows, store: Store) -> None:
-        super().__init__(dataset, store)
-        self.in_memory = store.num_records() == len(dataset)
-
-    def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
-        kept = self._store.has(indices)
-        if kept.all():
-            arrays = self._store.get_many(indices)
-        else:
-            arrays = self._dataset.decode_many(indices)
-            new = np.flatnonzero(~kept)
-            parts = [tuple(array[at] for array in arrays) for at in new]
-            self._keep(indices[new].tolist(), parts)
-        return self._dataset.finish_many(arrays, indices, rngs)
 
 
 def _mean_bytes(dataset: Decodable) -> float:

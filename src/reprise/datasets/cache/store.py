@@ -8,10 +8,10 @@ damaged by a power cut, and is forgotten after one.
 
 import errno
 import json
-import math
 import os
 import shutil
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +42,15 @@ class Store:
         self._folder, self._specs = folder, tuple(specs)
         self._shape = count, 1 + sum(len(spec.shape) for spec in specs)
         self._maps: dict[str, np.ndarray] = {}
+        # Bytes of every record; 0 where samples differ.
+        lengths = [length for spec in specs for length in spec.shape]
+        self.record_size = 0 if None in lengths else _layout(specs, lengths).itemsize
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / "lock"):
             self.is_new = self._open()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_maps": {}}
-
-    @property
-    def record_size(self) -> int:
-        """Bytes of every record; 0 where samples differ."""
-        if any(None in spec.shape for spec in self._specs):
-            return 0
-        return sum(_up(_size(spec, spec.shape)) for spec in self._specs)
 
     def has(self, indices: Any) -> Any:
         """Whether there is a record, for one index or for an array of them."""
@@ -67,25 +63,17 @@ class Store:
     def get(self, index: int) -> Decoded:
         """The arrays of a sample that has a record, read-only, without a copy."""
         begin, *lengths = self._index[index].tolist()
-        arrays, axis = [], 0
-        for spec in self._specs:
-            shape = lengths[axis : axis + len(spec.shape)]
-            stop = begin + _size(spec, shape)
-            arrays.append(self._bytes(stop)[begin:].view(spec.dtype).reshape(shape))
-            begin, axis = _up(stop), axis + len(shape)
-        return tuple(arrays)
+        layout = _layout(self._specs, lengths)
+        record = self._bytes(begin + layout.itemsize)[begin:].view(layout)
+        return tuple(record[name][0, ...] for name in layout.names or ())
 
     def get_many(self, indices: np.ndarray) -> Decoded:
         """Copies of the arrays of samples that all have records of one size, with a batch axis."""
+        layout = _layout(self._specs, self._index[indices[0], 1:].tolist())
         places, size = self._index[indices, 0], self.record_size
         rows = self._bytes(int(places.max()) + size).reshape(-1, size).take(places // size, axis=0)
-        arrays, begin = [], 0
-        for spec in self._specs:
-            stop = begin + _size(spec, spec.shape)
-            part = np.ascontiguousarray(rows[:, begin:stop]).view(spec.dtype)
-            arrays.append(part.reshape(len(rows), *spec.shape))
-            begin = _up(stop)
-        return tuple(arrays)
+        records = rows.view(layout)[:, 0]
+        return tuple(np.ascontiguousarray(records[name]) for name in layout.names or ())
 
     def put(self, indices: Sequence[int], records: Sequence[Decoded]) -> None:
         """Add records; existing ones stay.
@@ -100,10 +88,17 @@ class Store:
             (self._folder / "arrays").open("r+b", buffering=0) as file,
         ):
             new = [at for at, index in enumerate(indices) if not self.has(index)]
-            parts = [_pack(records[at]) for at in new]
+            parts = [_pack(self._specs, records[at]) for at in new]
             # Position 0 means no record. Records of one size stand at multiples of it.
             begin = _up(max(file.seek(0, os.SEEK_END), 1), self.record_size or _LINE)
-            _append(file, begin, b"".join(parts))
+            data = b"".join(parts)
+            try:
+                file.seek(begin)
+                if file.write(data) < len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                file.truncate(begin)
+                raise
             for at, part in zip(new, parts, strict=True):
                 row = self._index[indices[at]]
                 row[1:] = [length for array in records[at] for length in array.shape]
@@ -152,24 +147,21 @@ class Store:
         return not known["boot"]
 
 
-def _append(file: Any, begin: int, data: bytes) -> None:
-    """Write all of the data, or none of it."""
-    try:
-        file.seek(begin)
-        if file.write(data) < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError:
-        file.truncate(begin)
-        raise
+def _layout(specs: Sequence[Spec], lengths: Sequence[Any]) -> np.dtype:
+    """A record's arrays as fields, each at a multiple of `_LINE`, with all their axes' lengths."""
+    rest = iter(lengths)
+    formats = [(spec.dtype, tuple(next(rest) for _ in spec.shape)) for spec in specs]
+    stops = list(accumulate(_up(np.dtype(one).itemsize) for one in formats))
+    names, offsets = [f"f{at}" for at in range(len(specs))], [0, *stops[:-1]]
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": stops[-1]})
 
 
-def _pack(arrays: Decoded) -> bytes:
-    parts = [np.ascontiguousarray(array).tobytes() for array in arrays]
-    return b"".join(part.ljust(_up(len(part)), b"\0") for part in parts)
-
-
-def _size(spec: Spec, shape: Sequence[int]) -> int:
-    return math.prod(shape) * np.dtype(spec.dtype).itemsize
+def _pack(specs: Sequence[Spec], arrays: Decoded) -> bytes:
+    layout = _layout(specs, [length for array in arrays for length in array.shape])
+    record = np.zeros((), layout)
+    for name, array in zip(layout.names or (), arrays, strict=True):
+        record[name] = array
+    return record.tobytes()
 
 
 def _up(size: int, step: int = _LINE) -> int:
