@@ -16,7 +16,7 @@ override sweep := $(call typed,sweep)
 override runs := $(call typed,runs)
 override sort := $(call typed,sort)
 override top := $(call typed,top)
-override port := $(or $(call typed,port),5000)
+override port := $(call typed,port)
 export exp args run split port sweep runs sort top
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
@@ -93,12 +93,7 @@ update: need-run $(ready)  ## Let a run's model learn from new data: run=ID args
 
 .PHONY: ui
 ui: $(ready)  ## Show the runs in a browser, on this machine only [port=5000]
-	@case $$MLFLOW_TRACKING_URI in \
-	http*) echo "The runs are on the server: open $$MLFLOW_TRACKING_URI" ;; \
-	*) echo "open http://127.0.0.1:$$port/#/experiments and choose 'Model training' at the top left, once"; \
-	  MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
-	  exec $(python) -m mlflow ui --workers 1 --host 127.0.0.1 --port "$$port" \
-	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" ;; esac
+	$(verb) $${port:+"port=$$port"} "$${words[@]}"
 
 .PHONY: test
 test: $(ready)  ## Run the tests, all but the slow ones [args="pytest's words"]

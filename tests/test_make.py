@@ -82,6 +82,8 @@ def test_help_lists_every_verb(checkout):
         (["test", "args=-k 'a or b'"], "<-m><pytest><-n><auto><--dist><loadfile><-k><a or b>"),
         (["test-slow"], "<-m><pytest><-m><slow>"),
         (["bench"], "<-m><scripts.bench>"),
+        (["ui"], "<-m><reprise><ui>"),
+        (["ui", "port=5001"], "<-m><reprise><ui><port=5001>"),
         (["bench", "args=quick=true"], "<-m><scripts.bench><quick=true>"),
     ],
 )
@@ -177,25 +179,6 @@ def test_a_venv_without_its_python_is_set_up_again(checkout):
 
 def test_setup_typed_always_runs(checkout):
     assert [make(checkout, "setup").stderr for _ in range(2)] == ["set up\n"] * 2
-
-
-def test_ui_shows_the_store_on_this_machine_only(checkout):
-    local = "<-m><mlflow><ui><--workers><1><--host><127.0.0.1><--port>"
-    for typed, environment, rest in (
-        ([], {}, "<5000><--backend-store-uri><sqlite:///mlflow.db>"),
-        (["port=5001"], {}, "<5001><--backend-store-uri><sqlite:///mlflow.db>"),
-        (
-            [],
-            {"MLFLOW_TRACKING_URI": "sqlite:////x.db"},
-            "<5000><--backend-store-uri><sqlite:////x.db>",
-        ),
-    ):
-        port = rest[1:5]
-        page = f"open http://127.0.0.1:{port}/#/experiments and choose 'Model training' at the top "
-        page += "left, once\n"
-        assert make(checkout, "ui", *typed, **environment).stdout == f"{page}{local}{rest}\n"
-    done = make(checkout, "ui", MLFLOW_TRACKING_URI="http://there:5000")
-    assert done.stdout == "The runs are on the server: open http://there:5000\n"
 
 
 def test_a_signal_reaches_the_verb_itself(checkout):

@@ -52,6 +52,11 @@ def no_project(folder: Path) -> UserError:
     )
 
 
+def typed(verb: str) -> str:
+    """Return a verb as one types it here: `make VERB` with a Makefile, else `reprise VERB`."""
+    return f"{'make' if (ROOT / 'Makefile').exists() else 'reprise'} {verb}"
+
+
 def relative(path: Path) -> str:
     """Return `path` as one would type it in the project's folder."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

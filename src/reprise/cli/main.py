@@ -65,7 +65,8 @@ def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
         print(f"\nerror: {redact(str(mistake))}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stopped:
-        print(f"stopped; to go on: make resume {stopped.kind}={stopped.run}", file=sys.stderr)
+        resume = f"{project.typed('resume')} {stopped.kind}={stopped.run}"
+        print(f"stopped; to go on: {resume}", file=sys.stderr)
         sys.exit(130 if stopped.signal == signal.SIGINT else 75)
     except KeyboardInterrupt:
         print("\nstopped by Ctrl-C", file=sys.stderr)

@@ -12,6 +12,7 @@ import yaml
 
 from reprise.errors import UserError
 from reprise.files import is_locked, lock
+from reprise.project import typed
 from reprise.runs.job import PRUNED
 from reprise.training.state import read_facts
 
@@ -111,4 +112,4 @@ def describe(folder: Path) -> str:
     if (folder / PRUNED).exists():
         return (folder / PRUNED).read_text().strip()
     ended = "failed" if (folder / TRACEBACK).exists() else "stopped"
-    return f"{ended}, {done}; to go on: make resume run={folder.name}"
+    return f"{ended}, {done}; to go on: {typed('resume')} run={folder.name}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reprise.config.build import build
 from reprise.config.compose import Composed
 from reprise.config.secrets import redact
-from reprise.project import ROOT, relative
+from reprise.project import ROOT, relative, typed
 from reprise.runs.experiment import Data, compiled, for_keras, new_model, set_up_device
 from reprise.runs.folder import CHECKPOINTS, STATE, held, new_folder
 from reprise.runs.record import run_name, write_records
@@ -197,5 +197,5 @@ def _print_not_saved(what: str, error: OSError) -> None:
 def _print_result(folder: Path, result: Mapping[str, float]) -> None:
     """Print the metrics, where the run is, and what to type next."""
     print(f"\nrun {folder.name} is finished: {relative(folder)}\n\n{result_table(result)}\n")
-    print("next:  make ui        to look at it, and to compare it with others")
-    print(f"       make evaluate run={folder.name}        to have its test metrics again")
+    print(f"next:  {typed('ui')}        to look at it, and to compare it with others")
+    print(f"       {typed('evaluate')} run={folder.name}        to have its test metrics again")
