@@ -12,9 +12,8 @@ from annotated_types import Ge, Interval, Len
 from reprise.datasets.base import Sample
 from reprise.datasets.decodable import DecodableRows, Decoded
 from reprise.datasets.drawing import draw_matrices
-from reprise.datasets.moments import Moments
+from reprise.datasets.moments import standardized
 from reprise.datasets.splits import make_splits
-from reprise.datasets.sql.cells import Cells
 from reprise.datasets.sql.database import Database
 from reprise.datasets.sql.reader import CHUNK, Reader
 from reprise.datasets.sql.table import make_table
@@ -92,10 +91,18 @@ class SqlMatrix(DecodableRows):
                 f"[{bounds[0]:g},{bounds[1]:g}]",
                 "for instance dataset.bounds=[-7,7]; null learns the scale from the train split",
             )
-        names = make_table(table, columns, [*values, *(targets or [])], duplicates, order)
-        cells = Cells(names, (size[0], size[1]), duplicates)
+        names = make_table(
+            columns,
+            duplicates,
+            order,
+            name=table,
+            values=tuple(dict.fromkeys([*values, *(targets or [])])),
+            size=(size[0], size[1]),
+            zero_nulls=nulls == "zero",
+            drop_outside=outside == "drop",
+        )
         database = Database(url, password_variable, retry_s)
-        self._reader = Reader(database, cells, nulls == "zero", outside == "drop", ids)
+        self._reader = Reader(database, names, ids)
         self._inputs = [names.values.index(name) for name in values]
         self._targets = [names.values.index(name) for name in targets or values]
         self._files = [Path(file) for file in (ids, *split.values()) if isinstance(file, str)]
@@ -105,7 +112,7 @@ class SqlMatrix(DecodableRows):
         self.input_spec = Spec((*size, len(self._inputs)), "float32")
         self.target_spec = Spec((*size, len(self._targets)), "float32")
         self.decoded = (Spec((*size, len(names.values)), "float32"),)
-        self.recipe = repr((str(database), names, nulls, duplicates, outside))
+        self.recipe = repr((str(database), names))
 
     def __len__(self) -> int:
         return len(self._reader.ids)
@@ -146,10 +153,8 @@ class SqlMatrix(DecodableRows):
             middle, half = (low + high) / 2, (high - low) / 2
             spec = replace(spec, offset=(middle,) * count, scale=(half,) * count)
         else:
-            moments = Moments(spec)
-            for at in range(0, len(train), CHUNK):
-                moments.add(self._reader.read(train[at : at + CHUNK]))
-            spec = moments.onto(spec)
+            parts = (train[at : at + CHUNK] for at in range(0, len(train), CHUNK))
+            spec = standardized(spec, map(self._reader.read, parts))
         self.input_spec = _scaled(self.input_spec, spec, self._inputs)
         self.target_spec = _scaled(self.target_spec, spec, self._targets)
         scales = zip(self._columns, spec.offset, spec.scale, strict=True)
@@ -161,7 +166,7 @@ class SqlMatrix(DecodableRows):
 
     @property
     def stamp(self) -> str:
-        return self._reader.stamp()
+        return self._reader.stamp
 
     def draw(
         self, axes: "Axes", x: np.ndarray, y: np.ndarray, prediction: np.ndarray | None = None

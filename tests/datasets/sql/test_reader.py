@@ -9,12 +9,10 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from reprise.datasets.sql.reader import Query
 from reprise.datasets.sql.table import Table
 
-TABLE = Table("s.cells", "user", "y", "x", ("a", "b"), None)
 
-
-def query(table=TABLE, zero_nulls=False, drop=False):
-    made = Query(table, (3, 4), zero_nulls=zero_nulls, drop=drop)
-    return pickle.loads(pickle.dumps(made))
+def query(name="s.cells", values=("a", "b"), **settings):
+    table = Table(name, "user", "y", "x", values, (3, 4), **settings)
+    return pickle.loads(pickle.dumps(Query(table)))
 
 
 def plain(text):
@@ -36,14 +34,14 @@ def test_whole_numbers_stand_in_the_statement_and_texts_are_parameters(module):
 
 
 def test_ranges_stand_in_it_too():
-    text, parameters = query(drop=True).of_ranges([(1, 9), (20, 31)], mysql.dialect())
+    text, parameters = query(drop_outside=True).of_ranges([(1, 9), (20, 31)], mysql.dialect())
     assert "(s.cells.user BETWEEN 1 AND 9 OR s.cells.user BETWEEN 20 AND 31) AND" in plain(text)
     assert plain(text).endswith("s.cells.y < 3 AND s.cells.x >= 0 AND s.cells.x < 4")
     assert parameters == ()
 
 
 def test_nulls_order_and_values():
-    table = Table("cells", "user", "y", "x", ("a",), "at")
-    text = plain(query(table, zero_nulls=True).of_ids(np.array([1]), sqlite.dialect())[0])
+    asked = query("cells", ("a",), order="at", zero_nulls=True)
+    text = plain(asked.of_ids(np.array([1]), sqlite.dialect())[0])
     assert "coalesce(cells.a, 0)" in text
     assert text.endswith("ORDER BY cells.at IS NOT NULL, cells.at, coalesce(cells.a, 0)")

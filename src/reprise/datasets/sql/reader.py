@@ -1,13 +1,14 @@
 """Reads the matrices of some ids, one query for a batch of them."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
-from reprise.datasets.sql.cells import Cells
+from reprise.datasets.sql.cells import fill
 from reprise.datasets.sql.database import Database, Parameters
 from reprise.datasets.sql.table import (
     Table,
@@ -29,26 +30,17 @@ _CONDITION = "__condition__"
 
 
 class Query:
-    """Statements for rows of a table: key, row, column, values.
+    """Statements for rows of a table: key, row, column, values."""
 
-    Args:
-        table: The table to read.
-        size: Rows and columns of a matrix.
-        zero_nulls: Whether a NULL value is given as 0.
-        drop: Whether rows outside of the matrix are left out.
-    """
-
-    def __init__(self, table: Table, size: Sequence[int], *, zero_nulls: bool, drop: bool) -> None:
-        self._table, self._size, self._zero_nulls, self._drop = table, size, zero_nulls, drop
+    def __init__(self, table: Table) -> None:
+        self._table = table
         self._key = ""  # as the database writes it
         self._compiled: dict[int, tuple[str, list[str] | None]] = {}
 
     def of_ids(self, ids: np.ndarray, dialect: sa.Dialect) -> tuple[str, Parameters]:
         """The statement for the rows of these ids, and its parameters.
 
-        Args:
-            ids: Whole numbers, which are written into it, since a driver takes longer to; or texts.
-            dialect: SQL dialect of the database.
+        Texts are parameters; whole numbers stand in the statement, since a driver takes longer.
         """
         if ids.dtype.kind == "i":
             return self._where("{key} IN (" + ",".join(map(str, ids.tolist())) + ")", dialect), ()
@@ -88,11 +80,11 @@ class Query:
         binds: list[Any] = [sa.bindparam(f"p{at}") for at in range(count)]
         within = key.in_(binds) if count else sa.text(f"({_CONDITION})")
         values: list[sa.ColumnElement[Any]] = [cells.c[name] for name in table.values]
-        if self._zero_nulls:
+        if table.zero_nulls:
             values = [sa.func.coalesce(value, sa.literal_column("0")) for value in values]
         query = sa.select(key, row, column, *values).where(within)
-        if self._drop:
-            for axis, length in zip((row, column), self._size, strict=True):
+        if table.drop_outside:
+            for axis, length in zip((row, column), table.size, strict=True):
                 query = query.where(axis >= sa.literal_column("0"))
                 query = query.where(axis < sa.literal_column(str(length)))
         if table.order:  # NULL first on every server, and equals by their values: not by chance
@@ -106,27 +98,21 @@ class Reader:
 
     Args:
         database: The database to read from.
-        cells: The table, and how its rows become matrices.
-        zero_nulls: Whether a NULL value is 0, or an error.
-        drop: Whether rows outside of the matrix are left out, or an error.
+        table: The table, and how its rows become matrices.
         listed: File with the ids; None for all that have rows.
 
     Raises:
         UserError: the database cannot be reached, or has no such table, columns or ids.
     """
 
-    def __init__(
-        self, database: Database, cells: Cells, zero_nulls: bool, drop: bool, listed: str | None
-    ) -> None:
-        self.database, self._cells, table = database, cells, cells.table
-        self._query = Query(table, cells.size, zero_nulls=zero_nulls, drop=drop)
+    def __init__(self, database: Database, table: Table, listed: str | None) -> None:
+        self.database, self._table, self._query = database, table, Query(table)
         with database.connect() as connection:
             require_columns(connection, table, str(database))
             found = ids_of(connection, table, str(database))
         self.ids = listed_ids(Path(listed), found, table) if listed else found
         self._ranks = np.searchsorted(found, self.ids)  # neighbours in the table, not in a list
         self._rows_of_id = 1.0  # as the last query found
-        self._stamp: str | None = None
         self._without_rows = int((~np.isin(self.ids, found)).sum())
 
     def read(self, indices: np.ndarray) -> np.ndarray:
@@ -146,16 +132,16 @@ class Reader:
 
     def name(self, index: int) -> str:
         """The id of a matrix, as messages show it."""
-        return f"{self._cells.table.key}={self.ids[index]}"
+        return f"{self._table.key}={self.ids[index]}"
 
     def notes(self) -> Iterator[str]:
         """Remarks that are no errors: ids without rows, a missing index."""
-        table = self._cells.table
         if self._without_rows:
             yield f"{self._without_rows} of {len(self.ids)} ids have no rows: their matrices are 0"
         with self.database.connect() as connection:
-            statement = index_statement(connection, table)
+            statement = index_statement(connection, self._table)
         if statement:
+            table = self._table
             yield (
                 f"table {table.name} has no index that starts with {table.key}, so that every "
                 f"batch reads all of it; this makes one:\n  {statement};"
@@ -168,18 +154,21 @@ class Reader:
             chunk = indices[at : at + CHUNK]
             try:
                 self.read(chunk)
-            except UserError:  # of one matrix or several: each alone tells which
-                found += [problem for index in chunk if (problem := self._problem(index))]
+            except UserError as error:
+                if len(chunk) == 1:
+                    what, _, received, _ = error.args
+                    found.append(f"{what}: {received}")
+                else:  # of one matrix or several: each alone tells which
+                    found += [line for one in chunk for line in self.problems(np.array([one]))]
         return found
 
+    @cached_property
     def stamp(self) -> str:
         """Fingerprint of a server's rows, from one scan; '' for a file."""
-        if self._stamp is None:
-            self._stamp = ""
-            if not self.database.files:
-                with self.database.connect() as connection:
-                    self._stamp = stamp_of(connection, self._cells.table)
-        return self._stamp
+        if self.database.files:
+            return ""
+        with self.database.connect() as connection:
+            return stamp_of(connection, self._table)
 
     def _matrices(self, indices: np.ndarray) -> np.ndarray:
         """The matrices of ascending places, by ranges of ids where `_ranges` finds them quicker."""
@@ -188,11 +177,11 @@ class Reader:
         if not ranges:
             rows = self.database.rows(*self._query.of_ids(ids, dialect))
             self._rows_of_id = len(rows) / len(ids)
-            return self._cells.fill(rows, ids)
+            return fill(self._table, rows, ids)
         rows = self.database.rows(*self._query.of_ranges(ranges, dialect))
         self._rows_of_id = len(rows) / covered
         wanted = set(ids.tolist())  # other rows in the ranges may be wrong
-        return self._cells.fill([row for row in rows if row[0] in wanted], ids)
+        return fill(self._table, [row for row in rows if row[0] in wanted], ids)
 
     def _ranges(self, indices: np.ndarray) -> tuple[list[tuple[int, int]], int]:
         """First and last id of ranges that hold the ids of ascending places, and nearly no others.
@@ -211,11 +200,3 @@ class Reader:
         if len(starts) * _RUN > len(ids) or needless_rows > _LOOK_UP * len(ids):
             return [], 0
         return list(zip(ids[starts].tolist(), ids[ends].tolist(), strict=True)), covered
-
-    def _problem(self, index: int) -> str | None:
-        try:
-            self.read(np.array([index]))
-        except UserError as error:
-            what, _, received, _ = error.args
-            return f"{what}: {received}"
-        return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import sqlalchemy as sa
@@ -21,26 +21,22 @@ _MOST = 2**63 - 1  # of a whole number in 64 bits
 
 @dataclass(frozen=True)
 class Table:
-    """The names of a table and its columns.
-
-    Args:
-        name: Of a table or view, or `schema.name`.
-        key: Column with the id that a row's cell belongs to.
-        row: Column with the cell's row in the matrix, from 0.
-        column: Column with its column, from 0.
-        values: Columns with the cell's values.
-        order: Column by which rows of one cell follow one another, or None.
+    """A table or view of cells, and how its rows become matrices; see `SqlMatrix`.
 
     Raises:
         UserError: a name is no identifier.
     """
 
-    name: str
+    name: str  # or schema.name
     key: str
     row: str
     column: str
     values: tuple[str, ...]
-    order: str | None
+    size: tuple[int, int]
+    duplicates: Literal["error", "last", "sum"] = "error"
+    order: str | None = None
+    zero_nulls: bool = False
+    drop_outside: bool = False
 
     def __post_init__(self) -> None:
         parts = self.name.split(".")
@@ -73,16 +69,12 @@ class Table:
 
 
 def make_table(
-    name: str, columns: Mapping[Any, str], values: Sequence[str], duplicates: str, order: str | None
+    columns: Mapping[Any, str],
+    duplicates: Literal["error", "last", "sum"],
+    order: str | None,
+    **settings: Any,
 ) -> Table:
-    """Make the table's names out of the settings of a dataset.
-
-    Args:
-        name: Of the table.
-        columns: Name of the key, the row and the column.
-        values: Columns of values; a name may stand there twice.
-        duplicates: Which of several rows counts.
-        order: Column for 'last'.
+    """Make a table of a dataset's settings.
 
     Raises:
         UserError: a name is missing, used twice or no identifier, or `order` does not fit.
@@ -102,17 +94,12 @@ def make_table(
             f"dataset.duplicates={duplicates} dataset.order={order or 'null'}",
             "change one of them",
         )
-    key, row, column = (columns[role] for role in _ROLES)
-    return Table(name, key, row, column, tuple(dict.fromkeys(values)), order)
+    settings |= columns
+    return Table(duplicates=duplicates, order=order, **settings)
 
 
 def require_columns(connection: sa.Connection, table: Table, where: str) -> None:
-    """Check that the table and its columns exist.
-
-    Args:
-        connection: To the database.
-        table: The names to look for.
-        where: The database's name in messages.
+    """Check that the table and its columns exist in the database called `where`.
 
     Raises:
         UserError: they do not; the message has the nearest name that does.
@@ -166,11 +153,6 @@ def stamp_of(connection: sa.Connection, table: Table) -> str:
 def ids_of(connection: sa.Connection, table: Table, where: str) -> np.ndarray:
     """Every id that has a row, ascending (texts by code point), shape (count,), int64 or texts.
 
-    Args:
-        connection: To the database.
-        table: The table to read.
-        where: The database's name in messages.
-
     Raises:
         UserError: there is none, or they are neither whole numbers nor texts.
     """
@@ -197,15 +179,11 @@ def ids_of(connection: sa.Connection, table: Table, where: str) -> np.ndarray:
 
 
 def listed_ids(file: Path, found: np.ndarray, table: Table) -> np.ndarray:
-    """The ids that a file lists, one in a line, as `ids_of` gives them.
-
-    Args:
-        file: To read.
-        found: Every id that has a row: at least one of them must be listed.
-        table: The names that errors use.
+    """The ids that a file lists, one in a line, in the order and dtype of `ids_of`.
 
     Raises:
-        UserError: the file cannot be read, lists none, one twice, or no id that has a row.
+        UserError: the file cannot be read, lists none, one twice, or none of `found`, which are
+            all ids that have a row.
     """
     try:
         text = file.read_text("utf-8-sig")
