@@ -4,22 +4,22 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from annotated_types import Ge, Gt
 
 from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.cache.cached import cached
 from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.loading.order import Order
 from reprise.loading.process_pool import ProcessPool
-from reprise.loading.stream_batches import StreamBatches
-from reprise.loading.stream_readers import StreamReaders
-from reprise.loading.thread_pool import ThreadPool
 from reprise.loading.worker import assemble, has_fixed_shapes
 from reprise.project import ROOT
+
+if TYPE_CHECKING:
+    from reprise.loading.stream_batches import StreamBatches
+    from reprise.loading.thread_pool import ThreadPool
 
 _SLICE_BYTES = 1 << 20  # read at once of data in memory: most of what is left is the rows' own time
 
@@ -53,6 +53,9 @@ class Loader:
         UserError: the split is empty, 'block' is asked of a stream, or there is nothing to cache.
     """
 
+    _source: "StreamBatches | ProcessPool | ThreadPool | _NoPool"
+    _order: "StreamBatches | Order"
+
     def __init__(
         self,
         dataset: Dataset | Stream,
@@ -70,7 +73,11 @@ class Loader:
         timeout_s: Annotated[float, Gt(0)] | None = 120.0,
         cache: str | None = None,
     ) -> None:
-        self.dataset = cached(dataset, ROOT / cache) if cache else dataset
+        self.dataset = dataset
+        if cache:
+            from reprise.datasets.cache.cached import cached
+
+            self.dataset = cached(dataset, ROOT / cache)
         self.error: BaseException | None = None
         self.producers: set[str] = set()
         self.waited_s = 0.0
@@ -78,9 +85,10 @@ class Loader:
         self._closed = False
         what: dict[str, Any] = {"split": split, "seed": seed, "batch_size": batch_size}
         who: dict[str, Any] = {"ahead": max_queue_size, "timeout_s": timeout_s}
-        self._source: StreamBatches | ProcessPool | ThreadPool | _NoPool
-        self._order: StreamBatches | Order
         if isinstance(self.dataset, Stream):
+            from reprise.loading.stream_batches import StreamBatches
+            from reprise.loading.stream_readers import StreamReaders
+
             _refuse_order(order)
             who |= {"workers": workers, "use_multiprocessing": use_multiprocessing}
             readers = StreamReaders(indices, batch_size=batch_size, **who)
@@ -91,11 +99,14 @@ class Loader:
         self._order = Order(indices, kind=order, block_size=block_size, window=window, **what)
         if workers is None:
             workers = 0 if self.dataset.in_memory else len(os.sched_getaffinity(0))
-        if workers:
-            kind = ProcessPool if use_multiprocessing else ThreadPool
-            self._source = kind(self.dataset, self._order, workers=workers, **who)
-        else:
+        if not workers:
             self._source = _NoPool(self.dataset, self._order)
+        elif use_multiprocessing:
+            self._source = ProcessPool(self.dataset, self._order, workers=workers, **who)
+        else:
+            from reprise.loading.thread_pool import ThreadPool
+
+            self._source = ThreadPool(self.dataset, self._order, workers=workers, **who)
 
     @property
     def steps_per_pass(self) -> int:
