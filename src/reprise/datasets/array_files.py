@@ -12,10 +12,7 @@ from numpy.lib import format as npy
 
 from reprise.errors import UserError
 
-_READERS = {
-    (1, 0): npy.read_array_header_1_0,
-    (2, 0): npy.read_array_header_2_0,
-}
+_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _LOADING = threading.Lock()  # so that the threads of a process load an array once
 _CHUNK = 1 << 24  # bytes that `Rows.chunks` reads at a time
 
@@ -57,12 +54,7 @@ class ArrayFile:
 
 
 def find_array(file: str | None, name: str, key: str) -> ArrayFile:
-    """Read the header of an array.
-
-    Args:
-        file: A `.npz` file with an array `name`; None if `name` is a `.npy` file.
-        name: See `file`.
-        key: The config key that gave `name`, for errors.
+    """Read the header of the array `name` in a `.npz` file; without one, `name` is a `.npy` file.
 
     Raises:
         UserError: there is no such file or array, it is damaged, or it holds Python objects.
@@ -115,10 +107,14 @@ class Rows:
     def __init__(self, files: Sequence[ArrayFile], *, memory_map: bool = False) -> None:
         first, last = files[0], files[-1]
         if (first.shape[1:], first.dtype) != (last.shape[1:], last.dtype):
+            kinds = [
+                f"{one.dtype}, shape (samples, {', '.join(map(str, one.shape[1:]))})"
+                for one in (first, last)
+            ]
             raise UserError(
                 f"{first.name} and {last.name} are of different kinds",
-                f"{first.dtype}, shape (samples, {_listed(first)}), as {first.name} has",
-                f"{last.dtype}, shape (samples, {_listed(last)})",
+                f"{kinds[0]}, as {first.name} has",
+                kinds[1],
                 "make them alike",
             )
         self.files = tuple(files)
@@ -173,8 +169,7 @@ def open_rows(
 
     Args:
         file: A `.npz` file with all arrays; None for a `.npy` file each.
-        names: Of the arrays, or of their files, by config key: 'x' and 'y', and 'x_test' and
-            'y_test' or None.
+        names: Of the arrays, or files, by config key: x, y, x_test, y_test; the last two or None.
         memory_map: Leave the inputs on disk.
 
     Raises:
@@ -197,32 +192,27 @@ def open_rows(
 
 def _require_pair(files: Mapping[str, ArrayFile], x: str, y: str) -> None:
     """Refuse inputs without labels, labels without inputs, and different or no lengths."""
-    lengths = [files[key].shape[0] if key in files else None for key in (x, y)]
-    if lengths[0] != lengths[1] or not lengths[0]:
+    pair = {key: files.get(key) for key in (x, y)}
+    lengths = {file.shape[0] if file else 0 for file in pair.values()}
+    if len(lengths) > 1 or 0 in lengths:
+        received = [
+            f"{file.name} of shape {file.shape}" if file else f"dataset.{key}=null"
+            for key, file in pair.items()
+        ]
         raise UserError(
             f"dataset.{x} and dataset.{y} do not belong together",
             "two arrays of one length, a label for each input",
-            ", ".join(
-                f"{files[key].name} of shape {files[key].shape}"
-                if key in files
-                else f"dataset.{key}=null"
-                for key in (x, y)
-            ),
+            ", ".join(received),
             f"correct dataset.{x} or dataset.{y}",
         )
 
 
 def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     version = npy.read_magic(stream)
-    reader = _READERS.get(version)
-    if reader is None:
+    if version not in _READERS:
         raise ValueError(f"version {version} of the format, made for names that are not Latin")
-    shape, _, dtype = reader(stream)
+    shape, _, dtype = _READERS[version](stream)
     return shape, dtype
-
-
-def _listed(file: ArrayFile) -> str:
-    return ", ".join(map(str, file.shape[1:]))
 
 
 def _unreadable(path: Path, name: str, received: str) -> UserError:

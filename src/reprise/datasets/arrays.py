@@ -180,13 +180,7 @@ def input_spec(rows: Rows) -> Spec:
 def array_targets(
     y: np.ndarray, target: Target, classes: Sequence[str] | None, place: Place
 ) -> Targets:
-    """Make the targets of an array of labels.
-
-    Args:
-        y: For each target as in `_FORMS`; flags and one-hot rows of any dtype.
-        target: What `y` says of a sample.
-        classes: Names in the order of their ids, or None.
-        place: Names a sample.
+    """Make the targets of an array of labels, which has the form that `_FORMS` gives for `target`.
 
     Raises:
         UserError: `y` has another form, or a sample's label is wrong; it is named.

@@ -12,10 +12,7 @@ class Moments:
     """Mean and standard deviation of each entry of the last axis, or of all if it has no length.
 
     Computed in float64 and in pieces (Chan, Golub and LeVeque 1979), so that a large mean or many
-    samples cost no precision.
-
-    Args:
-        spec: Of one sample's array.
+    samples cost no precision. `spec` is that of one sample's array.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -45,11 +42,7 @@ class Moments:
 
 
 class Counts:
-    """Number of samples of each class; nothing if the spec is not of classes.
-
-    Args:
-        spec: Of one sample's target.
-    """
+    """Number of samples of each class; nothing if `spec`, of one target, is not of classes."""
 
     def __init__(self, spec: Spec) -> None:
         self._kind = spec.kind
@@ -69,12 +62,7 @@ class Counts:
 
 
 def standardized(spec: Spec, chunks: Iterable[np.ndarray]) -> Spec:
-    """The spec with mean and deviation of samples.
-
-    Args:
-        spec: Of one sample.
-        chunks: Samples, each of shape (count, *spec.shape).
-    """
+    """The spec with mean and deviation of samples in chunks of shape (count, *spec.shape)."""
     moments = Moments(spec)
     for chunk in chunks:
         moments.add(chunk)

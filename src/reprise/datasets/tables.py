@@ -44,17 +44,13 @@ _INPUTS, _LABEL = "dataset.columns", "dataset.label"  # config keys
 class Table:
     """The rows of a table, or some of them; a dataset reads it when constructed and keeps it not.
 
-    Every method with a column raises a UserError if there is no column of that name.
-
-    Args:
-        file: The file.
-        frame: Its cells.
-        first: Number of the first of these rows, from 0.
+    Methods take the name of a column, and the config key that gave it, for errors; they raise a
+    UserError if there is no such column.
     """
 
     file: Path
     frame: "pandas.DataFrame"
-    first: int = 0
+    first: int = 0  # number of the first of these rows in the file
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -64,12 +60,7 @@ class Table:
         return row_place(self.file, self.first + at)
 
     def texts(self, column: str, key: str) -> list[str]:
-        """The cells of a column as text; '' for a missing one.
-
-        Args:
-            column: Its name.
-            key: The config key that gave the name, for errors.
-        """
+        """The cells of a column as text; '' for a missing one."""
         if column not in self.frame:
             names = [str(name) for name in self.frame]
             near = difflib.get_close_matches(column, names, n=1)
@@ -80,7 +71,7 @@ class Table:
                 f"did you mean {key}={near[0]}?" if near else f"correct {key}, or the header",
             )
         cells = self.frame[column]
-        if cells.map(np.ndim).any():
+        if cells.dtype == object and cells.map(np.ndim).any():
             what, remedy = f"{key}: column '{column}' of {self.file}", "join each list, as 'a|b'"
             raise UserError(f"{what} holds lists", "text or numbers", "lists", remedy)
         return cells.where(cells.notna(), "").astype(str).str.strip().tolist()
@@ -132,10 +123,6 @@ def row_place(file: Path, row: int) -> str:
 def read_table(path: str, key: str) -> Table:
     """Read a CSV file, with commas and a header, in UTF-8; or a Parquet file.
 
-    Args:
-        path: The file.
-        key: The config key that gave it, for errors.
-
     Raises:
         UserError: the file is neither, cannot be read, or has no row.
     """
@@ -158,12 +145,7 @@ def read_table(path: str, key: str) -> Table:
 def feature_columns(
     table: Table, columns: Sequence[str] | None, others: Collection[str]
 ) -> list[str]:
-    """The columns of the input.
-
-    Args:
-        table: The table.
-        columns: Names as given; None for all but `others`.
-        others: Columns with another meaning, such as the label.
+    """The columns of the input: `columns`, or all but `others`, which have another meaning.
 
     Raises:
         UserError: there is none, or one has another meaning: a model would be told the answer.
@@ -205,7 +187,7 @@ def table_targets(
             by `separator` (none in an empty cell), or columns of 0 and 1 named as the classes.
             'value': a column, or columns, of numbers.
         label: The column or columns.
-        separator: For 'labels' in one column.
+        separator: Between the names of a cell.
         classes: Names in the order of their ids, or None for those that occur.
 
     Raises:
@@ -256,11 +238,7 @@ def _one_class(table: Table, column: str, classes: Sequence[str] | None) -> Targ
 
 
 def _numbers_of(cells: Any) -> np.ndarray | None:
-    """Finite numbers of a pandas column of text, a hundred times faster by Arrow; or else None.
-
-    Args:
-        cells: A pandas Series, or None.
-    """
+    """Finite numbers of a pandas column of text, a hundred times faster by Arrow; or else None."""
     import pandas as pd
 
     if cells is None or not isinstance(cells.dtype, pd.StringDtype):

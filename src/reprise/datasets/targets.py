@@ -34,10 +34,7 @@ class Targets:
         return int(self.values[index]) if self.spec.kind == "class" else None
 
     def learned(self, train: np.ndarray) -> tuple[Spec, dict[str, Any]]:
-        """Learn from the train split.
-
-        Args:
-            train: Indices of the train split.
+        """Learn from the train split, of which `train` are the indices.
 
         Returns:
             The spec with `counts` of its classes; or, for values, with the mean as `offset` and
@@ -62,7 +59,6 @@ def class_targets(names: Sequence[str], classes: Sequence[str] | None, place: Pl
             ids.
         classes: Names in the order of the ids; None for the names that occur, sorted (whole
             numbers by size).
-        place: Names a sample.
 
     Raises:
         UserError: a sample has no class, or one that is not in `classes`.
@@ -90,7 +86,6 @@ def id_targets(ids: np.ndarray, classes: Sequence[str] | None, place: Place) -> 
     Args:
         ids: Shape (samples,), whole numbers from 0.
         classes: Names of 0, 1, 2, …; None for "0" to the largest of `ids`.
-        place: Names a sample.
 
     Raises:
         UserError: an id is negative, or has no name in `classes`.
@@ -111,7 +106,6 @@ def label_targets(
     Args:
         labels: Names of each sample's classes.
         classes: Names in the order of the target; None for the names that occur, sorted.
-        place: Names a sample.
 
     Raises:
         UserError: a name is not in `classes`.
@@ -133,7 +127,6 @@ def flag_targets(flags: np.ndarray, classes: Sequence[str] | None, place: Place)
     Args:
         flags: Shape (samples, classes), 0 and 1 of any dtype.
         classes: A name for each column; None for "0", "1", ….
-        place: Names a sample.
 
     Raises:
         UserError: the number of names differs, or a value is neither 0 nor 1.
@@ -160,7 +153,6 @@ def value_targets(values: np.ndarray, place: Place) -> Targets:
 
     Args:
         values: Shape (samples,) or (samples, values), numbers.
-        place: Names a sample.
 
     Raises:
         UserError: a value is not finite.
