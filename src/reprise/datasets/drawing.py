@@ -30,7 +30,7 @@ def draw_input(axes: "Axes", x: np.ndarray, spec: Spec) -> None:
         axes: Where to draw.
         x: An image, shape (height, width, channels): grey, RGB (see `as_rgb`), or, of any other
             number of channels, the first one in colours. Or numbers of another shape.
-        spec: Of the input.
+        spec: Of `x`.
     """
     if x.ndim != 3:
         draw_values(axes, x, spec)

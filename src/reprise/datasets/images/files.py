@@ -8,8 +8,8 @@ import io
 import math
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -33,15 +33,8 @@ _REDUCED = {
 }
 
 
-@dataclass(frozen=True)
-class ImageHeader:
-    """Size and depth of an image.
-
-    Args:
-        height: Rows, in pixels.
-        width: Columns, in pixels.
-        dtype: 'uint8' or 'uint16', of the decoded pixels.
-    """
+class ImageHeader(NamedTuple):
+    """Size of an image, in pixels, and dtype of its decoded pixels, 'uint8' or 'uint16'."""
 
     height: int
     width: int
@@ -166,7 +159,15 @@ def read_mask(path: Path, *, colors: bool) -> np.ndarray:
     if colors:
         return pixels
     if pixels.ndim == 3:
-        pixels = _single_channel(path, pixels)
+        grey = pixels[..., 0]
+        if pixels.shape[2] >= 3 and not (pixels[..., 1:3] == grey[..., None]).all():
+            raise UserError(
+                f"{path} is a colour image where a mask of values is expected",
+                "one channel, a palette, or equal channels",
+                f"{pixels.shape[2]} channels that differ",
+                "set dataset.mask_mode=colors and list dataset.colors, or convert the masks",
+            )
+        pixels = np.ascontiguousarray(grey)
     if pixels.dtype == bool:
         return pixels.astype(np.uint8)
     if pixels.dtype not in (np.uint8, np.uint16):
@@ -175,11 +176,7 @@ def read_mask(path: Path, *, colors: bool) -> np.ndarray:
 
 
 def require_dtype(path: Path, received: str, expected: str) -> None:
-    """Refuse an image whose dtype is not that of the first image.
-
-    Raises:
-        UserError: `received` is not `expected`.
-    """
+    """Raise a UserError for an image whose dtype is not that of the first image."""
     if received != expected:
         raise UserError(
             f"{path} has another depth than the first image",
@@ -253,18 +250,6 @@ def _decode_by_pillow(path: Path, data: bytes, mode: str | None) -> np.ndarray:
             return np.asarray(image) // step if step > 1 else np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, "a PNG, JPEG or TIFF image", str(error)) from error
-
-
-def _single_channel(path: Path, pixels: np.ndarray) -> np.ndarray:
-    grey = pixels[..., 0]
-    if pixels.shape[2] >= 3 and not (pixels[..., 1:3] == grey[..., None]).all():
-        raise UserError(
-            f"{path} is a colour image where a mask of values is expected",
-            "one channel, a palette, or equal channels",
-            f"{pixels.shape[2]} channels that differ",
-            "set dataset.mask_mode=colors and list dataset.colors, or convert the masks",
-        )
-    return np.ascontiguousarray(grey)
 
 
 def _unreadable(path: Path, expected: str, received: str) -> UserError:

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from reprise.datasets.splits import WORDS
 from reprise.errors import UserError
@@ -13,14 +13,10 @@ _LITTER = {"thumbs.db", "desktop.ini"}  # of file managers, besides hidden files
 
 
 def list_images(folder: Path, key: str) -> dict[str, str]:
-    """List the image files directly in a folder; folders and other files are passed over.
-
-    Args:
-        folder: Where to look.
-        key: The config key that named the folder, for errors.
+    """List the image files directly in a folder, which the config key `key` names.
 
     Returns:
-        File name by stem, in the order of the names.
+        File name by stem, in the order of the names; folders and other files are passed over.
 
     Raises:
         UserError: there is no such folder, it has no image, or two images have the same stem.
@@ -57,7 +53,7 @@ def require_pairs(images: Mapping[str, str], masks: Mapping[str, str]) -> None:
 
     Args:
         images: File names of images by stem.
-        masks: File names of masks by stem.
+        masks: Likewise, of masks.
 
     Raises:
         UserError: there are such files; up to five of each kind are named.
@@ -87,22 +83,13 @@ def require_pairs(images: Mapping[str, str], masks: Mapping[str, str]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class ClassFolders:
-    """The images of a folder of class folders.
+class ClassFolders(NamedTuple):
+    """The images of a folder of class folders."""
 
-    Args:
-        files: Paths relative to the folder, `cat/1.jpg` or `train/cat/1.jpg`; those of the test
-            split last.
-        classes: Class of each file.
-        splits: Split of each file, 'train', 'valid' or 'test'; '' without folders of splits.
-        strays: Files in class folders that are no images, and images outside of class folders.
-    """
-
-    files: Sequence[str]
-    classes: Sequence[str]
-    splits: Sequence[str]
-    strays: Sequence[str]
+    files: list[str]  # relative to the folder: cat/1.jpg or train/cat/1.jpg; the test split's last
+    classes: list[str]  # of each file
+    splits: list[str]  # of each file, 'train', 'valid' or 'test'; '' without folders of splits
+    strays: list[str]  # files in class folders that are no images, and images outside of them
 
 
 def list_classes(folder: Path) -> ClassFolders:
@@ -116,17 +103,19 @@ def list_classes(folder: Path) -> ClassFolders:
         UserError: there is no such folder, no class in it, a class without images, or a class that
             valid or test have and train has not: it could not be learned.
     """
-    files: list[str] = []
-    classes: list[str] = []
-    splits: list[str] = []
-    strays: list[str] = []
+    found = files, classes, splits, strays = ClassFolders([], [], [], [])
     for top, split in _tops(folder):
         strays += [one for one in _entries(folder, top, folders=False) if _is_image(one)]
         for path in _entries(folder, top, folders=True):
             inside = _walk(folder, path)
             images = [one for one in inside if _is_image(one)]
             if not images:
-                raise _empty_class(folder / path, len(inside))
+                raise UserError(
+                    f"{folder / path} holds no image",
+                    f"a folder for each class, with files ending in {', '.join(_SUFFIXES)}",
+                    f"{len(inside)} files, none of them such" if inside else "an empty folder",
+                    "put the images there, or remove the folder",
+                )
             strays += [one for one in inside if not _is_image(one)]
             files += images
             classes += [path.rpartition("/")[2]] * len(images)
@@ -139,7 +128,7 @@ def list_classes(folder: Path) -> ClassFolders:
             "correct dataset.folder, or put the images of each class into a folder of its name",
         )
     _require_known_classes(splits, classes)
-    return ClassFolders(files, classes, splits, strays)
+    return found
 
 
 def _require_known_classes(splits: Sequence[str], classes: Sequence[str]) -> None:
@@ -169,13 +158,9 @@ def _tops(folder: Path) -> list[tuple[str, str]]:
 
 
 def _entries(folder: Path, inner: str, *, folders: bool, links: bool = True) -> list[str]:
-    """Paths, relative to `folder` and sorted, of the entries of its folder `inner`.
+    """Paths, relative to `folder` and sorted, of the files or folders in its folder `inner`.
 
-    Args:
-        folder: Where paths start.
-        inner: Path of a folder in it; '' for itself.
-        folders: Return folders; False returns files.
-        links: Count a link to a folder as a folder; False counts it as a file.
+    A link to a folder counts as a folder if `links`, and otherwise as a file.
     """
     with os.scandir(folder / inner) as entries:
         return sorted(
@@ -196,15 +181,6 @@ def _walk(folder: Path, inner: str) -> list[str]:
 
 def _is_image(name: str) -> bool:
     return name.lower().endswith(_SUFFIXES)
-
-
-def _empty_class(folder: Path, count: int) -> UserError:
-    return UserError(
-        f"{folder} holds no image",
-        f"a folder for each class, with files ending in {', '.join(_SUFFIXES)}",
-        f"{count} files, none of them such" if count else "an empty folder",
-        "put the images there, or remove the folder",
-    )
 
 
 def _first(names: Sequence[str]) -> str:

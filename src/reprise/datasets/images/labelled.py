@@ -24,15 +24,11 @@ ImageSize = Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)]  # height and widt
 class LabelledImages(Decodable):
     """Images of one size and depth, each with a class, labels or values.
 
-    A child implements `name`, `splits` and `sources`.
+    A child implements `name`, `splits` and `sources`, and has the other arguments.
 
     Args:
         paths: PNG, JPEG or TIFF files, 8 or 16 bits, all of the depth of the first.
         targets: Of these files.
-        image_size: Height and width of a sample, in pixels.
-        channels: 1 for grey, 3 for RGB.
-        fit: As in `Placement`.
-        augment: Random changes in training, or None.
 
     Raises:
         UserError: the first file cannot be read.

@@ -18,17 +18,11 @@ _MAX_CLASSES = 254
 
 
 class MaskCoding(ABC):
-    """Reads the mask files of one dataset.
+    """Reads the mask files of one dataset."""
 
-    Args:
-        classes: Names in the order of the class ids; one name means a binary target.
-        ignore: Target value that counts in no loss and no metric, or None.
-        colors: Red, green and blue of each class in the files, 0 to 255; None without colours.
-    """
-
-    classes: tuple[str, ...]
-    ignore: int | None = IGNORED
-    colors: tuple[tuple[int, ...], ...] | None = None
+    classes: tuple[str, ...]  # in the order of the class ids; one name means a binary target
+    ignore: int | None = IGNORED  # target value that counts in no loss and no metric
+    colors: tuple[tuple[int, ...], ...] | None = None  # red, green and blue of each, 0 to 255
 
     @abstractmethod
     def read(self, path: Path) -> np.ndarray:
@@ -46,9 +40,8 @@ class BinaryMasks(MaskCoding):
 
     def __init__(self, classes: Sequence[str]) -> None:
         if len(classes) != 1:
-            raise _wrong_setting(
-                "classes", "one name, or null, for mask_mode=binary", list(classes)
-            )
+            expected = "one name, or null, for mask_mode=binary"
+            raise _wrong_setting("classes", expected, list(classes))
         self.classes = tuple(classes)
 
     def read(self, path: Path) -> np.ndarray:
@@ -137,13 +130,7 @@ def make_coding(
     ignore: Sequence[int | str],
     colors: Mapping[str, Sequence[int]] | None,
 ) -> MaskCoding:
-    """Make the coding that a config asks for.
-
-    Args:
-        mode: What the files store.
-        classes: Names; for 'binary' one or None, for 'colors' None.
-        ignore: Ids, or names of `colors`, that become `IGNORED`.
-        colors: Red, green and blue by name, for 'colors' only.
+    """Make the coding that a config asks for, with the arguments of `ImageMask`.
 
     Raises:
         UserError: a setting is missing, or does not fit `mode`.

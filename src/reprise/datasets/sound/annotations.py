@@ -16,25 +16,15 @@ Column = Literal["recording", "label", "t_min", "t_max"]
 
 @dataclass(frozen=True)
 class Annotations:
-    """Rows of a table of annotations, by column.
-
-    Args:
-        file: The table.
-        recordings: Names of the annotated files, sorted.
-        recording: Index into `recordings` of each row, shape (rows,), int64.
-        start: Seconds from the beginning of the recording, rounded to microseconds, float64.
-        stop: Likewise, the end; above `start`.
-        labels: Label of each row.
-        groups: Group of each row, which must be in one split.
-    """
+    """Rows of a table of annotations, by column."""
 
     file: Path
-    recordings: tuple[str, ...]
-    recording: np.ndarray
-    start: np.ndarray
-    stop: np.ndarray
-    labels: tuple[str, ...]
-    groups: tuple[str, ...]
+    recordings: tuple[str, ...]  # names of the annotated files, sorted
+    recording: np.ndarray  # index into `recordings` of each row, shape (rows,), int64
+    start: np.ndarray  # in seconds from the recording's beginning, to the microsecond, float64
+    stop: np.ndarray  # likewise, above `start`
+    labels: tuple[str, ...]  # of each row
+    groups: tuple[str, ...]  # of each row; rows of one group must be in one split
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -50,24 +40,11 @@ class Annotations:
         )
         return f"{self.recordings[self.recording[row]]} {start}-{stop} s"
 
-    def rows_by_span(self) -> dict[str, list[int]]:
-        """Rows of each stretch of time, by name, in the order of the table."""
-        rows: dict[str, list[int]] = {}
-        for row in range(len(self)):
-            rows.setdefault(self.name(row), []).append(row)
-        return rows
-
 
 def read_annotations(
     path: str, columns: Mapping[Column, str], suffix: str, group_by: str | None
 ) -> Annotations:
-    """Read annotations from a CSV or Parquet file with a row for each.
-
-    Args:
-        path: The table.
-        columns: Names of the columns.
-        suffix: Appended to names of recordings, to make names of files.
-        group_by: Column of groups; None groups by recording.
+    """Read annotations from a CSV or Parquet file with a row for each; see `MelSpectrogram`.
 
     Raises:
         UserError: the table or a column is missing, a cell is empty or no number, or times are
@@ -99,7 +76,9 @@ def samples_of(
     Raises:
         UserError: a label is not in `classes`, or a stretch has several classes.
     """
-    spans = annotations.rows_by_span()
+    spans: dict[str, list[int]] = {}  # rows of each stretch of time
+    for row in range(len(annotations)):
+        spans.setdefault(annotations.name(row), []).append(row)
     if target == "labels":
         labels = [{label} for label in annotations.labels]
         targets = label_targets(labels, classes, annotations.place)

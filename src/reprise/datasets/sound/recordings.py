@@ -4,10 +4,10 @@ Recordings are in any format that libsndfile reads: FLAC, WAV, Ogg and others. N
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -21,14 +21,8 @@ _MARGIN = 192
 _UNKNOWN = 2**62  # about the length that libsndfile gives for a header without a length
 
 
-@dataclass(frozen=True)
-class RecordingHeader:
-    """Length and rate of a recording.
-
-    Args:
-        frames: Samples of each channel.
-        rate: Sample rate, in Hz.
-    """
+class RecordingHeader(NamedTuple):
+    """Length of a recording, in samples of each channel, and its sample rate, in Hz."""
 
     frames: int
     rate: int

@@ -43,11 +43,7 @@ class Windows:
     edges: Edges
 
     def place(self, row: int, change: AudioChange) -> tuple[int, int]:
-        """First sample and number of samples of a window, at `rate`; reads a header.
-
-        Args:
-            row: Row of the annotation.
-            change: Its shift and tempo move and stretch the window.
+        """First sample and number of samples of a window, after its change; reads a header.
 
         Raises:
             UserError: the recording cannot be read, or is too short for 'clamp'.
@@ -66,12 +62,9 @@ class Windows:
         return change.sound(around[start : start + length], self.length, self.rate)
 
     def heard(self, row: int, change: AudioChange, share: float) -> np.ndarray:
-        """Rows of which at least a fraction is inside a window: int64.
+        """Rows of which at least `share` is inside a window: int64.
 
-        Args:
-            row: Row of the window.
-            change: As for `place`.
-            share: Fraction of the annotation, or of the window if that is shorter.
+        `share` is a fraction of the annotation, or of the window if that is shorter.
         """
         start, length = self.place(row, change)
         first, last = start / self.rate, (start + length) / self.rate
@@ -85,9 +78,7 @@ class Windows:
     def check(self, rows: np.ndarray, *, thorough: bool) -> list[str]:
         """Problems of windows and their recordings, one line each.
 
-        Args:
-            rows: Rows of the windows.
-            thorough: Read every window, and not only the end of every recording.
+        Unless `thorough`, only the end of every recording is read, and no window.
         """
         headers: dict[int, RecordingHeader] = {}
         recordings = np.unique(self.annotations.recording[rows])
