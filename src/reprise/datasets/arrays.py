@@ -1,6 +1,7 @@
 """Arrays in NumPy's files: images or rows of numbers, in memory or mapped into it."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,16 +81,21 @@ class Arrays(Dataset):
     ) -> None:
         names = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
         self._x, self._y = open_rows(file, names, memory_map=memory_map)
-        self._target: Target = target
-        self._classes = classes
         self._split = dict(split)
         self._split_seed = split_seed
         self._augment = None if augment is None or augment.is_idle else augment
-        self._targets: Targets | None = None
-        self.input_spec = input_spec(self._x)
-        self.target_spec = self._read_targets().spec
-        if self._augment:
-            _require_images(self.input_spec)
+        self.input_spec = spec = input_spec(self._x)
+        self._target: Target = target
+        self._classes = classes
+        self.target_spec = self._targets.spec
+        is_image = spec.dtype in _IMAGES and len(spec.shape) == 3 and spec.shape[2] <= 4
+        if self._augment and not is_image:
+            raise UserError(
+                "dataset.augment changes pictures, and dataset.x holds none",
+                "uint8 or uint16, shape (samples, height, width[, channels]), at most 4 channels",
+                f"{spec.dtype}, a sample's shape {spec.shape}",
+                "set dataset.augment=null",
+            )
 
     def __len__(self) -> int:
         return len(self._x)
@@ -107,13 +113,13 @@ class Arrays(Dataset):
                     size = (shape[1], shape[2])
                     placement = draw_placement(size, size, "resize", self._augment, rng)
                     x[at] = placement.image(x[at])
-        return x, self._read_targets().values[indices]
+        return x, self._targets.values[indices]
 
     def name(self, index: int) -> str:
         return self._x.name(index)
 
     def label(self, index: int) -> int | None:
-        return self._read_targets().label(index)
+        return self._targets.label(index)
 
     def splits(self) -> Mapping[str, np.ndarray]:
         listed = any(isinstance(value, str) for value in self._split.values())
@@ -132,7 +138,7 @@ class Arrays(Dataset):
         ]
 
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
-        self.target_spec, learned = self._read_targets().learned(train)
+        self.target_spec, learned = self._targets.learned(train)
         if self.input_spec.dtype in _IMAGES:
             return learned
         chunks = (rows for _, rows in self._x.chunks(np.sort(train)))
@@ -144,14 +150,13 @@ class Arrays(Dataset):
         arrays = [file.path for file in (*self._x.files, *self._y.files)]
         return tuple(dict.fromkeys([*arrays, *listed_files(self._split)]))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_targets": None}  # a copy reads them again
+    @cached_property
+    def _targets(self) -> Targets:
+        labels = self._y[np.arange(len(self._y))]
+        return array_targets(labels, self._target, self._classes, self._y.name)
 
-    def _read_targets(self) -> Targets:
-        if self._targets is None:
-            y = self._y[np.arange(len(self._y))]
-            self._targets = array_targets(y, self._target, self._classes, self._y.name)
-        return self._targets
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_targets"}
 
 
 def input_spec(rows: Rows) -> Spec:
@@ -218,13 +223,3 @@ def _one_hot(y: np.ndarray, classes: Sequence[str] | None, place: Place) -> Targ
             "set dataset.target=labels where several may hold, or correct the row",
         )
     return id_targets(flags.values.argmax(axis=1), flags.spec.classes, place)
-
-
-def _require_images(spec: Spec) -> None:
-    if spec.dtype not in _IMAGES or len(spec.shape) != 3 or spec.shape[2] > 4:
-        raise UserError(
-            "dataset.augment changes pictures, and dataset.x holds none",
-            "uint8 or uint16, shape (samples, height, width[, channels]), at most 4 channels",
-            f"{spec.dtype}, a sample's shape {spec.shape}",
-            "set dataset.augment=null",
-        )

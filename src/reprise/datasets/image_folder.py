@@ -58,7 +58,15 @@ class ImageFolder(LabelledImages):
         targets = class_targets(self._listing.classes, classes, self.name)
         paths = [self._folder / file for file in self._listing.files]
         super().__init__(paths, targets, image_size, channels, fit, augment)
-        self._require_one_split()
+        has_folders = "valid" in self._listing.splits
+        if has_folders != (split is None):
+            raise UserError(
+                "dataset.split does not fit the folders",
+                "null where there are folders train and valid; fractions or files where not",
+                f"dataset.split={split or 'null'} and folders "
+                f"{', '.join(sorted(set(self._listing.splits) - {''})) or 'of classes alone'}",
+                "set dataset.split=null" if has_folders else "set dataset.split to fractions",
+            )
 
     def name(self, index: int) -> str:
         return self._listing.files[index]
@@ -81,15 +89,3 @@ class ImageFolder(LabelledImages):
     @property
     def sources(self) -> Sequence[Path]:
         return (self._folder, *listed_files(self._split))
-
-    def _require_one_split(self) -> None:
-        """Refuse fractions beside folders of splits, and None without such folders."""
-        has_folders = "valid" in self._listing.splits
-        if has_folders != (self._split is None):
-            raise UserError(
-                "dataset.split does not fit the folders",
-                "null where there are folders train and valid; fractions or files where not",
-                f"dataset.split={self._split or 'null'} and folders "
-                f"{', '.join(sorted(set(self._listing.splits) - {''})) or 'of classes alone'}",
-                "set dataset.split=null" if has_folders else "set dataset.split to fractions",
-            )

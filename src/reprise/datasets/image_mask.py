@@ -39,9 +39,7 @@ class ImageMask(Decodable):
         images: Folder of PNG, JPEG or TIFF files, 8 or 16 bits, all of one depth.
         masks: Folder of PNG or TIFF files, each of the size of its image.
         image_size: Height and width of a sample, in pixels.
-        fit: 'resize' scales to `image_size` and may change the proportions. 'crop' cuts it out, at
-            random in training and otherwise from the middle; a smaller image is padded.
-        channels: 1 for grey, 3 for RGB.
+        fit, channels, split_seed, augment: As in `ImageFolder`.
         mask_mode: 'binary' (0 and 1, or 0 and 255), 'ids' (a value, or an index into a palette,
             is a class id) or 'colors' (an RGB colour is a class).
         classes: For 'ids', names of the ids 0, 1, 2, … without those in `ignore`; for 'binary', the
@@ -50,8 +48,6 @@ class ImageMask(Decodable):
         colors: For 'colors', red, green and blue (0 to 255) of each class, by name.
         split: 'train', 'valid' and 'test', each a fraction of the samples, or a text file with one
             file name or stem in a line; None for 'test' alone.
-        split_seed: Seed of splits by fraction, which do not depend on `seed`.
-        augment: Random changes in training, or None.
 
     Raises:
         UserError: the folders, the pairs or the settings are not as described.

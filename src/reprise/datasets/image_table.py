@@ -29,17 +29,8 @@ class ImageTable(LabelledImages):
             path in a line, or for test None; or the name of a column of these words.
         folder: Folder that paths are relative to; None for the table's own.
         path: Column of PNG, JPEG or TIFF files, 8 or 16 bits, all of one depth, none twice.
-        target: 'class': `label` is a column of names or ids. 'labels': a column of names, or
-            columns of 0 and 1. 'value': a column, or several, of numbers.
-        label: Column, or columns.
-        separator: Between the names in a column of labels.
-        classes: Names in the order of their ids; None for those that occur, sorted.
-        fit: 'resize' scales to `image_size` and may change the proportions. 'crop' cuts it out, at
-            random in training and otherwise from the middle; a smaller image is padded.
-        channels: 1 for grey, 3 for RGB.
-        group: Column of groups, each of which splits by fraction keep in one split; or None.
-        split_seed: Seed of splits by fraction, which do not depend on `seed`.
-        augment: Random changes in training, or None.
+        target, label, separator, classes, group, split_seed: As in `CsvRows`.
+        fit, channels, augment: As in `ImageFolder`.
 
     Raises:
         UserError: the table, a row of it, or a setting is not as described.
