@@ -119,14 +119,6 @@ def test_two_arrays_are_as_one(tmp_path, memory_map):
     assert [both.name(at) for at in (5, 6)] == ["0.npy[5]", "1.npy[0]"]
 
 
-def test_a_copy_carries_no_array(tmp_path):
-    whole = rows(tmp_path, np.zeros((1000, 100)))
-    whole[np.array([0])]
-    data = pickle.dumps(whole)
-    assert len(data) < 2000
-    assert np.array_equal(pickle.loads(data)[np.array([3])], whole[np.array([3])])
-
-
 def test_chunks_walk_through_rows_in_order(tmp_path, monkeypatch):
     monkeypatch.setattr("reprise.datasets.array_files._CHUNK", 48)  # three rows
     parts = list(rows(tmp_path, np.arange(16.0).reshape(8, 2)).chunks(np.array([0, 2, 3, 5, 7])))

@@ -96,14 +96,6 @@ def test_a_column_may_say_the_split(keys):
         ImageTable(**{**keys, "split": "prt"})
 
 
-def test_a_group_stands_on_one_side(keys):
-    for seed in range(8):
-        dataset = ImageTable(**keys, group="who", split_seed=seed)
-        assert dataset.group(0) == dataset.group(1) == "ann"
-        sides = [{0, 1} & set(own.tolist()) for own in dataset.splits().values()]
-        assert sorted(map(len, sides)) == [0, 2]
-
-
 @pytest.mark.parametrize(
     ("table", "said"),
     [
