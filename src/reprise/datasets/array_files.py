@@ -3,9 +3,8 @@
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -17,21 +16,13 @@ _LOADING = threading.Lock()  # so that the threads of a process load an array on
 _CHUNK = 1 << 24  # bytes that `Rows.chunks` reads at a time
 
 
-@dataclass(frozen=True)
-class ArrayFile:
-    """An array in a file, of which the header has been read.
-
-    Args:
-        path: The `.npz` or `.npy` file.
-        key: Name of the array in a `.npz` file; '' in a `.npy` file.
-        shape: Of the whole array.
-        dtype: As it is stored.
-    """
+class ArrayFile(NamedTuple):
+    """An array in a `.npz` or `.npy` file, of which the header has been read."""
 
     path: Path
-    key: str
+    key: str  # name of the array in a .npz file; '' for a .npy file
     shape: tuple[int, ...]
-    dtype: np.dtype
+    dtype: np.dtype  # as it is stored
 
     @property
     def name(self) -> str:

@@ -24,13 +24,10 @@ _CERTAIN = 0.5  # from this probability on, one of several labels counts as pred
 
 
 def draw_input(axes: "Axes", x: np.ndarray, spec: Spec) -> None:
-    """Show a sample's input.
+    """Show a sample's input: an image, or else numbers (see `draw_values`).
 
-    Args:
-        axes: Where to draw.
-        x: An image, shape (height, width, channels): grey, RGB (see `as_rgb`), or, of any other
-            number of channels, the first one in colours. Or numbers of another shape.
-        spec: Of `x`.
+    An image has the shape (height, width, channels); it is shown in grey or RGB (see `as_rgb`), or,
+    with any other number of channels, by its first one in colours.
     """
     if x.ndim != 3:
         draw_values(axes, x, spec)
@@ -76,7 +73,7 @@ def draw_masks(
     """Show an image, and beside it the image under each mask; classes are named in the legend.
 
     Args:
-        axes: Where to draw.
+        axes: matplotlib's.
         image: Shape (height, width, 1 or 3), see `as_rgb`.
         masks: Class ids, shape (height, width, 1), by title.
         spec: Of a mask; where it has one class, 0 is background and left clear.
@@ -106,13 +103,10 @@ def draw_masks(
 
 
 def draw_matrices(axes: "Axes", matrices: Mapping[str, np.ndarray]) -> None:
-    """Show matrices beside each other in one scale of colours.
+    """Show matrices, shape (rows, columns, values), by title, beside each other.
 
-    Args:
-        axes: Where to draw.
-        matrices: Shape (rows, columns, values), by title; several values stand below one another.
-            The second, a sample's target, sets the scale: values beyond it have its end's colour.
-            If it is constant, the first sets it.
+    Several values stand below one another. The second matrix, a sample's target, sets the scale of
+    colours: values beyond it have its end's colour. If it is constant, the first sets it.
     """
     images = {}
     for title, matrix in matrices.items():
@@ -152,13 +146,9 @@ def _draw_side_by_side(
 
 
 def draw_values(axes: "Axes", x: np.ndarray, spec: Spec, names: Sequence[str] = ()) -> None:
-    """Show numbers on the scale of the model's input: a bar for each name, or else a line.
+    """Show numbers on the scale of the model's input: a bar for each of 12 names, or else a line.
 
-    Args:
-        axes: Where to draw.
-        x: Any shape; (count,) with names.
-        spec: With the `offset` and `scale` of `x`.
-        names: Of the values; the first 12 are shown.
+    `x` has any shape, and (count,) with names; `spec` has its `offset` and `scale`.
     """
     largest = np.iinfo(spec.dtype).max if np.dtype(spec.dtype).kind == "u" else 1.0
     scaled = (np.asarray(x, np.float64) - (spec.offset or 0.0)) / (spec.scale or largest)
@@ -183,7 +173,7 @@ def write_target(
     """Write a sample's target above it, and the model's answer: green if right, red if wrong.
 
     Args:
-        axes: Where to write; sets the title.
+        axes: Gets the title.
         spec: Of the target.
         y: One class id, shape (); 0 or 1 for each class; or values.
         prediction: A probability for each class, or values of the shape of `y`; or None.
@@ -223,9 +213,7 @@ def save_grid(
     Args:
         path: The file; its folder is made if it is missing.
         draw: `Dataset.draw`. What it draws with a `label` is named in the legend.
-        x: Inputs, with a batch axis.
-        y: Targets, with a batch axis.
-        predictions: Outputs of the model, with a batch axis, or None.
+        x, y, predictions: Inputs, targets and outputs of the model or None, with a batch axis.
     """
     from matplotlib.figure import Figure
 

@@ -98,10 +98,14 @@ class Table:
 
     def numbers(self, column: str, key: str) -> np.ndarray:
         """The cells of a column, float64, shape (rows,), with a UserError for one not finite."""
-        if (values := _numbers_of(self.frame.get(column))) is not None:
-            return values
         import pandas as pd
 
+        cells = self.frame.get(column)
+        if cells is not None and isinstance(cells.dtype, pd.StringDtype):
+            with suppress(ValueError):  # Arrow's errors are; clean text is read 100 times faster
+                values = cells.astype("double[pyarrow]").to_numpy()
+                if values.dtype == np.float64 and np.isfinite(values).all():
+                    return values
         texts = self.texts(column, key)
         values = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(float)
         wrong = np.flatnonzero(~np.isfinite(values))
@@ -235,20 +239,6 @@ def _one_class(table: Table, column: str, classes: Sequence[str] | None) -> Targ
                 targets = class_targets(names, classes, table.place)
                 return Targets(targets.values[codes], targets.spec)
     return class_targets(table.texts(column, _LABEL), classes, table.place)
-
-
-def _numbers_of(cells: Any) -> np.ndarray | None:
-    """Finite numbers of a pandas column of text, a hundred times faster by Arrow; or else None."""
-    import pandas as pd
-
-    if cells is None or not isinstance(cells.dtype, pd.StringDtype):
-        return None
-    try:
-        values = cells.astype("double[pyarrow]").to_numpy()
-    except ValueError:  # Arrow's errors are
-        return None
-    is_clean = values.dtype == np.float64 and np.isfinite(values).all()
-    return values if is_clean else None
 
 
 def _read(file: Path) -> "pandas.DataFrame":

@@ -85,7 +85,7 @@ def id_targets(ids: np.ndarray, classes: Sequence[str] | None, place: Place) -> 
 
     Args:
         ids: Shape (samples,), whole numbers from 0.
-        classes: Names of 0, 1, 2, …; None for "0" to the largest of `ids`.
+        classes: Their names; None for "0" to the largest of `ids`.
 
     Raises:
         UserError: an id is negative, or has no name in `classes`.
@@ -149,10 +149,7 @@ def flag_targets(flags: np.ndarray, classes: Sequence[str] | None, place: Place)
 
 
 def value_targets(values: np.ndarray, place: Place) -> Targets:
-    """Make targets of values in the user's own unit.
-
-    Args:
-        values: Shape (samples,) or (samples, values), numbers.
+    """Make targets of numbers in the user's own unit, shape (samples,) or (samples, values).
 
     Raises:
         UserError: a value is not finite.

@@ -49,11 +49,7 @@ def list_images(folder: Path, key: str) -> dict[str, str]:
 
 
 def require_pairs(images: Mapping[str, str], masks: Mapping[str, str]) -> None:
-    """Refuse images without a mask, masks without an image, and masks in JPEG.
-
-    Args:
-        images: File names of images by stem.
-        masks: Likewise, of masks.
+    """Refuse images without a mask, masks without an image, and masks in JPEG, by stem.
 
     Raises:
         UserError: there are such files; up to five of each kind are named.

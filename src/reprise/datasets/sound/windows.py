@@ -75,12 +75,7 @@ def read_annotations(
 def samples_of(
     annotations: Annotations, target: Literal["class", "labels"], classes: Sequence[str] | None
 ) -> tuple[np.ndarray, Targets]:
-    """Make one sample of each stretch of time.
-
-    Args:
-        annotations: The rows.
-        target: 'class' allows one row for a stretch; 'labels' allows several.
-        classes: Labels in the order of their ids; None for those that occur, sorted.
+    """Make one sample of each stretch of time; `target` and `classes` as in `MelSpectrogram`.
 
     Returns:
         The first row of each sample, shape (samples,), int64; and the targets of all rows.
