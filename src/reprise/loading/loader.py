@@ -75,7 +75,7 @@ class Loader:
     ) -> None:
         self.dataset = dataset
         if cache:
-            from reprise.datasets.cache.cached import cached
+            from reprise.datasets.cache import cached
 
             self.dataset = cached(dataset, ROOT / cache)
         self.error: BaseException | None = None
