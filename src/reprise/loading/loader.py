@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from annotated_types import Ge, Gt
 
-from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.stream import Stream
+from reprise.datasets.base import BaseDataset, Dataset, Sample
 from reprise.errors import UserError
 from reprise.loading.order import Order
 from reprise.loading.process_pool import ProcessPool
@@ -58,7 +57,7 @@ class Loader:
 
     def __init__(
         self,
-        dataset: Dataset | Stream,
+        dataset: BaseDataset[Any],
         indices: Any,
         *,
         split: str,
@@ -85,10 +84,12 @@ class Loader:
         self._closed = False
         what: dict[str, Any] = {"split": split, "seed": seed, "batch_size": batch_size}
         who: dict[str, Any] = {"ahead": max_queue_size, "timeout_s": timeout_s}
-        if isinstance(self.dataset, Stream):
+        if not isinstance(self.dataset, Dataset):
+            from reprise.datasets.stream import Stream
             from reprise.loading.stream_batches import StreamBatches
             from reprise.loading.stream_readers import StreamReaders
 
+            assert isinstance(self.dataset, Stream)
             _refuse_order(order)
             who |= {"workers": workers, "use_multiprocessing": use_multiprocessing}
             readers = StreamReaders(indices, batch_size=batch_size, **who)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from reprise.datasets.base import BaseDataset, Dataset
-from reprise.datasets.mixed import Mixed
 from reprise.errors import UserError
 from reprise.runs.experiment import Data, open_data
 from reprise.runs.folder import (
@@ -110,6 +109,8 @@ def open_saved_data(saved: SavedRun, config: Mapping[str, Any] | None = None) ->
     """
     data = open_data(config or saved.config)
     if saved.parent and saved.old:
+        from reprise.datasets.mixed import Mixed
+
         old = open_saved_data(find(saved.parent, saved.runs)).dataset
         assert isinstance(data.dataset, Dataset)
         assert isinstance(old, Dataset)
