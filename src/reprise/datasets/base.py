@@ -5,7 +5,8 @@ both answer is a `BaseDataset`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -17,6 +18,8 @@ from reprise.spec import Spec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_THREADS = 8  # more than cores: most of the time goes by waiting for a disk
 
 Sample = tuple[np.ndarray, np.ndarray]
 Split = TypeVar("Split")
@@ -198,3 +201,22 @@ class Dataset(BaseDataset[np.ndarray]):
 
     def problems(self, splits: Mapping[str, np.ndarray], *, thorough: bool = False) -> list[str]:
         return list(self.check(np.concatenate(list(splits.values())), thorough=thorough))
+
+
+def find_problems(look: Callable[[int], object], count: int) -> list[str]:
+    """Call `look(0)` to `look(count - 1)`, several at a time.
+
+    Returns:
+        One line for every UserError raised, in the order of the numbers.
+    """
+
+    def line(at: int) -> str | None:
+        try:
+            look(at)
+        except UserError as error:
+            what, expected, received, _ = error.args
+            return f"{what}: expected {expected}; received {received}".replace("\n", " ")
+        return None
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        return [found for found in threads.map(line, range(count)) if found]

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Interval, Len
 
-from reprise.datasets.base import Sample
-from reprise.datasets.checks import find_problems
+from reprise.datasets.base import Sample, find_problems
 from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.drawing import class_ids, draw_masks
 from reprise.datasets.images.files import read_header, read_image, require_dtype

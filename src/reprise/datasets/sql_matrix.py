@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from annotated_types import Ge, Interval, Len
+from annotated_types import Ge, Len
 
 from reprise.datasets.base import Sample
 from reprise.datasets.decodable import DecodableRows, Decoded
 from reprise.datasets.drawing import draw_matrices
 from reprise.datasets.moments import standardized
-from reprise.datasets.splits import make_splits
+from reprise.datasets.splits import SplitSettings, make_splits
 from reprise.datasets.sql.database import Database
 from reprise.datasets.sql.reader import CHUNK, Reader
 from reprise.datasets.sql.table import make_table
@@ -67,10 +67,7 @@ class SqlMatrix(DecodableRows):
         size: Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)],
         columns: dict[Literal["key", "row", "column"], str],
         values: Annotated[list[str], Len(1)],
-        split: dict[
-            Literal["train", "valid", "test"],
-            Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None,
-        ],
+        split: SplitSettings,
         targets: Annotated[list[str], Len(1)] | None = None,
         ids: Annotated[str, "file"] | None = None,
         password_variable: str = "DB_PASSWORD",

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Len
 
-from reprise.datasets.base import Sample
-from reprise.datasets.checks import find_problems
+from reprise.datasets.base import Sample, find_problems
 from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.images.files import read_header, read_image, require_dtype
 from reprise.datasets.targets import Targets

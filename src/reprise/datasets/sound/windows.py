@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from reprise.datasets.checks import find_problems
+from reprise.datasets.base import find_problems
 from reprise.datasets.sound.recordings import (
     RecordingHeader,
     length_at,
