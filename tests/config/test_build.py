@@ -51,6 +51,35 @@ def test_a_users_mistake_in_an_inner_node_comes_as_it_is():
         build({"_target_": BOX, "content": {"_target_": PICKY, "number": -1}})
 
 
-def test_any_other_error_names_the_target():
-    with pytest.raises(Exception, match="no_such_module"):
-        build({"_target_": "no_such_module.Thing"})
+@pytest.mark.parametrize(
+    ("node", "args", "message"),
+    [
+        ({"_target_": "no_such_module.Thing"}, (), "there is no no_such_module.Thing"),
+        ({"_target_": f"{__name__}.Bux"}, (), f"did you mean {BOX}?"),
+        ({"_target_": __name__}, (), f"there is no {__name__}"),
+        ({"_target_": BOX, "content": 1, "lable": "x"}, (), f"lable: no such key ({BOX})"),
+        ({"_target_": BOX, "content": 1, "lable": "x"}, (), "did you mean label?"),
+        ({"_target_": BOX}, (), "content: is not set"),
+        ({"_target_": BOX, "content": 1}, (1,), "content: the program gives this one itself"),
+        ({"_target_": PICKY}, (1, 2), f"{PICKY} cannot be called"),
+        ({"_target_": BOX, "content": 1, "label": 3}, (), "label: cannot be 3"),
+        ({"_target_": BOX, "content": [{"_target_": PICKY, "numbr": 3, "number": 3}]}, (),
+         "content.0.numbr: no such key"),
+        ({"_target_": BOX, "content": {"_target_": PICKY}, "lable": 1}, (), "2 mistakes"),
+    ],
+)  # fmt: skip
+def test_a_target_outside_reprise_is_checked_when_it_is_built(node, args, message):
+    with pytest.raises(UserError) as error:
+        build(node, *args)
+    assert message in str(error.value)
+
+
+def test_what_is_passed_to_the_target_is_neither_missing_nor_a_key():
+    assert build({"_target_": BOX, "size": None}, 1, label="x") == Box(1, label="x")
+
+
+def test_an_error_within_a_module_is_not_taken_for_a_missing_target(tmp_path, monkeypatch):
+    (tmp_path / "broken_parts.py").write_text("import no_such_dependency\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
+        build({"_target_": "broken_parts.Thing"})

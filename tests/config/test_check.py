@@ -10,7 +10,7 @@ GOOD = "experiment=pictures"
 
 def test_a_configuration_without_a_mistake_is_composed(conf):
     composed = check([GOOD, "loader.batch_size=3", "debug=short"], conf)
-    assert composed.values["loader"] == {"_target_": "sample_parts.loader", "batch_size": 3}
+    assert composed.values["loader"] == {"_target_": "reprise.sample_parts.loader", "batch_size": 3}
     assert composed.values["trainer"]["epochs"] == 1
     assert composed.values["seed"] == 0
     assert composed.choices == {
@@ -34,7 +34,7 @@ def test_a_configuration_without_a_mistake_is_composed(conf):
         ("model.epochs=4", ["model.epochs: no such key", "did you mean trainer.epochs?"]),
         ("optimiser.rate=4", ["optimiser.rate: no such key", "received  4", "leave it out"]),
         ("dataset.augment.flipp=true", ["did you mean dataset.augment.flip?"]),
-        ("model.zzz=1", ["a key of sample_parts.net: width, kind, drop, encoder_freeze"]),
+        ("model.zzz=1", ["a key of reprise.sample_parts.net: width, kind, drop, encoder_freeze"]),
         ("modle=net", ["modle: no such key", "did you mean model?"]),
         ("sweep.num_trials=3", ["sweep.num_trials: no such key"]),
         ("loader.seed=3", ["the program gives this one itself", "did you mean seed?"]),
@@ -93,7 +93,11 @@ def test_unreadable_overrides(message, override):
         ("dataset.augment.rotation=left", "a number >= 0", "'left'"),
         ("dataset.augment.flip=1", "true or false", "1"),
         ("seed=-1", "a whole number >= 0 and < 4294967296", "-1"),
-        ("dataset={a: 1, _target_: sample_parts.anything, known: x}", "a whole number", "'x'"),
+        (
+            "dataset={a: 1, _target_: reprise.sample_parts.anything, known: x}",
+            "a whole number",
+            "'x'",
+        ),
     ],
 )
 def test_values_of_the_wrong_type_or_out_of_range(message, override, expected, received):
@@ -111,7 +115,7 @@ def test_values_of_the_wrong_type_or_out_of_range(message, override, expected, r
         ([GOOD, "~model"], ["model: no choice is made (conf/config.yaml)", "one of: net, other"]),
         ([GOOD, "~model.width"],
          ["model.width: is not set (conf/model/net.yaml, line 1)",
-          "a whole number >= 1; sample_parts.net has no default for it"]),
+          "a whole number >= 1; reprise.sample_parts.net has no default for it"]),
         (["dataset=pictures", "model=net"],
          ["dataset.folder: has no value (conf/dataset/pictures.yaml, line 2)"]),
         ([GOOD, "sweep=grid", "sweep.num_trails=5"], ["did you mean sweep.num_trials?"]),
@@ -131,8 +135,8 @@ def test_what_is_missing(message, words, parts):
          {"road": [1, 2, 3], "sky": [4, 5, 6]}),  # data, and no keys
         (["+seed=3"], "seed", 3),  # forms that Hydra itself would refuse
         (["++model.width=9"], "model.width", 9),
-        (["~model.drop"], "model", {"_target_": "sample_parts.net", "width": 4, "kind": "plain",
-                                    "encoder_freeze": False}),
+        (["~model.drop"], "model", {"_target_": "reprise.sample_parts.net", "width": 4,
+                                    "kind": "plain", "encoder_freeze": False}),
         (["sweep=grid"], "sweep", {"num_trials": 4}),  # a group that config.yaml does not name
         (["+sweep=grid", "sweep.num_trials=5"], "sweep", {"num_trials": 5}),
         (["debug=null"], "trainer.epochs", 5),
@@ -178,7 +182,7 @@ def test_mistakes_of_several_command_lines_are_listed_each_of_them_once(conf):
     text = str(caught.value)
     assert text.startswith("3 mistakes")
     assert "model: there is no 'nte'" in text
-    assert "a key of sample_parts.other_net: depth" in text
+    assert "a key of reprise.sample_parts.other_net: depth" in text
     found = check_each([[GOOD, f"seed={seed}"] for seed in (3, 1)], conf)
     assert [composed.values["seed"] for composed in found] == [3, 1]
 

@@ -18,9 +18,10 @@ PLACE = "conf/experiment/pictures.yaml, line"
         ("trainer.epochs: 3", ["trainer.epochs: no such key", "a file has no dotted keys"]),
         ("optimiser:\n  rate: 3\n  b: 2", ["optimiser: no such key", f"{PLACE} 7"]),
         ("model: 3", ["model: cannot be 3", "the keys of a group", f"{PLACE} 7"]),
-        ("model:\n  _target_: sample_parts.nett", ["there is no sample_parts.nett", "parts.net?"]),
-        ("model:\n  _target_: no_such.net", ["there is no no_such.net", f"{PLACE} 8"]),
-        ("trainer:\n  callbacks:\n    - _target_: sample_parts.augment\n      flipp: true",
+        ("model:\n  _target_: reprise.sample_parts.nett",
+         ["there is no reprise.sample_parts.nett", "mean reprise.sample_parts.net?"]),
+        ("model:\n  _target_: reprise.no_such.net", ["is no reprise.no_such.net", f"{PLACE} 8"]),
+        ("trainer:\n  callbacks:\n    - _target_: reprise.sample_parts.augment\n      flipp: true",
          ["trainer.callbacks.0.flipp: no such key", f"{PLACE} 10", "callbacks.0.flip?"]),
         ("trainer: [1\nseed: 3",
          ["pictures.yaml, line 8: cannot be read", "expected ',' or ']'"]),
@@ -82,7 +83,7 @@ def test_an_experiment_may_build_on_another(conf):
     assert composed.values["dataset"]["folder"] == "data"
 
 
-@pytest.mark.parametrize("target", ["Inherits", "imported", "anything"])
-def test_a_target_that_only_an_import_could_tell_may_take_anything(conf, experiment, target):
-    experiment(f"\ntrainer:\n  _target_: sample_parts.{target}\n  odd: 3")
+def test_a_target_outside_reprise_is_not_imported_and_takes_anything(conf, message, experiment):
+    experiment("\ntrainer:\n  _target_: no_such.package\n  odd: 3")
+    assert "trainer.odd: has no value" in message(GOOD, "trainer.odd=???")
     assert check([GOOD], conf).values["trainer"]["odd"] == 3

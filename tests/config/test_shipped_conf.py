@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 import shipped
 import yaml
-from hydra.utils import get_object
 
 from reprise.config.check import check
 from reprise.config.files import CONF
 from reprise.config.sections import LIVE, RESERVED, SETTINGS
-from reprise.config.signatures import read_signature
+from reprise.config.targets import find_target, parameters_of
 
 EXPERIMENTS = shipped.CONF["experiment"]
 FILES = [(group, name) for group, names in shipped.CONF.items() for name in names]
@@ -59,7 +58,7 @@ def test_every_option_says_all_that_its_target_takes_and_nothing_else(group, opt
     found = nodes(values, group)
     assert found or group in {"debug", "sweep"}
     for key, node in found:
-        signature = read_signature(node["_target_"])
+        signature = parameters_of(find_target(node["_target_"]))
         live = LIVE.get(key, frozenset())
         assert live <= set(signature.annotations), f"{key}: what the program gives is not taken"
         assert set(node) - RESERVED == set(signature.annotations) - live, key
@@ -73,7 +72,7 @@ def test_every_option_says_all_that_its_target_takes_and_nothing_else(group, opt
 )
 def test_an_option_that_is_no_data_has_the_defaults_of_its_target(group, option):
     for key, node in nodes(yaml.safe_load((CONF / group / f"{option}.yaml").read_text()), group):
-        parameters = inspect.signature(get_object(node["_target_"])).parameters
+        parameters = inspect.signature(find_target(node["_target_"])).parameters
         for name in set(node) - RESERVED:
             default = parameters[name].default
             if default is not inspect.Parameter.empty:
@@ -100,9 +99,10 @@ def test_the_keys_of_config_yaml_are_the_settings():
 
 
 def test_nothing_heavy_is_imported_by_the_check():
+    jobs = [[f"experiment={name}"] for name in EXPERIMENTS]
     code = (
-        "import sys; from reprise.config.check import check; "
-        f"check(['experiment={EXPERIMENTS[0]}'], providable=lambda path: True); "
+        "import sys; from reprise.config.check import check_each; "
+        f"check_each({jobs}, providable=lambda path: True); "
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

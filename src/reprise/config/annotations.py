@@ -2,7 +2,7 @@
 
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -122,6 +122,29 @@ _PLAIN: dict[Any, str] = {
     PATHS["file"]: "an existing file",
     PATHS["database"]: "sqlite:///FILE of an existing file, or mysql+mysqldb://USER@HOST/DATABASE",
 }
+
+
+def checkable(annotation: Any) -> Any:
+    """Return the type that values in a config are compared with.
+
+    The marks "folder", "file" and "database" become validators, a class of reprise becomes `Built`,
+    and what a config cannot be compared with (an array, a class of another package) becomes Any.
+    """
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        base, *marks = arguments
+        marks = [PATHS.get(mark, mark) if isinstance(mark, str) else mark for mark in marks]
+        return Annotated[(checkable(base), *marks)]
+    if origin in {Union, types.UnionType}:
+        return Union[tuple(map(checkable, arguments))]  # noqa: UP007
+    if origin in {list, dict, tuple, Sequence, Mapping}:
+        return origin[tuple(map(checkable, arguments))]
+    if origin is Literal or annotation in _PLAIN or annotation in {tuple, ...}:
+        return annotation
+    is_own = isinstance(annotation, type) and annotation.__module__.startswith("reprise.")
+    return Built if is_own else Any
+
+
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 

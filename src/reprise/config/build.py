@@ -1,11 +1,18 @@
 """Objects built from nodes with a `_target_`; the only caller of Hydra's instantiate."""
 
+import inspect
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
+from reprise.config.annotations import PathContext
+from reprise.config.mistakes import Mistake, as_error
+from reprise.config.sections import Inspection, Section, target_section
+from reprise.config.targets import NoSuchTarget, find_target, is_own
 from reprise.errors import UserError
+from reprise.project import ROOT
 
 
 def build(node: dict[str, Any], *args: Any, **live: Any) -> Any:
@@ -20,13 +27,84 @@ def build(node: dict[str, Any], *args: Any, **live: Any) -> Any:
         What the target returns.
 
     Raises:
-        UserError: the target, or one inside the node, refuses its values.
+        UserError: a target outside reprise does not exist or does not take these keys, or a target
+            refuses its values.
     """
+    check_foreign(node, "", args, live)
     try:
         target = instantiate(node, _partial_=True, _convert_="all")
     except InstantiationException as error:
         raise _user_error_in(error) or error from None
     return target(*args, **live)
+
+
+def check_foreign(
+    node: Mapping[str, Any],
+    key: str,
+    args: tuple[Any, ...] = (),
+    live: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Import the targets outside reprise in a node and compare its keys with their signatures.
+
+    Args:
+        node: Plain values, with a `_target_` in them or further inside.
+        key: Dotted key of the node, for messages.
+        args: Positional arguments that the program passes to the node's target.
+        live: Keyword arguments that the program passes to it.
+        extra: Further keys that the node may have, with their types.
+
+    Raises:
+        UserError: a target does not exist, keys are unknown or missing, or values do not fit.
+    """
+    mistakes: list[Mistake] = []
+    for inner, found in _nodes(node, key):
+        target = str(found["_target_"])
+        if is_own(target):
+            continue
+        if found is node:
+            section = target_section(found, inner, _given(target, args, live or {}), extra)
+        else:
+            section = target_section(found, inner, frozenset())
+        mistakes += _mistakes_in(section)
+    if mistakes:
+        raise as_error(mistakes, [])
+
+
+def _mistakes_in(section: Section) -> list[Mistake]:
+    known = [section.dotted(name) for name in section.takes]
+    context = PathContext(ROOT, providable=lambda path: False)
+    inspection = Inspection(context, known, place=lambda key: section.title)
+    return list(dict(inspection.of_section(section)).values())
+
+
+def _nodes(value: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Iterate over the nodes with a `_target_` in a value, each with its dotted key."""
+    if isinstance(value, dict) and "_target_" in value:
+        yield key, value
+    if isinstance(value, dict | list):
+        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _nodes(item, f"{key}.{name}" if key else str(name))
+
+
+def _given(title: str, args: tuple[Any, ...], live: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of a target's parameters that the program passes itself."""
+    if not (args or live):
+        return frozenset()
+    try:
+        return frozenset(
+            inspect.signature(find_target(title)).bind_partial(*args, **live).arguments
+        )
+    except NoSuchTarget:
+        return frozenset()
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{title} cannot be called",
+            f"a function or class that takes {len(args)} arguments by position"
+            + "".join(f", and {name}" for name in live),
+            str(error),
+            "give it these parameters; docs/add_a_model.md and docs/add_a_dataset.md show how",
+        ) from None
 
 
 def _user_error_in(error: BaseException) -> UserError | None:

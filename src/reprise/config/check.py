@@ -7,7 +7,7 @@ from reprise.config.compose import Composed, Layers, merge
 from reprise.config.files import CONF, PRIMARY, Choice, Conf
 from reprise.config.mistakes import Mistake, as_error, listing, nearest_name
 from reprise.config.overrides import Setting, parse
-from reprise.config.sections import Inspection
+from reprise.config.sections import find_mistakes
 
 
 def check(
@@ -64,7 +64,7 @@ def _check_one(
         mistakes += refused
     if layers is not None:
         mistakes += _missing_choices(layers.choices, conf, instead)
-        mistakes += Inspection(layers, settings, conf, providable).mistakes()
+        mistakes += find_mistakes(layers, settings, conf, providable)
     return layers, mistakes
 
 

@@ -1,8 +1,8 @@
 """Sections of a configuration: which keys each of them accepts, and the mistakes in it."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,18 +15,11 @@ from reprise.config.mistakes import Mistake, listing, nearest_key, nearest_name,
 from reprise.config.origins import Origins
 from reprise.config.overrides import Setting
 from reprise.config.rules import contradictions
-from reprise.config.signatures import NoSuchTarget, read_signature
+from reprise.config.targets import NoSuchTarget, find_target, is_own, parameters_of
 
 # Keys of config.yaml itself. Weights, batch order and random transforms follow from the seed.
 SETTINGS = {"seed": Annotated[int, Interval(ge=0, lt=2**32)]}
 RESERVED = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
-# What a dataset from outside may have beside its own arguments: those that differ for these splits,
-# and the names of the target's classes.
-EXTERNAL = {
-    "valid": dict[str, Any] | None,
-    "test": dict[str, Any] | None,
-    "classes": list[str] | None,
-}
 # Arguments that the program itself passes when it builds a group's target.
 LIVE: dict[str, frozenset[str]] = {
     "loader": frozenset({"dataset", "indices", "split", "seed"}),
@@ -98,22 +91,39 @@ def sections(
 
 
 def _of_target(node: dict[str, Any], key: str) -> Section:
-    target = str(node["_target_"])
+    """Return the section of a target, which is open to all keys if it must not be imported yet."""
+    if is_own(str(node["_target_"])):
+        return target_section(node, key, LIVE.get(key, frozenset()))
+    return Section(key, node, str(node["_target_"]), {}, is_open=True)
+
+
+def target_section(
+    node: dict[str, Any], key: str, live: frozenset[str], extra: Mapping[str, Any] | None = None
+) -> Section:
+    """Import a node's target and return what it accepts.
+
+    Args:
+        node: Keys and values.
+        key: Dotted key of the node.
+        live: Names of arguments that only the program passes.
+        extra: Further names that are accepted, with their types.
+    """
+    title = str(node["_target_"])
     try:
-        signature = read_signature(target)
+        parameters = parameters_of(find_target(title))
     except NoSuchTarget as error:
-        return Section(key, node, target, {}, is_open=True, error=error)
-    live = LIVE.get(key, frozenset())
-    takes = {name: kind for name, kind in signature.annotations.items() if name not in live}
-    if key == "dataset" and not target.startswith("reprise."):
-        takes = EXTERNAL | takes
+        return Section(key, node, title, {}, is_open=True, error=error)
+    takes = {**(extra or {}), **parameters.annotations}
+    takes = {name: kind for name, kind in takes.items() if name not in live}
     is_partial = bool({"_partial_", "_args_"} & set(node))
-    required = frozenset() if is_partial else signature.required - live
-    return Section(key, node, target, takes, required, live, signature.is_open)
+    required = frozenset() if is_partial else parameters.required - live
+    return Section(key, node, title, takes, required, live, parameters.is_open)
 
 
-class Inspection:
-    """Compares the keys and values of a composition with what the code accepts.
+def find_mistakes(
+    layers: Layers, settings: list[Setting], conf: Conf, providable: Callable[[Path], bool]
+) -> list[Mistake]:
+    """Compare a composition with what the code accepts, and its settings with each other.
 
     Args:
         layers: Composition.
@@ -121,45 +131,64 @@ class Inspection:
         conf: Folders of configuration files.
         providable: Tells whether the program can make a path that is missing.
     """
+    groups = list(conf.groups)
+    origins = Origins(layers.files, settings, conf)
+    without_choice = {*groups} - {*layers.choices}
+    inspected = [
+        section
+        for section in sections(layers.values, {*SETTINGS, *groups, *origins.own})
+        if section.key.partition(".")[0] not in without_choice
+    ]
+    known = [
+        one.dotted(name)
+        for one in inspected
+        for name in (one.node if one.is_open and not one.takes else one.takes)
+    ]
+    inspection = Inspection(
+        PathContext(conf.root, providable),
+        known,
+        origins.place,
+        origins.setting,
+        layers.unset,
+        groups,
+    )
+    found: dict[str, Mistake] = {}
+    for section in inspected:
+        if not any(f"{section.key}.".startswith(f"{key}.") for key in found):
+            found.update(inspection.of_section(section))
+    is_debug = "debug" in layers.choices
+    clashes = contradictions(layers.values, set(found), origins.place, is_debug=is_debug)
+    return [*found.values(), *clashes]
 
-    def __init__(
-        self,
-        layers: Layers,
-        settings: list[Setting],
-        conf: Conf,
-        providable: Callable[[Path], bool],
-    ) -> None:
-        self._layers = layers
-        self._groups = list(conf.groups)
-        self._origins = Origins(layers.files, settings, conf)
-        self._context = PathContext(conf.root, providable)
-        without_choice = {*self._groups} - {*layers.choices}
-        self._sections = [
-            section
-            for section in sections(layers.values, {*SETTINGS, *self._groups, *self._origins.own})
-            if section.key.partition(".")[0] not in without_choice
-        ]
-        self._known = [one.dotted(name) for one in self._sections for name in one.takes]
 
-    def mistakes(self) -> list[Mistake]:
-        """Find the mistakes in each section, and settings that contradict each other."""
-        found: dict[str, Mistake] = {}
-        for section in self._sections:
-            if not any(f"{section.key}.".startswith(f"{key}.") for key in found):
-                found.update(self._of_section(section))
-        is_debug = "debug" in self._layers.choices
-        place = self._origins.place
-        clashes = contradictions(self._layers.values, set(found), place, is_debug=is_debug)
-        return [*found.values(), *clashes]
+@dataclass(frozen=True)
+class Inspection:
+    """Compares the keys and values of sections with what they accept.
+
+    Args:
+        context: What decides whether a path exists.
+        known: Dotted keys that exist.
+        place: Returns where a key was written.
+        setting: Returns the override of a key, if there is one.
+        unset: As `Layers.unset`.
+        groups: Groups of config.yaml.
+    """
+
+    context: PathContext
+    known: Sequence[str]
+    place: Callable[[str], str]
+    setting: Callable[[str], Setting | None] = lambda key: None
+    unset: Mapping[str, str] = field(default_factory=dict)
+    groups: Collection[str] = ()
 
     def _mistake(
         self, key: str, wrong: str, expected: str, received: str, remedy: str, at: str = ""
     ) -> tuple[str, Mistake]:
         """Return a key and its mistake; `at` is the key whose place is named, if another one."""
-        place = self._origins.place(at or key)
+        place = self.place(at or key)
         return key, Mistake(f"{key}: {wrong}", place, expected, received, remedy)
 
-    def _of_section(self, section: Section) -> Iterator[tuple[str, Mistake]]:
+    def of_section(self, section: Section) -> Iterator[tuple[str, Mistake]]:
         """Find the mistakes in one section, each with its dotted key."""
         target = section.dotted("_target_")
         if section.error:
@@ -181,44 +210,41 @@ class Inspection:
     def _of_key(self, section: Section, name: str, value: Any) -> Iterator[tuple[str, Mistake]]:
         key = section.dotted(name)
         unset = {
-            one: reason
-            for one, reason in self._layers.unset.items()
-            if f"{one}.".startswith(f"{key}.")
+            one: reason for one, reason in self.unset.items() if f"{one}.".startswith(f"{key}.")
         }
         if name in section.live:
             wrong = "the program gives this one itself"
-            remedy = suggest(name if name in self._known else None, "leave it out")
+            remedy = suggest(name if name in self.known else None, "leave it out")
             yield self._mistake(key, wrong, "no value here", shown(value), remedy)
-        elif name not in section.takes:
-            if not section.is_open:
-                yield self._unknown(section, name, value)
+        elif name not in section.takes and not section.is_open:
+            yield self._unknown(section, name, value)
         elif _has_target(value):
             return  # a section of its own, or several of them
         elif unset:
             expected = "a value, or a reference to a key that has one"
             for one, reason in unset.items():
                 yield self._mistake(one, "has no value", expected, reason, _set(one))
-        elif section.key == "" and name in self._groups:
+        elif section.key == "" and name in self.groups:
             if not isinstance(value, dict):
                 remedy = "write its keys below it, indented"
                 yield self._wrong(key, value, "the keys of a group", remedy)
-        else:
+        elif name in section.takes:
             yield from self._of_value(key, value, section.takes[name])
 
     def _unknown(self, section: Section, name: str, value: Any) -> tuple[str, Mistake]:
         key = section.dotted(name)
-        setting = self._origins.setting(key)
+        setting = self.setting(key)
         typed, received = key, shown(value)
         if setting and setting.key.startswith(key):  # the override may go on below the unknown key
             typed, received = setting.key, setting.form.partition("=")[2]
-        remedy = suggest(nearest_key(typed, [*self._known, *self._groups]), "leave it out")
+        remedy = suggest(nearest_key(typed, [*self.known, *self.groups]), "leave it out")
         if "." in name:
             remedy = "a file has no dotted keys: write each step on a line of its own, indented"
         expected = f"a key of {section.title}: {listing(section.takes)}"
         return key, self._mistake(typed, "no such key", expected, received, remedy, at=key)[1]
 
     def _of_value(self, key: str, value: Any, annotation: Any) -> Iterator[tuple[str, Mistake]]:
-        for refusal in refusals(value, annotation, self._context):
+        for refusal in refusals(value, annotation, self.context):
             if refusal.path is not None:
                 dotted = ".".join([key, *refusal.within])
                 yield self._no_path(dotted, refusal, describe(annotation))
@@ -236,7 +262,7 @@ class Inspection:
         return self._mistake(key, f"cannot be {shown(value)}", expected, shown(value), remedy)
 
     def _no_path(self, key: str, refusal: Refusal, expected: str) -> tuple[str, Mistake]:
-        given, root = Path(str(refusal.path)), self._context.root
+        given, root = Path(str(refusal.path)), self.context.root
         path = root / given
         received = "something else of that name" if path.exists() else "nothing of that name"
         if not given.is_absolute():

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
-from hydra.utils import get_object
 
-from reprise.config.build import build
+from reprise.config.build import build, check_foreign
+from reprise.config.targets import find_target
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import class_ids, draw_masks
 from reprise.errors import UserError
@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     Batches: TypeAlias = keras.utils.PyDataset | tf.data.Dataset
 
 SPLITS = ("train", "valid", "test")
-OWN_KEYS = ("valid", "test", "classes")  # of the dataset's node; all others are the target's
+# Keys of the dataset's node that are not the target's.
+OWN_KEYS: dict[str, Any] = {
+    "valid": dict[str, Any] | None,
+    "test": dict[str, Any] | None,
+    "classes": list[str] | None,
+}
 
 
 def build_dataset(node: Mapping[str, Any]) -> BaseDataset[Any]:
@@ -45,13 +50,16 @@ def build_dataset(node: Mapping[str, Any]) -> BaseDataset[Any]:
         node: A config's `dataset`.
 
     Raises:
-        UserError: the target gives something else, or batches that no model here takes.
+        UserError: the target does not take these keys, gives something else, or gives batches that
+            no model here takes.
     """
     target = node["_target_"]
     if target.startswith("reprise."):
         return build(dict(node))
     with native_notes_hidden():
-        is_ours = isinstance(kind := get_object(target), type) and issubclass(kind, BaseDataset)
+        check_foreign(dict(node), "dataset", extra=OWN_KEYS)
+        kind = find_target(target)
+    is_ours = isinstance(kind, type) and issubclass(kind, BaseDataset)
     own = {} if is_ours else {key: node[key] for key in OWN_KEYS if key in node}
     arguments = {key: value for key, value in node.items() if key not in own}
     made = build(arguments)

@@ -1,9 +1,11 @@
 """Optimizers with every argument named and typed, so that a misspelt one is caught early."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import keras
 from annotated_types import Ge, Gt, Interval
+
+if TYPE_CHECKING:
+    import keras
 
 
 def adam(
@@ -18,7 +20,7 @@ def adam(
     epsilon: Annotated[float, Gt(0)] = 1e-7,
     weight_decay: Annotated[float, Ge(0)] | None = None,
     clipnorm: Annotated[float, Gt(0)] | None = None,
-) -> keras.Optimizer:
+) -> "keras.Optimizer":
     """Adam, or AdamW where `weight_decay` is given.
 
     Args:
@@ -35,6 +37,8 @@ def adam(
 
     Source: Kingma & Ba (2015); Loshchilov & Hutter (2019) for the decoupled decay. Defaults: Keras.
     """
+    import keras
+
     options = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon, "clipnorm": clipnorm}
     rate = _rate(learning_rate, schedule, decay_steps, warmup_steps, total_steps)
     if weight_decay is None:
@@ -53,7 +57,7 @@ def sgd(
     nesterov: bool = False,
     weight_decay: Annotated[float, Ge(0)] | None = None,
     clipnorm: Annotated[float, Gt(0)] | None = None,
-) -> keras.Optimizer:
+) -> "keras.Optimizer":
     """Stochastic gradient descent with momentum.
 
     Args:
@@ -67,6 +71,8 @@ def sgd(
         weight_decay: Decoupled decay per step, as a fraction of the learning rate.
         clipnorm: Largest norm of one variable's gradient.
     """
+    import keras
+
     return keras.optimizers.SGD(
         _rate(learning_rate, schedule, decay_steps, warmup_steps, total_steps),
         momentum=momentum,
@@ -81,6 +87,8 @@ def _rate(
 ) -> "float | keras.optimizers.schedules.LearningRateSchedule":
     if schedule == "constant":
         return peak
+    import keras
+
     decay_steps = decay_steps or max(1, total_steps - warmup_steps)
     if not warmup_steps:
         return keras.optimizers.schedules.CosineDecay(peak, decay_steps)
