@@ -32,10 +32,7 @@ class Decodable(Dataset):
     def finish(self, arrays: Decoded, index: int, rng: np.random.Generator | None) -> Sample:
         """The second step: random changes, and whatever makes arrays larger.
 
-        Args:
-            arrays: From `decode` of this sample; may be read-only.
-            index: As in `read`.
-            rng: As in `read`.
+        `arrays` are those of `decode`, perhaps read-only; `index` and `rng` are as in `read`.
         """
 
     def read(self, index: int, rng: np.random.Generator | None) -> Sample:

@@ -16,7 +16,7 @@ from reprise.datasets.moments import standardized
 from reprise.datasets.splits import SplitSettings, make_splits
 from reprise.datasets.sql.database import Database
 from reprise.datasets.sql.reader import CHUNK, Reader
-from reprise.datasets.sql.table import make_table
+from reprise.datasets.sql.table import Table
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -88,13 +88,23 @@ class SqlMatrix(DecodableRows):
                 f"[{bounds[0]:g},{bounds[1]:g}]",
                 "for instance dataset.bounds=[-7,7]; null learns the scale from the train split",
             )
-        names = make_table(
-            columns,
+        if set(columns) != {"key", "row", "column"} or len(set(columns.values())) < len(columns):
+            raise UserError(
+                "dataset.columns does not name the three columns of a cell's place",
+                "key, row and column, each another column of the table",
+                ", ".join(f"{role}: {column}" for role, column in columns.items()) or "nothing",
+                "for instance dataset.columns.key=user_id dataset.columns.row=y "
+                "dataset.columns.column=x",
+            )
+        names = Table(
+            table,
+            columns["key"],
+            columns["row"],
+            columns["column"],
+            tuple(dict.fromkeys([*values, *(targets or [])])),
+            (size[0], size[1]),
             duplicates,
             order,
-            name=table,
-            values=tuple(dict.fromkeys([*values, *(targets or [])])),
-            size=(size[0], size[1]),
             zero_nulls=nulls == "zero",
             drop_outside=outside == "drop",
         )

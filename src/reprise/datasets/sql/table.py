@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,6 @@ from sqlalchemy.schema import CreateIndex
 from reprise.errors import UserError
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
-_ROLES = ("key", "row", "column")
 _MOST = 2**63 - 1  # of a whole number in 64 bits
 
 
@@ -24,7 +23,7 @@ class Table:
     """A table or view of cells, and how its rows become matrices; see `SqlMatrix`.
 
     Raises:
-        UserError: a name is no identifier.
+        UserError: a name is no identifier, or `order` does not fit `duplicates`.
     """
 
     name: str  # or schema.name
@@ -39,6 +38,13 @@ class Table:
     drop_outside: bool = False
 
     def __post_init__(self) -> None:
+        if (self.duplicates == "last") != (self.order is not None):
+            raise UserError(
+                "dataset.order and dataset.duplicates do not fit",
+                "the column to order by for duplicates=last, and null for every other",
+                f"dataset.duplicates={self.duplicates} dataset.order={self.order or 'null'}",
+                "change one of them",
+            )
         parts = self.name.split(".")
         wrong = [name for name in (*parts[-2:], *self.columns) if not _IDENTIFIER.fullmatch(name)]
         if wrong or len(parts) > 2:
@@ -66,36 +72,6 @@ class Table:
         schema, name = self.place
         columns: list[sa.ColumnClause[Any]] = [sa.column(_quoted(one)) for one in self.columns]
         return sa.table(_quoted(name), *columns, schema=_quoted(schema) if schema else None)
-
-
-def make_table(
-    columns: Mapping[Any, str],
-    duplicates: Literal["error", "last", "sum"],
-    order: str | None,
-    **settings: Any,
-) -> Table:
-    """Make a table of a dataset's settings.
-
-    Raises:
-        UserError: a name is missing, used twice or no identifier, or `order` does not fit.
-    """
-    if set(columns) != set(_ROLES) or len(set(columns.values())) < len(_ROLES):
-        raise UserError(
-            "dataset.columns does not name the three columns of a cell's place",
-            "key, row and column, each another column of the table",
-            ", ".join(f"{role}: {column}" for role, column in columns.items()) or "nothing",
-            "for instance dataset.columns.key=user_id dataset.columns.row=y "
-            "dataset.columns.column=x",
-        )
-    if (duplicates == "last") != (order is not None):
-        raise UserError(
-            "dataset.order and dataset.duplicates do not fit",
-            "the column to order by for duplicates=last, and null for every other",
-            f"dataset.duplicates={duplicates} dataset.order={order or 'null'}",
-            "change one of them",
-        )
-    settings |= columns
-    return Table(duplicates=duplicates, order=order, **settings)
 
 
 def require_columns(connection: sa.Connection, table: Table, where: str) -> None:
