@@ -9,10 +9,9 @@ from typing import Annotated, Any
 from annotated_types import Interval
 
 from reprise.config.annotations import PathContext, Refusal, choices_in, describe, refusals
-from reprise.config.compose import Layers
+from reprise.config.compose import Layers, Origins
 from reprise.config.files import Conf
 from reprise.config.mistakes import Mistake, listing, nearest_key, nearest_name, shown, suggest
-from reprise.config.origins import Origins
 from reprise.config.overrides import Setting
 from reprise.config.rules import contradictions
 from reprise.config.targets import NoSuchTarget, find_target, is_own, parameters_of
