@@ -12,8 +12,8 @@ import yaml
 
 from reprise.config.check import check
 from reprise.config.files import CONF
+from reprise.config.parameters import find_target, parameters_of
 from reprise.config.sections import LIVE, RESERVED, SETTINGS
-from reprise.config.targets import find_target, parameters_of
 
 EXPERIMENTS = shipped.CONF["experiment"]
 FILES = [(group, name) for group, names in shipped.CONF.items() for name in names]

@@ -7,10 +7,9 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-from reprise.config.annotations import PathContext
 from reprise.config.mistakes import Mistake, as_error
+from reprise.config.parameters import NoSuchTarget, PathContext, find_target, is_own
 from reprise.config.sections import Inspection, Section, target_section
-from reprise.config.targets import NoSuchTarget, find_target, is_own
 from reprise.errors import UserError
 from reprise.project import ROOT
 

@@ -8,13 +8,22 @@ from typing import Annotated, Any
 
 from annotated_types import Interval
 
-from reprise.config.annotations import PathContext, Refusal, choices_in, describe, refusals
 from reprise.config.compose import Layers, Origins
 from reprise.config.files import Conf
 from reprise.config.mistakes import Mistake, listing, nearest_key, nearest_name, shown, suggest
 from reprise.config.overrides import Setting
+from reprise.config.parameters import (
+    NoSuchTarget,
+    PathContext,
+    Refusal,
+    choices_in,
+    describe,
+    find_target,
+    is_own,
+    parameters_of,
+    refusals,
+)
 from reprise.config.rules import contradictions
-from reprise.config.targets import NoSuchTarget, find_target, is_own, parameters_of
 
 # Keys of config.yaml itself. Weights, batch order and random transforms follow from the seed.
 SETTINGS = {"seed": Annotated[int, Interval(ge=0, lt=2**32)]}

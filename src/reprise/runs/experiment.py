@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reprise.config.annotations import sqlite_file
 from reprise.config.build import build
 from reprise.config.check import check
 from reprise.config.compose import Composed
+from reprise.config.parameters import sqlite_file
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.errors import UserError
 from reprise.loading.loader import Loader

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 import numpy as np
 
 from reprise.config.build import build, check_foreign
-from reprise.config.targets import find_target
+from reprise.config.parameters import find_target
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import class_ids, draw_masks
 from reprise.errors import UserError
