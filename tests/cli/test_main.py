@@ -87,3 +87,15 @@ def test_options_are_read_with_their_defaults():
 def test_a_wrong_option_is_refused(words, said):
     with pytest.raises(UserError, match=said):
         options(words, run=None, split="test")
+
+
+def test_the_verbs_are_listed_anywhere_and_another_one_is_refused(tmp_path):
+    def call(folder, *words):
+        command = [sys.executable, "-m", "reprise", *words]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+    assert ", train, " in call(tmp_path).stdout
+    (tmp_path / "conf").mkdir()
+    done = call(tmp_path, "trian", "experiment=digits")
+    assert done.returncode == 2
+    assert done.stderr.startswith("\nerror: there is no verb 'trian'\n  expected  check-data, ")

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 from reprise import project
 from reprise.config.secrets import redact
@@ -22,31 +23,31 @@ QUIET = {
     "DVC_NO_ANALYTICS": "true",
 }
 
+NO_VERBS = ("__init__", "main")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
 def main() -> None:
-    """Run the verb that the command line names; `reprise` alone lists the verbs.
-
-    Only the module of that verb is imported.
-    """
+    """Run the verb that the command line names; `reprise` and `reprise help` list the verbs."""
     verb, *words = sys.argv[1:] or ["help"]
-    run(_verb(verb), words)
+    if verb in ("help", "-h", "--help"):
+        print(f"usage: reprise VERB key=value …\nverbs: {', '.join(_verbs())}")
+    else:
+        run(lambda words: _module(verb).main(words), words)
 
 
-def _verb(name: str) -> Callable[[list[str]], None]:
-    verbs = sorted(path.stem.replace("_", "-") for path in Path(__file__).parent.glob("*.py"))
-    verbs = [verb for verb in verbs if verb not in ("--init--", "main")]
-    if name.replace("_", "-") in verbs:
-        return lambda words: importlib.import_module(f"reprise.cli.{name.replace('-', '_')}").main(
-            words
+def _verbs() -> list[str]:
+    files = Path(__file__).parent.glob("*.py")
+    return sorted(file.stem.replace("_", "-") for file in files if file.stem not in NO_VERBS)
+
+
+def _module(verb: str) -> ModuleType:
+    """Import the module of one verb; those of the others are not imported."""
+    if verb.replace("_", "-") not in _verbs():
+        raise UserError(
+            f"there is no verb '{verb}'", ", ".join(_verbs()), verb, "choose one of these"
         )
-    if name in ("help", "-h", "--help"):
-        return lambda words: print(f"usage: reprise VERB key=value …\nverbs: {', '.join(verbs)}")
-    raise SystemExit(
-        f"error: no verb '{name}'\n  expected  one of {', '.join(verbs)}\n  received  {name}\n"
-        "  to do     choose one of these"
-    )
+    return importlib.import_module(f"reprise.cli.{verb.replace('-', '_')}")
 
 
 def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
