@@ -57,20 +57,20 @@ def test_a_users_mistake_in_an_inner_node_comes_as_it_is():
         ({"_target_": "no_such_module.Thing"}, (), "there is no no_such_module.Thing"),
         ({"_target_": f"{__name__}.Bux"}, (), f"did you mean {BOX}?"),
         ({"_target_": __name__}, (), f"there is no {__name__}"),
-        ({"_target_": BOX, "content": 1, "lable": "x"}, (), f"lable: no such key ({BOX})"),
-        ({"_target_": BOX, "content": 1, "lable": "x"}, (), "did you mean label?"),
+        ({"_target_": BOX, "content": 1, "lable": "x"}, (), f"a.b.lable: no such key ({BOX})"),
+        ({"_target_": BOX, "content": 1, "lable": "x"}, (), "did you mean a.b.label?"),
         ({"_target_": BOX}, (), "content: is not set"),
         ({"_target_": BOX, "content": 1}, (1,), "content: the program gives this one itself"),
         ({"_target_": PICKY}, (1, 2), f"{PICKY} cannot be called"),
         ({"_target_": BOX, "content": 1, "label": 3}, (), "label: cannot be 3"),
         ({"_target_": BOX, "content": [{"_target_": PICKY, "numbr": 3, "number": 3}]}, (),
-         "content.0.numbr: no such key"),
+         "a.b.content.0.numbr: no such key"),
         ({"_target_": BOX, "content": {"_target_": PICKY}, "lable": 1}, (), "2 mistakes"),
     ],
 )  # fmt: skip
 def test_a_target_outside_reprise_is_checked_when_it_is_built(node, args, message):
     with pytest.raises(UserError) as error:
-        build(node, *args)
+        build(node, *args, key="a.b")
     assert message in str(error.value)
 
 

@@ -14,12 +14,13 @@ from reprise.errors import UserError
 from reprise.project import ROOT
 
 
-def build(node: dict[str, Any], *args: Any, **live: Any) -> Any:
+def build(node: dict[str, Any], *args: Any, key: str = "", **live: Any) -> Any:
     """Call a node's `_target_` with the node's values and with arguments of the program.
 
     Args:
         node: Plain values with a `_target_`; nodes inside it are built first.
         args: Positional arguments.
+        key: Dotted key of the node, for messages.
         live: Keyword arguments.
 
     Returns:
@@ -29,7 +30,7 @@ def build(node: dict[str, Any], *args: Any, **live: Any) -> Any:
         UserError: a target outside reprise does not exist or does not take these keys, or a target
             refuses its values.
     """
-    check_foreign(node, "", args, live)
+    check_foreign(node, key, args, live)
     try:
         target = instantiate(node, _partial_=True, _convert_="all")
     except InstantiationException as error:

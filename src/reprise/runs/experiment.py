@@ -45,7 +45,7 @@ class Data:
             return ExternalLoader(self.dataset, split)
         node = {**self.settings, **changes}
         indices = self.splits[split]
-        return build(node, self.dataset, indices, split=split, seed=self.seed)
+        return build(node, self.dataset, indices, split=split, seed=self.seed, key="loader")
 
     def learn(self) -> dict[str, Any]:
         """Have the dataset learn what its specs need from the train split; what it learned."""
@@ -106,7 +106,7 @@ def set_up_device(config: Mapping[str, Any]) -> dict[str, str]:
     import_keras()
     from reprise.training.device import set_up
 
-    trainer: Trainer = build(config["trainer"])
+    trainer: Trainer = build(config["trainer"], key="trainer")
     return set_up(
         trainer.precision, trainer.deterministic, trainer.jit_compile, seed=config["seed"]
     )
@@ -132,7 +132,7 @@ def for_keras(
 
 def new_model(config: Mapping[str, Any], dataset: BaseDataset[Any]) -> keras.Model:
     """Build the config's model for the dataset's arrays, not compiled."""
-    return build(config["model"], dataset.input_spec, dataset.target_spec)
+    return build(config["model"], dataset.input_spec, dataset.target_spec, key="model")
 
 
 def compiled(
@@ -141,10 +141,10 @@ def compiled(
     """Compile `model` with the config's optimizer and objective; returns it."""
     from reprise.training.fit import compile_model
 
-    trainer: Trainer = build(config["trainer"])
-    loss, metrics = build(config["objective"], dataset.target_spec)
+    trainer: Trainer = build(config["trainer"], key="trainer")
+    loss, metrics = build(config["objective"], dataset.target_spec, key="objective")
     require_metric(trainer.monitor, ["loss", *(metric.name for metric in metrics)])
-    optimizer = build(config["optimizer"], total_steps)
+    optimizer = build(config["optimizer"], total_steps, key="optimizer")
     return compile_model(model, optimizer, loss, metrics, jit_compile=trainer.jit_compile)
 
 

@@ -62,13 +62,13 @@ def build_dataset(node: Mapping[str, Any]) -> BaseDataset[Any]:
     is_ours = isinstance(kind, type) and issubclass(kind, BaseDataset)
     own = {} if is_ours else {key: node[key] for key in OWN_KEYS if key in node}
     arguments = {key: value for key, value in node.items() if key not in own}
-    made = build(arguments)
+    made = build(arguments, key="dataset")
     if isinstance(made, BaseDataset):
         return made
     splits = dict(made) if isinstance(made, dict) else {"train": made}
     for split in ("valid", "test"):
         if own.get(split) is not None:
-            splits[split] = build({**arguments, **own[split]})
+            splits[split] = build({**arguments, **own[split]}, key=f"dataset.{split}")
     odd = [name for name in splits if name not in SPLITS]
     odd += [name for name, batches in splits.items() if not _is_batches(batches)]
     if odd or "train" not in splits:

@@ -60,7 +60,7 @@ def train(
     facts = set_up_device(composed.values)
     from reprise.training.interrupts import Interrupts
 
-    config, trainer = composed.values, build(composed.values["trainer"])
+    config, trainer = composed.values, build(composed.values["trainer"], key="trainer")
     learned = parent.learned if parent else data.learn()
     with ExitStack() as stack:
         learning = [split for split in ("train", "valid") if split in data.splits]
