@@ -55,6 +55,16 @@ def test_the_machine_is_known_by_its_versions():
     assert facts["version.tensorflow"].startswith("2.")
 
 
+def test_a_user_id_without_a_name_is_recorded_as_a_number(monkeypatch):
+    def unknown(uid):
+        raise KeyError(uid)
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert machine()["mlflow.user"].isdecimal()
+
+
 @pytest.fixture
 def project(tmp_path):
     """A project whose data/scans DVC tracks by a pointer file, and data/table by a stage."""

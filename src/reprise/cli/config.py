@@ -8,7 +8,7 @@ import yaml
 from reprise.config.check import check
 from reprise.config.compose import Composed
 from reprise.config.secrets import redact
-from reprise.runs.sample_data import stage_for
+from reprise.runs.sample_data import is_providable
 
 WIDTH = 100
 _DIM, _PLAIN = "\033[2m", "\033[0m"
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
     Raises:
         UserError: there are mistakes; the message lists every one of them.
     """
-    composed = check(argv, providable=lambda path: stage_for(path) is not None)
+    composed = check(argv, providable=is_providable)
     for line in as_text(composed).splitlines():
         is_wiring = sys.stdout.isatty() and line.lstrip().startswith("_target_")
         print(f"{_DIM}{line}{_PLAIN}" if is_wiring else line)

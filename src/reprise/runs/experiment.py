@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from reprise.runs.external import Batches
     from reprise.training.trainer import Trainer
 
-if TYPE_CHECKING:
-    import keras
-
 SHOWN = 8  # problems listed in one message
 
 
@@ -72,7 +69,7 @@ class Data:
 
 def compose_and_check(overrides: list[str]) -> Composed:
     """The composed config, every mistake in it refused; quick, TensorFlow is not imported."""
-    return check(overrides, providable=lambda path: sample_data.stage_for(path) is not None)
+    return check(overrides, providable=sample_data.is_providable)
 
 
 def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:

@@ -15,6 +15,7 @@ from reprise.loading.stages import STAGES, Stopwatch
 from reprise.loading.worker import limit_to_one_thread
 from reprise.runs.experiment import Data, compiled, new_model, open_data, set_up_device
 from reprise.runs.external import External
+from reprise.runs.score import markdown_table
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +35,9 @@ def profile(composed: Composed) -> None:
             remedy="make preview draws its samples, make train trains on it",
         )
     set_up_device(composed.values)
+    from reprise.loading.feed import as_tf_dataset
+    from reprise.training.progress import pace, verdict
+
     data.learn()
     model = compiled(composed.values, data.dataset, new_model(composed.values, data.dataset), STEPS)
 
@@ -42,15 +46,12 @@ def profile(composed: Composed) -> None:
         assert isinstance(loader, Loader)
         batch, delivered_s, handling_s = delivery_of(loader)
         hand_over_s, step_s = step_of(model, loader, batch)
-        together_s, waited_s = together_of(model, loader)
+        together_s, waited_s = pace(model, as_tf_dataset(loader), STEPS, lambda: loader.waited_s)
         workers = ", ".join(sorted(loader.producers))
     print(f"{composed.experiment}: {STEPS} steps of {len(batch[0])} samples\n")
     print(table(making_s, handling_s + hand_over_s, step_s))
     print(f"\nmade by {workers}: a batch every {1e3 * delivered_s:.2f} ms if nobody else works")
     print(f"in fit, all of it together: a step every {1e3 * together_s:.2f} ms")
-
-    from reprise.training.progress import verdict
-
     print(verdict(waited_s, together_s))
 
 
@@ -99,24 +100,13 @@ def step_of(model: keras.Model, loader: Loader, batch: Sample) -> tuple[float, f
     return hand_over_s, max(0.0, seconds - hand_over_s)
 
 
-def together_of(model: keras.Model, loader: Loader) -> tuple[float, float]:
-    """Seconds of a step in fit with its loader, and of these the seconds it waited for data."""
-    from reprise.loading.feed import as_tf_dataset
-    from reprise.training.progress import pace
-
-    return pace(model, as_tf_dataset(loader), STEPS, lambda: loader.waited_s)
-
-
 def table(making_s: dict[str, float], transport_s: float, step_s: float) -> str:
     """Milliseconds of a batch in each stage, and the stage's part of making it."""
     total = sum(making_s.values())
-    lines = ["| stage     | ms a batch | of making |", "|-----------|-----------:|----------:|"]
-    rows = [*making_s.items(), ("making", total)]
-    lines += [f"| {name:<9} | {1e3 * s:10.2f} | {s / total:9.0%} |" for name, s in rows]
-    rows = [("transport", transport_s), ("step", step_s)]
-    return "\n".join(
-        [*lines, *(f"| {name:<9} | {1e3 * s:10.2f} |           |" for name, s in rows)]
-    )
+    parts = {stage: f"{s / total:.0%}" for stage, s in (making_s | {"making": total}).items()}
+    seconds = {**making_s, "making": total, "transport": transport_s, "step": step_s}
+    rows = [[stage, f"{1e3 * s:.2f}", parts.get(stage, "")] for stage, s in seconds.items()]
+    return markdown_table([["stage", "ms a batch", "of making"], *rows], first_number=1)
 
 
 class _Same:

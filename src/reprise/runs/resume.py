@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from reprise.config.compose import Composed, flatten
+from reprise.config.compose import Composed, Scalar, flatten
 from reprise.config.overrides import restate
 from reprise.errors import UserError
 from reprise.project import ROOT
@@ -47,7 +47,7 @@ class Resumed:
     folder: Path
     state: State | None
     config: Mapping[str, Any]
-    changes: tuple[str, ...]
+    changes: list[str]
 
     @property
     def learning_rate(self) -> float | None:
@@ -94,7 +94,9 @@ def resume(
     saved = find(run, runs)
     named = f"tracking.experiment={saved.folder.parent.name}"
     composed = compose_and_check(restate(saved.config, saved.choices, [named, *changes]))
-    changed = differences(saved, composed)
+    before, now = flatten(dict(saved.config)), flatten(dict(composed.values))
+    before["tracking.experiment"] = now["tracking.experiment"]
+    changed = differences(before, now)
     refuse_changes(changed, force=force)
     data = open_saved_data(saved, composed.values)
     changed += _refuse_changed_data(saved, data, force=force)
@@ -107,17 +109,16 @@ def resume(
     train(composed, data, parent, resumed, callbacks=callbacks)
 
 
-def differences(saved: SavedRun, composed: Composed) -> tuple[str, ...]:
-    """Every key whose value is not what it was: `key: before -> now`."""
-    before, now = flatten(dict(saved.config)), flatten(dict(composed.values))
-    return tuple(
+def differences(before: Mapping[str, Scalar], now: Mapping[str, Scalar]) -> list[str]:
+    """Every key whose value is not what it was, `key: before -> now`; None for a missing key."""
+    return [
         f"{key}: {before.get(key)} -> {now.get(key)}"
         for key in sorted({*before, *now})
-        if before.get(key) != now.get(key) and key != "tracking.experiment"
-    )
+        if before.get(key) != now.get(key)
+    ]
 
 
-def refuse_changes(changes: tuple[str, ...], *, force: bool) -> None:
+def refuse_changes(changes: list[str], *, force: bool) -> None:
     """Refuse to go on with another configuration, unless that is asked for."""
     grave = [change for change in changes if change.partition(":")[0] not in FREE]
     if grave and not force:
@@ -129,13 +130,13 @@ def refuse_changes(changes: tuple[str, ...], *, force: bool) -> None:
         )
 
 
-def _refuse_changed_data(saved: SavedRun, data: Data, *, force: bool) -> tuple[str, ...]:
+def _refuse_changed_data(saved: SavedRun, data: Data, *, force: bool) -> list[str]:
     """What has changed of the data's hash; refused unless that is asked for."""
     from reprise.tracking.provenance import data_version
 
     now = data_version(ROOT, data.dataset.sources, data.dataset.stamp).digest
     if saved.data_digest in (None, now):
-        return ()
+        return []
     change = f"data.digest: {saved.data_digest} -> {now}"
     if not force:
         raise UserError(
@@ -144,7 +145,7 @@ def _refuse_changed_data(saved: SavedRun, data: Data, *, force: bool) -> tuple[s
             received=now,
             remedy="bring the data back, or accept and record the change with force=true",
         )
-    return (change,)
+    return [change]
 
 
 def _refuse_finished(saved: SavedRun, composed: Composed, state: State | None) -> None:

@@ -51,6 +51,11 @@ def stage_for(path: Path) -> str | None:
     return next((stage for out, stage in made.items() if full.is_relative_to(ROOT / out)), None)
 
 
+def is_providable(path: Path) -> bool:
+    """Whether a stage or a sample makes this file or folder."""
+    return stage_for(path) is not None
+
+
 def missing_stages(paths: Iterable[Path]) -> list[str]:
     """Stages that must run before these paths can be used: they are missing, or were cut short."""
     cut_short = (ROOT / UNDO).exists()

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reprise.config.build import build
 from reprise.errors import UserError
 from reprise.runs.experiment import Data, compiled, for_keras, set_up_device
 from reprise.runs.folder import CHECKPOINTS, RESULT, STATE
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from reprise.runs.update import Parent
     from reprise.tracking.run import Run
+    from reprise.tracking.settings import Tracking
+    from reprise.training.trainer import Trainer
 
 COLUMNS = (
     "train", "valid", "before_test", "before_valid", "test",
@@ -77,7 +80,9 @@ def score_best(
     from reprise.tracking.pictures import write_confusion, write_curves, write_predictions
     from reprise.training.checkpoint import BEST, discard
 
-    checkpoints, keep = run.folder / CHECKPOINTS, config["tracking"]["keep"]
+    trainer: Trainer = build(config["trainer"])
+    tracking: Tracking = build(config["tracking"])
+    checkpoints, keep = run.folder / CHECKPOINTS, tracking.keep
     model = load_best(run.folder)
     if keep != "none":
         save_model(run, model, checkpoints / BEST)  # not compiled: to load it takes Keras alone
@@ -90,12 +95,12 @@ def score_best(
     # `valid/…` already has the last epoch's value, which need not be the best
     named = {f"best/{name}" if name.startswith("valid/") else name: result[name] for name in result}
     run.metrics(named, step=max(run.history["time/epoch_s"]))
-    x, y = data.first(splits[-1], config["trainer"]["num_pictures"])
+    x, y = data.first(splits[-1], trainer.num_pictures)
     pictures = ["pictures/curves.png", f"pictures/best_{splits[-1]}.png"]
     write_predictions(run, model, x, y, data.dataset.draw, pictures[1])
     write_curves(run, pictures[0])
     run.tags({"mlflow.note.content": description(result, pictures)})
-    if config["tracking"]["upload_checkpoints"] and keep != "none":
+    if tracking.upload_checkpoints and keep != "none":
         run.artifact(checkpoints)
     run.text(RESULT, json.dumps(result, indent=1))
     discard(checkpoints, run.folder / STATE, keep)
@@ -122,12 +127,27 @@ def result_table(result: Mapping[str, float]) -> str:
     """Metrics of the best model by split, as an aligned Markdown table."""
     found = {name.partition("/")[0] for name in result}
     splits = [split for split in COLUMNS if split in found]
-    lines = ["| best model     | " + " | ".join(f"{split:>8}" for split in splits) + " |"]
-    lines.append(
-        "|----------------|" + "|".join("-" * (max(8, len(s)) + 1) + ":" for s in splits) + "|"
-    )
+    rows = [[f"{'best model':<14}", *(f"{split:>8}" for split in splits)]]
     for metric in dict.fromkeys(name.partition("/")[2] for name in result):
-        cells = [(result.get(f"{split}/{metric}"), max(8, len(split))) for split in splits]
-        values = [" " * width if v is None else f"{v:{width}.4f}" for v, width in cells]
-        lines.append(f"| {metric:<14} | {' | '.join(values)} |")
-    return "\n".join(lines)
+        values = [result.get(f"{split}/{metric}") for split in splits]
+        rows.append([metric, *("" if value is None else f"{value:.4f}" for value in values)])
+    return markdown_table(rows, first_number=1)
+
+
+def markdown_table(rows: Sequence[Sequence[str]], first_number: int | None = None) -> str:
+    """Lay out cells as an aligned Markdown table.
+
+    Args:
+        rows: The heads, then the other rows.
+        first_number: Column from which on cells are aligned to the right; None: no column.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    first = len(widths) if first_number is None else first_number
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row[:first], widths, strict=False)]
+        cells += [cell.rjust(n) for cell, n in zip(row[first:], widths[first:], strict=True)]
+        lines.append(f"| {' | '.join(cells)} |")
+    ends = ["-" if at < first else ":" for at in range(len(widths))]
+    rules = ["-" * (width + 1) + end for width, end in zip(widths, ends, strict=True)]
+    return "\n".join([lines[0], f"|{'|'.join(rules)}|", *lines[1:]])

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from reprise.config.build import build
@@ -22,8 +21,8 @@ from reprise.errors import UserError
 from reprise.project import ROOT
 from reprise.runs.experiment import open_data
 from reprise.runs.job import Job
-from reprise.runs.resume import FREE
-from reprise.runs.sample_data import stage_for
+from reprise.runs.resume import FREE, differences
+from reprise.runs.sample_data import is_providable
 from reprise.sweeps.settings import Launcher, Sweep
 from reprise.sweeps.space import Axis, each_value_once, every_combination, read_space
 
@@ -52,7 +51,7 @@ class Compositions:
         first, *flat = [_flat(one) for one in composed]
         labels = (" ".join(overrides) for overrides in jobs[1:])
         others = {
-            label: {key: own.get(key) for key in _differing(first, own)}
+            label: {k: own.get(k) for k in sorted({*first, *own}) if own.get(k) != first.get(k)}
             for label, own in zip(labels, flat, strict=True)
         }
         return cls(first, others)
@@ -68,29 +67,21 @@ class Compositions:
 
     def changes(self, now: Compositions) -> list[str]:
         """Say what is not as it was: `key: before -> now`, after the overrides of the job."""
-        lines = _changes(self.first, now.first)
+        lines = differences(self.first, now.first)
         for label, flat in now.others.items():
-            lines += [f"{label}: {line}" for line in _changes(self.others.get(label, {}), flat)]
+            lines += [f"{label}: {line}" for line in differences(self.others.get(label, {}), flat)]
         return lines
 
     def changes_in_common(self, composed: Composed) -> list[str]:
         """Say what one job's configuration changes of what all jobs have in common."""
         varied = {key for flat in self.others.values() for key in flat}
         pair = self.first, _flat(composed)
-        return _changes(*({k: v for k, v in flat.items() if k not in varied} for flat in pair))
+        return differences(*({k: v for k, v in flat.items() if k not in varied} for flat in pair))
 
 
 def _flat(composed: Composed) -> Flat:
     flat = flatten(redact({"choice": composed.choices, **composed.values}))
     return {key: flat[key] for key in sorted(flat) if key not in IGNORED}
-
-
-def _differing(before: Flat, now: Flat) -> list[str]:
-    return [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
-
-
-def _changes(before: Flat, now: Flat) -> list[str]:
-    return [f"{key}: {before.get(key)} -> {now.get(key)}" for key in _differing(before, now)]
 
 
 @dataclass(frozen=True)
@@ -153,7 +144,7 @@ def make_plan(words: list[str]) -> Plan:
     fixed, axes = read_space([word for word in words if not SETTING.match(word)])
     own, own_axes = read_space([word for word in words if SETTING.match(word)])
     values = each_value_once(axes)
-    composed = check_each([[*fixed, *own, *job] for job in values], providable=_is_providable)[0]
+    composed = check_each([[*fixed, *own, *job] for job in values], providable=is_providable)[0]
     _refuse_axes(axes, own_axes)
     sweep, launcher = build(composed.values["sweep"]), build(composed.values["launcher"])
     if launcher.command and shutil.which(launcher.command[0]) is None:
@@ -164,15 +155,11 @@ def make_plan(words: list[str]) -> Plan:
             remedy="install it, or mend or drop launcher.command",
         )
     jobs = values if sweep.search else every_combination(axes)
-    each = check_each([[*fixed, *job] for job in jobs], providable=_is_providable)
+    each = check_each([[*fixed, *job] for job in jobs], providable=is_providable)
     digest = _data_digest(each)
     metric, mode = _objective(sweep, each[0].values["trainer"])
     compositions = Compositions.of(jobs, each)
     return Plan(words, fixed, axes, each[0], sweep, launcher, metric, mode, compositions, digest)
-
-
-def _is_providable(path: Path) -> bool:
-    return stage_for(path) is not None
 
 
 def _refuse_axes(axes: list[Axis], own_axes: list[Axis]) -> None:

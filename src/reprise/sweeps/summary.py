@@ -15,6 +15,7 @@ from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.runs.folder import RESULT, TRACEBACK, held
 from reprise.runs.job import PRUNED, Job
+from reprise.runs.score import markdown_table
 from reprise.sweeps.ledger import Ledger, Standing, State
 from reprise.sweeps.plan import Plan
 from reprise.sweeps.space import Axis
@@ -64,13 +65,9 @@ def table(rows: list[Row], axes: list[Axis], metric: str) -> str:
         lines.append(
             [str(row.job.number), *settings, row.standing.state, *values, seconds, row.job.run]
         )
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = [[cell.ljust(width) for cell, width in zip(x, widths, strict=True)] for x in lines]
-    texts = ["| " + " | ".join(cells) + " |" for cells in padded]
-    texts.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     failed = [row for row in rows if row.standing.state == "failed"]
     why = [f"\njob {row.job.number} failed: {row.standing.why}" for row in failed]
-    return "\n".join([*texts, *why])
+    return "\n".join([markdown_table(lines), *why])
 
 
 def counts(rows: list[Row]) -> str:

@@ -4,6 +4,7 @@ import getpass
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -49,10 +50,17 @@ def machine() -> dict[str, str]:
         **versions,
         "version.python": platform.python_version(),
         "platform": platform.platform(),
-        "mlflow.user": getpass.getuser(),
+        "mlflow.user": _user(),
         "mlflow.source.name": "reprise train",
         "command": " ".join(sys.argv[1:]),
     }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as containers have
+        return str(os.getuid())
 
 
 @dataclass(frozen=True)
