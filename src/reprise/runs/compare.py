@@ -13,7 +13,7 @@ from reprise.runs.folder import IDENTITY
 from reprise.runs.job import JOB
 from reprise.runs.load import find
 from reprise.runs.run_summary import RunSummary, read_summary
-from reprise.runs.score import is_of_one_class
+from reprise.tracking.journal import of_all_classes
 
 LOWER_IS_BETTER = {"loss", "mae", "rmse"}
 NEWEST = "newest"
@@ -163,21 +163,15 @@ def metric_names(runs: Sequence[RunSummary]) -> list[str]:
 
 
 def _ordered(names: Iterable[str], monitor: str) -> list[str]:
-    bases = [name.partition("/")[2] for name in names]
+    overall = of_all_classes([*names])
 
     def key(name: str) -> tuple[bool, bool, bool, bool, str, str]:
         split, _, base = name.partition("/")
         is_other = base != monitor.partition("/")[2]
-        of_one_class = is_of_one_class(base, bases)
-        return of_one_class, split not in {"test", "valid"}, is_other, base != "loss", base, split
+        is_odd = split not in {"test", "valid"}
+        return name not in overall, is_odd, is_other, base != "loss", base, split
 
     return sorted(names, key=key)
-
-
-def of_all_classes(names: Sequence[str]) -> list[str]:
-    """Return `<split>/<metric>` names without the scores of single classes."""
-    bases = [name.partition("/")[2] for name in names]
-    return [name for name in names if not is_of_one_class(name.partition("/")[2], bases)]
 
 
 def table_of(runs: Sequence[RunSummary]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from reprise.datasets.base import BaseDataset, Sample
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs import sample_data
-from reprise.runs.external import External, ExternalLoader, build_dataset
+from reprise.runs.external import External, ExternalLoader, build_dataset, paths
 from reprise.training.quiet import import_keras
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     Raises:
         UserError: the data cannot be used; the message lists what is wrong with which sample.
     """
-    if stages := sample_data.missing_stages(_paths(config["dataset"])):
+    files = [Path(sqlite_file(path) or path) for path in paths(config["dataset"])]
+    if stages := sample_data.missing_stages(files):
         sample_data.make_available(stages)
     dataset = build_dataset(config["dataset"])
     splits = dataset.splits()
@@ -167,12 +168,3 @@ def refuse_problems(problems: list[str]) -> None:
             received="\n".join(listed),
             remedy="mend or remove them; make check-data exp=NAME reads every sample in full",
         )
-
-
-def _paths(node: Any) -> list[Path]:
-    """Every text in a config node that could be a path of the project's own sample data."""
-    if isinstance(node, Mapping):
-        return [path for value in node.values() for path in _paths(value)]
-    if isinstance(node, list):
-        return [path for value in node for path in _paths(value)]
-    return [Path(sqlite_file(node) or node)] if isinstance(node, str) and "/" in node else []

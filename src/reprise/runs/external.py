@@ -79,7 +79,7 @@ def build_dataset(node: Mapping[str, Any]) -> BaseDataset[Any]:
             received=", ".join(f"{name}: {type(splits[name]).__name__}" for name in splits),
             remedy="name a class or a function that gives one; see docs/your_keras_dataset.md",
         )
-    sources = [ROOT / text for text in _texts(node) if "/" in text and (ROOT / text).exists()]
+    sources = [ROOT / path for path in paths(node) if (ROOT / path).exists()]
     print(
         f"note: Keras gets the batches of {target} as they are; the same batches in every run, and "
         "a resume in mid-epoch, are not promised",
@@ -305,9 +305,10 @@ def _is_batches(value: Any) -> bool:
     return isinstance(value, keras.utils.PyDataset) or hasattr(value, "element_spec")
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping | list):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts(item)
-    elif isinstance(value, str):
-        yield value
+def paths(node: Any) -> Iterator[str]:
+    """Every text in a config node that could be a path: those with a `/`."""
+    if isinstance(node, Mapping | list):
+        for value in node.values() if isinstance(node, Mapping) else node:
+            yield from paths(value)
+    elif isinstance(node, str) and "/" in node:
+        yield node

@@ -83,8 +83,8 @@ def make_available(stages: list[str], accept: bool = False) -> None:
         if name not in known:
             _make_sample(name)
     if of_dvc := [stage for stage in stages if stage in known]:
-        with _alone() as dvc:
-            dvc.bring(of_dvc, accept)
+        with _alone():
+            _bring(of_dvc, accept)
 
 
 def _make_sample(name: str) -> None:
@@ -153,145 +153,141 @@ class Change:
 
 
 @contextmanager
-def _alone() -> Iterator["_Dvc"]:
-    """Wait until no other process is at this; DVC gives up when it meets another DVC."""
+def _alone() -> Iterator[None]:
+    """Wait until no other process is at this; DVC gives up when it meets another DVC.
+
+    DVC inherits the lock: where this process is killed, the next one waits until DVC has ended.
+    """
     path = ROOT / ALONE
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
+        os.set_inheritable(file.fileno(), True)
         if not lock(file, wait=False):
             print("data: another process is at it; waiting", file=sys.stderr, flush=True)
             lock(file)
-        yield _Dvc(file.fileno())
+        yield
 
 
-class _Dvc:
-    """The project's DVC repository, while no other process uses it.
+def _dvc(*words: str) -> str:
+    """Run one DVC command; what it printed.
 
-    Args:
-        lock: The open file that is locked. DVC inherits it: where this process is killed, the
-            next one waits until DVC has ended.
+    Raises:
+        UserError: it failed; the message has the last lines of what it said.
     """
-
-    def __init__(self, lock: int) -> None:
-        self._lock = lock
-
-    def run(self, *words: str) -> str:
-        """Run one DVC command.
-
-        Returns:
-            What it printed.
-
-        Raises:
-            UserError: it failed; the message has the last lines of what it said.
-        """
-        python = Path(sys.executable)
-        # what a stage calls `python` is this one
-        path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        for _ in range(REAPING_S):
-            done = subprocess.run(
-                [python, "-m", "dvc", *words],
-                cwd=ROOT,
-                env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                pass_fds=(self._lock,),
-            )
-            if done.returncode == 0:
-                return done.stdout
-            if "is busy" not in done.stderr:
-                break
-            time.sleep(1)
-        raise _failed(f"dvc {' '.join(words)}", done, "make data")
-
-    def bring(self, stages: list[str], accept: bool) -> None:
-        """Fetch or make what is not as dvc.lock has it."""
-        self._undo()
-        changes = self._changes(stages)
-        for stage, change in changes.items():
-            if change.foreign and not accept:
-                raise self._foreign(stage, change.foreign[0])
-            if change.complete:
-                self._record(["commit", "--force", stage], accept)
-            else:
-                change.discard()
-        if not all(change.complete for change in changes.values()):
-            print(f"data: making {', '.join(changes)}", file=sys.stderr, flush=True)
-            # without a remote --pull would fail for some changes
-            pull = ["--pull"] if self.run("config", "core.remote").strip() else []
-            self._record(["repro", *pull, *stages], accept, remade=list(changes))
-
-    def _changes(self, stages: list[str]) -> dict[str, Change]:
-        """What is not as recorded in these stages and in those they build on; empty for nothing."""
-        status = json.loads(self.run("status", "--json", "--with-deps", *stages))
-        recorded = {stage for stage, _ in _hashes()}
-        changes = {}
-        for stage, entries in status.items():
-            outs: dict[str, str] = {}
-            for entry in entries:
-                outs |= entry.get("changed outs", {}) if isinstance(entry, dict) else {}
-            there = [path for path in outs if (ROOT / path).exists()]
-            # where the cache lacks a file, DVC says only that
-            foreign = tuple(p for p in there if outs[p] == "modified" or self._differing(p))
-            stale = stage in recorded and any("changed outs" not in entry for entry in entries)
-            changes[stage] = Change(foreign, len(there) == len(outs) and not stale)
-        return changes
-
-    def _differing(self, path: str) -> list[str]:
-        """Files at or under an output that were modified, added or deleted, and which of these."""
-        status = json.loads(self.run("data", "status", "--json", "--granular"))
-        return [
-            f"{name} {kind}"
-            for kind, names in status.get("uncommitted", {}).items()
-            for name in names
-            if name == path or (name.startswith(f"{path}/") and not name.endswith("/"))
-        ]
-
-    def _record(self, words: list[str], accept: bool, remade: Sequence[str] = ()) -> None:
-        """Run a command of DVC's that writes dvc.lock; undo it if it fails or may not be kept."""
-        text, old = _text("dvc.lock"), _hashes()
-        write_text(ROOT / UNDO, json.dumps({"lock": text, "remade": remade}))
-        try:
-            self.run(*words)
-        except UserError:
-            self._undo()
-            raise
-        changed = {key: new for key, new in _hashes().items() if old.get(key, new) != new}
-        if changed and not accept:
-            write_text(ROOT / "dvc.lock", text)
-        (ROOT / UNDO).unlink()
-        for (stage, path), new in changed.items():
-            was = old[stage, path]
-            if not accept:
-                raise _other_hash(stage, path, was, new)
-            note = f"{path} had hash {was}, has {new}: accepted; commit dvc.lock"
-            print(f"data: {note}", file=sys.stderr)
-
-    def _undo(self) -> None:
-        """Where a command failed or was killed: put dvc.lock back, remove what is half made."""
-        if not (ROOT / UNDO).exists():
-            return
-        saved = json.loads((ROOT / UNDO).read_text())
-        as_committed = ["git", "diff", "--quiet", "HEAD", "--", "dvc.lock"]
-        is_other = _text("dvc.lock") != saved["lock"]
-        if is_other and subprocess.run(as_committed, cwd=ROOT).returncode:
-            write_text(ROOT / "dvc.lock", saved["lock"])
-        if remade := [stage for stage in saved["remade"] if stage in _stages()]:
-            for change in self._changes(remade).values():
-                change.discard()
-        (ROOT / UNDO).unlink()
-
-    def _foreign(self, stage: str, path: str) -> UserError:
-        files = self._differing(path)
-        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        recorded = _hashes().get((stage, path))
-        return UserError(
-            f"{path} has other files than stage '{stage}' of dvc.lock records",
-            expected=f"hash {recorded}" if recorded else "no such path: nothing is recorded yet",
-            received=f"{files[0] if files else path}{more}",
-            remedy=f"to have the recorded files: rm -r {path} && make data\n"
-            f'to record those that are there: make data args="{stage} accept=true"',
+    python = Path(sys.executable)
+    # what a stage calls `python` is this one
+    path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    for _ in range(REAPING_S):
+        done = subprocess.run(
+            [python, "-m", "dvc", *words],
+            cwd=ROOT,
+            env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            close_fds=False,
         )
+        if done.returncode == 0:
+            return done.stdout
+        if "is busy" not in done.stderr:
+            break
+        time.sleep(1)
+    raise _failed(f"dvc {' '.join(words)}", done, "make data")
+
+
+def _bring(stages: list[str], accept: bool) -> None:
+    """Fetch or make what is not as dvc.lock has it."""
+    _undo()
+    changes = _changes(stages)
+    for stage, change in changes.items():
+        if change.foreign and not accept:
+            raise _other_files(stage, change.foreign[0])
+        if change.complete:
+            _record(["commit", "--force", stage], accept)
+        else:
+            change.discard()
+    if not all(change.complete for change in changes.values()):
+        print(f"data: making {', '.join(changes)}", file=sys.stderr, flush=True)
+        # without a remote --pull would fail for some changes
+        pull = ["--pull"] if _dvc("config", "core.remote").strip() else []
+        _record(["repro", *pull, *stages], accept, remade=list(changes))
+
+
+def _changes(stages: list[str]) -> dict[str, Change]:
+    """What is not as recorded in these stages and in those they build on; empty for nothing."""
+    status = json.loads(_dvc("status", "--json", "--with-deps", *stages))
+    recorded = {stage for stage, _ in _hashes()}
+    changes = {}
+    for stage, entries in status.items():
+        outs: dict[str, str] = {}
+        for entry in entries:
+            outs |= entry.get("changed outs", {}) if isinstance(entry, dict) else {}
+        there = [path for path in outs if (ROOT / path).exists()]
+        # where the cache lacks a file, DVC says only that
+        foreign = tuple(p for p in there if outs[p] == "modified" or _differing(p))
+        stale = stage in recorded and any("changed outs" not in entry for entry in entries)
+        changes[stage] = Change(foreign, len(there) == len(outs) and not stale)
+    return changes
+
+
+def _differing(path: str) -> list[str]:
+    """Files at or under an output that were modified, added or deleted, and which of these."""
+    status = json.loads(_dvc("data", "status", "--json", "--granular"))
+    return [
+        f"{name} {kind}"
+        for kind, names in status.get("uncommitted", {}).items()
+        for name in names
+        if name == path or (name.startswith(f"{path}/") and not name.endswith("/"))
+    ]
+
+
+def _record(words: list[str], accept: bool, remade: Sequence[str] = ()) -> None:
+    """Run a command of DVC's that writes dvc.lock; undo it if it fails or may not be kept."""
+    text, old = _text("dvc.lock"), _hashes()
+    write_text(ROOT / UNDO, json.dumps({"lock": text, "remade": remade}))
+    try:
+        _dvc(*words)
+    except UserError:
+        _undo()
+        raise
+    changed = {key: new for key, new in _hashes().items() if old.get(key, new) != new}
+    if changed and not accept:
+        write_text(ROOT / "dvc.lock", text)
+    (ROOT / UNDO).unlink()
+    for (stage, path), new in changed.items():
+        was = old[stage, path]
+        if not accept:
+            raise _other_hash(stage, path, was, new)
+        note = f"{path} had hash {was}, has {new}: accepted; commit dvc.lock"
+        print(f"data: {note}", file=sys.stderr)
+
+
+def _undo() -> None:
+    """Where a command failed or was killed: put dvc.lock back, remove what is half made."""
+    if not (ROOT / UNDO).exists():
+        return
+    saved = json.loads((ROOT / UNDO).read_text())
+    as_committed = ["git", "diff", "--quiet", "HEAD", "--", "dvc.lock"]
+    is_other = _text("dvc.lock") != saved["lock"]
+    if is_other and subprocess.run(as_committed, cwd=ROOT).returncode:
+        write_text(ROOT / "dvc.lock", saved["lock"])
+    if remade := [stage for stage in saved["remade"] if stage in _stages()]:
+        for change in _changes(remade).values():
+            change.discard()
+    (ROOT / UNDO).unlink()
+
+
+def _other_files(stage: str, path: str) -> UserError:
+    files = _differing(path)
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    recorded = _hashes().get((stage, path))
+    return UserError(
+        f"{path} has other files than stage '{stage}' of dvc.lock records",
+        expected=f"hash {recorded}" if recorded else "no such path: nothing is recorded yet",
+        received=f"{files[0] if files else path}{more}",
+        remedy=f"to have the recorded files: rm -r {path} && make data\n"
+        f'to record those that are there: make data args="{stage} accept=true"',
+    )
 
 
 def _other_hash(stage: str, path: str, was: str, new: str) -> UserError:

@@ -13,7 +13,7 @@ from reprise.errors import UserError
 from reprise.runs.experiment import Data, compiled, for_keras, set_up_device
 from reprise.runs.folder import CHECKPOINTS, RESULT, STATE
 from reprise.runs.load import find, load_best, open_saved_data
-from reprise.tracking.journal import OWN_ID
+from reprise.tracking.journal import OWN_ID, of_all_classes
 
 if TYPE_CHECKING:
     import keras
@@ -80,7 +80,7 @@ def score_best(
     from reprise.tracking.pictures import write_confusion, write_curves, write_predictions
     from reprise.training.checkpoint import BEST, discard
 
-    trainer: Trainer = build(config["trainer"])
+    trainer: Trainer = build(config["trainer"], key="trainer")
     tracking: Tracking = build(config["tracking"])
     checkpoints, keep = run.folder / CHECKPOINTS, tracking.keep
     model = load_best(run.folder)
@@ -112,15 +112,9 @@ def description(result: Mapping[str, float], pictures: Sequence[str]) -> str:
 
     MLflow's Markdown shows pictures by address only; this address is right on every server.
     """
-    names = [name.partition("/")[2] for name in result]
-    overall = {k: v for k, v in result.items() if not is_of_one_class(k.partition("/")[2], names)}
+    overall = {name: result[name] for name in of_all_classes([*result])}
     shown = [f"![{name}](get-artifact?path={name}&run_uuid={OWN_ID})" for name in pictures]
     return "\n\n".join([result_table(overall), *shown])
-
-
-def is_of_one_class(metric: str, metrics: Sequence[str]) -> bool:
-    """Whether a metric is the score of one class, as `f1_cat` is where there is `f1`."""
-    return any(metric.startswith(f"{other}_") for other in metrics)
 
 
 def result_table(result: Mapping[str, float]) -> str:

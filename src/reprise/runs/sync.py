@@ -29,12 +29,21 @@ def sync(runs: Path, uri: str = "") -> None:
         if redact(store) in failed or not _is_outstanding(folder, redact(store)):
             continue
         try:
-            count = _deliver(folder, store)
+            from reprise.tracking.mlflow_store import deliver
+
+            count = deliver(folder, store, redact(store), lambda what: print(redact(what)))
             print(f"{folder.name}  {count} entries to {redact(store)}", flush=True)
         except Exception as error:  # of whatever library stands before the store
             failed[redact(store)] = redact(str(error).partition("\n")[0])
     if failed:
-        raise _no_answer(failed)
+        raise UserError(
+            "what is outstanding could not all be delivered",
+            expected="a tracking store that answers at " + ", ".join(failed),
+            received="; ".join(failed.values()),
+            remedy="give the address with its password as uri=… or MLFLOW_TRACKING_URI"
+            if any(MASK in uri for uri in failed)
+            else "start the store, then again: make sync",
+        )
     print(f"{len(folders)} runs, nothing is outstanding")
 
 
@@ -59,21 +68,3 @@ def _mark_if_dead(folder: Path) -> None:
 
 def _refuse(error: OSError) -> None:
     raise error
-
-
-def _deliver(folder: Path, uri: str) -> int:
-    from reprise.tracking.mlflow_store import deliver
-
-    return deliver(folder, uri, redact(uri), lambda what: print(redact(what)))
-
-
-def _no_answer(failed: dict[str, str]) -> UserError:
-    masked = any(MASK in uri for uri in failed)
-    return UserError(
-        "what is outstanding could not all be delivered",
-        expected="a tracking store that answers at " + ", ".join(failed),
-        received="; ".join(failed.values()),
-        remedy="give the address with its password as uri=… or MLFLOW_TRACKING_URI"
-        if masked
-        else "start the store, then again: make sync",
-    )

@@ -58,7 +58,10 @@ def train(
         Metrics of the best model, `{'valid/…' and 'test/…': value}`.
     """
     facts = set_up_device(composed.values)
+    from reprise.training.checkpoint import weights_sha256
+    from reprise.training.fit import fit
     from reprise.training.interrupts import Interrupts
+    from reprise.training.state_callback import StateCallback
 
     config, trainer = composed.values, build(composed.values["trainer"], key="trainer")
     learned = parent.learned if parent else data.learn()
@@ -76,9 +79,26 @@ def train(
             resumed.record(run)
         else:
             write_records(run, composed, data, learned, facts, parent)
+        run.params({"model.num_parameters": model.count_params()})
         with interrupts.training() as stop:
-            last = callbacks(run) if callbacks else []
-            _fit(run, model, trainer, steps, data, loaders, resumed, stop, last)
+            observers = _observers(run, trainer, data, loaders, steps)
+            fit(
+                model,
+                lambda step: for_keras(loaders["train"], step, steps),
+                for_keras(loaders["valid"]) if "valid" in loaders else None,
+                trainer,
+                steps_per_epoch=steps,
+                callbacks=[*observers, *(callbacks(run) if callbacks else ())],
+                state=StateCallback(
+                    run.folder / STATE,
+                    resumed.state if resumed else None,
+                    stop,
+                    partial(_print_not_saved, "training state"),
+                    resumed.learning_rate if resumed else None,
+                ),
+                data_error=lambda: next((x.error for x in loaders.values() if x.error), None),
+            )
+        run.tags({"weights_sha256": weights_sha256(model)})
         result = score_best(run, config, data, parent)
     _print_result(run.folder, result)
     return result
@@ -111,46 +131,6 @@ def _open(
     return run
 
 
-def _fit(
-    run: Run,
-    model: keras.Model,
-    trainer: Trainer,
-    steps_per_epoch: int,
-    data: Data,
-    loaders: Loaders,
-    resumed: Resumed | None,
-    stop: Callable[[], int | None],
-    callbacks: list[keras.callbacks.Callback],
-) -> None:
-    """Train; leaves the best model and the training state in the run's folder.
-
-    `stop` returns the signal that asks training to end, or None.
-    """
-    from reprise.training.checkpoint import weights_sha256
-    from reprise.training.fit import fit
-    from reprise.training.state_callback import StateCallback
-
-    train, valid = loaders["train"], loaders.get("valid")
-    run.params({"model.num_parameters": model.count_params()})
-    fit(
-        model,
-        lambda step: for_keras(train, step, steps_per_epoch),
-        for_keras(valid) if valid else None,
-        trainer,
-        steps_per_epoch=steps_per_epoch,
-        callbacks=[*_observers(run, trainer, data, loaders, steps_per_epoch), *callbacks],
-        state=StateCallback(
-            run.folder / STATE,
-            resumed.state if resumed else None,
-            stop,
-            partial(_print_not_saved, "training state"),
-            resumed.learning_rate if resumed else None,
-        ),
-        data_error=lambda: train.error or (valid.error if valid else None),
-    )
-    run.tags({"weights_sha256": weights_sha256(model)})
-
-
 def _observers(
     run: Run,
     trainer: Trainer,
@@ -159,8 +139,9 @@ def _observers(
     steps_per_epoch: int,
 ) -> list[keras.callbacks.Callback]:
     """The callbacks that only observe: checkpoint, metrics, pictures, progress."""
+    from reprise.datasets.drawing import save_grid
     from reprise.tracking.callback import EpochMetrics, StepMetrics
-    from reprise.tracking.pictures import Predictions, write_inputs
+    from reprise.tracking.pictures import Predictions
     from reprise.training.checkpoint import Checkpoint
     from reprise.training.progress import Progress
 
@@ -169,7 +150,8 @@ def _observers(
         return None if None in seconds else sum(filter(None, seconds))
 
     draw = data.dataset.draw
-    write_inputs(run, *data.first("train", trainer.num_pictures), draw, "pictures/inputs.png")
+    samples = data.first("train", trainer.num_pictures)
+    run.artifact(save_grid(run.folder / "pictures/inputs.png", draw, *samples))
     observers: list[keras.callbacks.Callback] = [
         Checkpoint(
             run.folder / CHECKPOINTS,

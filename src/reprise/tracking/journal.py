@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,16 @@ def metric_history(folder: Path) -> dict[str, dict[int, float]]:
         for name, value in entry["values"].items():
             found.setdefault(name, {})[entry["step"]] = value
     return found
+
+
+def of_all_classes(names: Sequence[str]) -> list[str]:
+    """`<split>/<metric>` names without the scores of single classes: `f1_cat` if there is `f1`."""
+    bases = [name.partition("/")[2] for name in names]
+    return [
+        name
+        for name, base in zip(names, bases, strict=True)
+        if not any(base.startswith(f"{other}_") for other in bases)
+    ]
 
 
 def params_of(folder: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from reprise.datasets.drawing import plain_text, save_grid
+from reprise.tracking.journal import of_all_classes
 from reprise.tracking.run import Run
 
 if TYPE_CHECKING:
@@ -74,11 +75,6 @@ def write_predictions(
     run.artifact(save_grid(run.folder / name, draw, x, y, outputs))
 
 
-def write_inputs(run: Run, x: np.ndarray, y: np.ndarray, draw: Draw, name: str) -> None:
-    """Write a grid of samples as the model sees them, each with its target, as PNG `name`."""
-    run.artifact(save_grid(run.folder / name, draw, x, y))
-
-
 def write_curves(run: Run, name: str) -> None:
     """Draw the history of a run by epoch, for training and validation, as PNG `name`.
 
@@ -88,8 +84,8 @@ def write_curves(run: Run, name: str) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    names = [key.removeprefix("train/") for key in run.history if key.startswith("train/")]
-    metrics = [key for key in names if not any(key.startswith(f"{other}_") for other in names)]
+    names = of_all_classes([key for key in run.history if key.startswith("train/")])
+    metrics = [name.removeprefix("train/") for name in names]
     metrics = sorted(metrics, key=lambda key: (key != "loss", key))[:_MOST_CURVES]
     figure = Figure(figsize=(2.9 * len(metrics), 2.6), layout="constrained")
     cells = figure.subplots(1, len(metrics), squeeze=False)[0]
