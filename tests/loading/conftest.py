@@ -26,9 +26,13 @@ def load() -> Iterator[Callable[..., Loader]]:
         loader.close()
 
 
-@pytest.fixture(params=["forkserver", "spawn"])
-def start_method(request: pytest.FixtureRequest) -> Iterator[str]:
+@pytest.fixture(autouse=True)
+def start_method_as_before() -> Iterator[None]:
     before = multiprocessing.get_start_method(allow_none=True)
-    multiprocessing.set_start_method(request.param, force=True)
-    yield request.param
+    yield
     multiprocessing.set_start_method(before, force=True)
+
+
+@pytest.fixture(params=["forkserver", "spawn"])
+def start_method(request: pytest.FixtureRequest) -> None:
+    multiprocessing.set_start_method(request.param, force=True)

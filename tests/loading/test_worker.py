@@ -4,20 +4,11 @@ from loading.loader_samples import Broken, Bulk, Numbers, WrongShape
 
 from reprise.errors import UserError
 from reprise.loading.order import BatchPlan, Order
-from reprise.loading.worker import (
-    assemble,
-    sample_names,
-)
+from reprise.loading.worker import assemble, sample_names
 
 
 def plan(count: int = 23, split: str = "train", batch_size: int = 23) -> BatchPlan:
     return Order(np.arange(count), split=split, seed=3, batch_size=batch_size).plan(0)
-
-
-def test_users_error_stays_as_it_is() -> None:
-    with pytest.raises(UserError, match=r"number-7\.png: cut short") as caught:
-        assemble(Broken("user"), plan())
-    assert not hasattr(caught.value, "__notes__")
 
 
 def test_error_of_a_whole_batch_names_all_its_samples() -> None:

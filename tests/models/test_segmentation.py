@@ -89,6 +89,50 @@ def test_a_frozen_encoder_is_frozen_whole_and_nothing_else_is(name, backbone):
     assert model.release_epoch is None
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "layers"),
+    [
+        (
+            "unet",
+            {"decoder_filters": [16, 8, 8, 4, 4], "decoder_block": "transpose"},
+            {
+                **{f"decoder_stage{i}b_conv.filters": n for i, n in enumerate((16, 8, 8, 4, 4))},
+                "decoder_stage0a_transpose.filters": 16,
+            },
+        ),
+        (
+            "fpn",
+            {"pyramid_filters": 16, "aggregation": "sum", "dropout": 0.25},
+            {
+                "fpn_stage_p2_conv.filters": 16,
+                "aggregation_sum.name": "aggregation_sum",
+                "pyramid_dropout.rate": 0.25,
+            },
+        ),
+        (
+            "linknet",
+            {"decoder_block": "transpose"},
+            {"decoder_stage0b_transpose.name": "decoder_stage0b_transpose"},
+        ),
+        (
+            "pspnet",
+            {"downsample_factor": 4, "pyramid_filters": 16, "pooling": "max", "dropout": 0.25},
+            {
+                "psp_level6_conv.filters": 16,
+                "psp_level6_pooling.__class__": keras.layers.MaxPooling2D,
+                "spatial_dropout.rate": 0.25,
+                "final_upsampling.size": (4, 4),
+            },
+        ),
+    ],
+)
+def test_options_reach_their_layers(name, options, layers):
+    network = ARCHITECTURES[name].build(images(), masks(), **options).get_layer(name)
+    for path, value in layers.items():
+        layer, _, attribute = path.partition(".")
+        assert getattr(network.get_layer(layer), attribute) == value, path
+
+
 def encoder_layers(backbone):
     segmentation._segmentation_models()
     from segmentation_models.backbones.backbones_factory import Backbones

@@ -80,24 +80,6 @@ def test_equals_segmentation_models_for_weights_with_mean_1(kind, classes, their
         assert doubled == pytest.approx(expected, abs=1e-5)
 
 
-def test_hand_computed_binary():
-    ids = np.array([1, 0, 1, 0], "uint8").reshape(1, 2, 2, 1)
-    probabilities = np.array([0.8, 0.4, 0.5, 0.1], "float32").reshape(1, 2, 2, 1)
-    cross_entropy = -(np.log(0.8) + np.log(0.6) + np.log(0.5) + np.log(0.9)) / 4
-    both, sizes = 0.8 + 0.5, 2 + 1.8
-    focal = 0.25 * (0.04 * -np.log(0.8) + 0.25 * -np.log(0.5))
-    focal += 0.75 * (0.16 * -np.log(0.6) + 0.01 * -np.log(0.9))
-    expected = {
-        "cross_entropy": cross_entropy,
-        "dice": 1 - 2 * both / sizes,
-        "jaccard": 1 - both / (sizes - both),
-        "cross_entropy_dice": cross_entropy + 1 - 2 * both / sizes,
-        "focal": focal / 4,
-    }
-    received = {kind: value(kind, ids, probabilities) for kind in expected}
-    assert received == pytest.approx(expected, abs=1e-5)
-
-
 def test_hand_computed_lovasz():
     # Errors 0.6 (no), 0.3 (yes), 0.2 (no) in that order; the Jaccard loss steps 0.5, 0.5, 0.
     ids = np.array([1, 0, 0], "uint8").reshape(1, 1, 3, 1)

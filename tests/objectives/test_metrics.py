@@ -1,5 +1,3 @@
-import os
-
 import keras
 import numpy as np
 import pytest
@@ -82,21 +80,6 @@ def test_r2_of_the_mean_is_0_of_a_worse_answer_below_and_of_a_constant_defined()
     assert of_values("r2", truth, np.array([3, 2, 1], "float32")) == -3
     assert of_values("r2", constant, constant) == 1
     assert of_values("r2", constant, constant + np.array([0, 1], "float32")) == 0.5
-
-
-@pytest.mark.parametrize(("kind", "theirs"), [("iou", "IOUScore"), ("f1", "FScore")])
-def test_equals_segmentation_models_on_one_batch(kind, theirs):
-    os.environ["SM_FRAMEWORK"] = "tf.keras"
-    import segmentation_models
-
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, 2, (2, 8, 8, 1)).astype("uint8")
-    probabilities = rng.random((2, 8, 8, 1)).astype("float32")
-    expected = getattr(segmentation_models.metrics, theirs)(threshold=0.5)(
-        keras.ops.convert_to_tensor(truth.astype("float32")),
-        keras.ops.convert_to_tensor(probabilities),
-    )
-    assert of_classes(kind, truth, probabilities, 1) == pytest.approx(float(expected), abs=1e-5)
 
 
 def scikit_learn_cases():

@@ -54,6 +54,14 @@ def files(root: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in sorted((root / "data/tiny").iterdir())}
 
 
+FIRST = {"a": "a", "b": "b", "c": "c"}
+
+
+def delete(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git and DVC repository whose only stage has run once."""
@@ -97,13 +105,12 @@ def start(root: Path) -> subprocess.Popen[str]:
 
 
 def test_a_clone_without_cache_and_remote_makes_the_recorded_files_once(root, capsys):
-    shutil.rmtree(root / ".dvc/cache")
-    shutil.rmtree(root / "data/tiny")
+    delete(root / ".dvc/cache", root / "data/tiny")
     lock = (root / "dvc.lock").read_text()
     data.main([])
     data.main([])
     assert calls(root) == 2  # one of them before the clone
-    assert files(root) == {"a": "a", "b": "b", "c": "c"}
+    assert files(root) == FIRST
     assert (root / "dvc.lock").read_text() == lock
     said = capsys.readouterr()
     assert said.out == f"data/tiny is in place, as dvc.lock has it: {PLAIN}\n" * 2
@@ -111,10 +118,10 @@ def test_a_clone_without_cache_and_remote_makes_the_recorded_files_once(root, ca
 
 
 def test_a_deleted_folder_comes_back_from_the_cache(root):
-    shutil.rmtree(root / "data/tiny")
+    delete(root / "data/tiny")
     assert sample_data.missing_stages([Path("data/tiny/a"), Path("make.py")]) == ["tiny"]
     sample_data.make_available(["tiny"])
-    assert files(root) == {"a": "a", "b": "b", "c": "c"}
+    assert files(root) == FIRST
     assert calls(root) == 1
     assert sample_data.missing_stages([Path("data/tiny/a")]) == []
 
@@ -123,10 +130,9 @@ def test_a_deleted_folder_comes_back_from_the_cache(root):
 def test_a_remote_saves_making_the_files(root, tmp_path):
     subprocess.run([*DVC, "remote", "add", "-q", "-d", "there", tmp_path / "there"], cwd=root)
     subprocess.run([*DVC, "push", "-q"], cwd=root, check=True)
-    shutil.rmtree(root / ".dvc/cache")
-    shutil.rmtree(root / "data/tiny")
+    delete(root / ".dvc/cache", root / "data/tiny")
     sample_data.make_available(["tiny"])
-    assert files(root) == {"a": "a", "b": "b", "c": "c"}
+    assert files(root) == FIRST
     assert calls(root) == 1
 
 
@@ -189,8 +195,7 @@ def test_a_stage_that_is_not_reproducible_is_refused(root):
     sample_data.make_available(["tiny"], accept=True)
     git(root, "commit", "-qam", "not reproducible")
     lock = (root / "dvc.lock").read_text()
-    shutil.rmtree(root / ".dvc/cache")
-    shutil.rmtree(root / "data/tiny")
+    delete(root / ".dvc/cache", root / "data/tiny")
     with pytest.raises(UserError, match="the stage is not reproducible here"):
         sample_data.make_available(["tiny"])
     assert (root / "dvc.lock").read_text() == lock
@@ -205,7 +210,7 @@ def test_a_stage_that_fails_leaves_nothing_behind(root):
     assert (root / "dvc.lock").read_text() == lock
     write_stage(root)
     sample_data.make_available(["tiny"])
-    assert files(root) == {"a": "a", "b": "b", "c": "c"}
+    assert files(root) == FIRST
 
 
 @pytest.mark.slow
@@ -221,7 +226,7 @@ def test_the_next_call_repairs_what_a_kill_left(root):
     assert sample_data.missing_stages([Path("data/tiny")]) == ["tiny"]
     write_stage(root)
     sample_data.make_available(["tiny"])
-    assert files(root) == {"a": "a", "b": "b", "c": "c"}
+    assert files(root) == FIRST
     assert sample_data.missing_stages([Path("data/tiny")]) == []
 
 
@@ -237,8 +242,7 @@ def test_after_a_kill_only_a_lock_that_is_not_committed_is_put_back(root, commit
 
 
 def test_two_at_once_make_the_files_once(root):
-    shutil.rmtree(root / ".dvc/cache")
-    shutil.rmtree(root / "data/tiny")
+    delete(root / ".dvc/cache", root / "data/tiny")
     both = [start(root), start(root)]
     said = [process.communicate(timeout=60) for process in both]
     assert [process.returncode for process in both] == [0, 0]

@@ -50,10 +50,6 @@ def test_a_run_that_is_not_there_is_named_with_those_that_are(tmp_path):
         find("nonsense", tmp_path)
 
 
-def test_many_runs_started_at_once_have_folders_of_their_own(tmp_path):
-    assert len({new_folder(tmp_path, "e") for _ in range(50)}) == 50
-
-
 def test_an_id_that_is_taken_is_not_taken_twice(tmp_path, monkeypatch):
     digits = iter(["aaaa", "aaaa", "bbbb"])
     monkeypatch.setattr("secrets.token_hex", lambda count: next(digits))

@@ -29,6 +29,13 @@ def folder(tmp_path_factory):
     return folder
 
 
+def data_of(folder, name, seed=0, split_seed=0):
+    split = {"train": 0.5, "valid": 0.25, "test": 0.25}
+    file = str(folder / name)
+    dataset = Arrays(file=file, x="x", y="y", split=split, split_seed=split_seed)
+    return Data(dataset, dataset.splits(), seed, {})
+
+
 def runs(folder):
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     experiment = client.get_experiment_by_name("digits")
@@ -41,13 +48,8 @@ def test_a_child_learns_from_new_and_old_and_says_how_it_did_on_both(folder):
     done = reprise("update", "run=last", *words, "old=0.5", "optimizer.learning_rate=1e-4")
     assert done.returncode == 0, done.stderr[-2000:]
     heads = next(line for line in done.stdout.splitlines() if line.startswith("| best model"))
-    assert heads.split()[4::2] == [
-        "valid",
-        "before_test",
-        "test",
-        "before_parent_test",
-        "parent_test",
-    ]
+    splits = ["valid", "before_test", "test", "before_parent_test", "parent_test"]
+    assert heads.split()[4::2] == splits
 
     parent, child = runs(folder)
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
@@ -87,12 +89,7 @@ def test_what_cannot_be_an_update_is_refused(folder, more, said):
 
 
 def test_which_old_samples_are_taken_follows_from_the_seed(folder):
-    def data(name, seed=0):
-        split = {"train": 0.5, "valid": 0.25, "test": 0.25}
-        dataset = Arrays(file=str(folder / name), x="x", y="y", split=split)
-        return Data(dataset, dataset.splits(), seed, {})
-
-    new, old = data("new.npz"), data("old.npz")
+    new, old = data_of(folder, "new.npz"), data_of(folder, "old.npz")
     for side in (new, old):
         side.learn()
     mixed = with_old(new, old, 0.25)
@@ -124,12 +121,8 @@ def test_data_that_has_become_other_data_is_refused(folder):
 
 
 def test_samples_that_were_learned_and_now_judge_are_counted(folder):
-    def data(name, seed):
-        split = {"train": 0.5, "valid": 0.25, "test": 0.25}
-        dataset = Arrays(file=str(folder / name), x="x", y="y", split=split, split_seed=seed)
-        return Data(dataset, dataset.splits(), 0, {})
-
-    old, again, new = data("old.npz", 0), data("old.npz", 1), data("new.npz", 0)
+    old, new = data_of(folder, "old.npz"), data_of(folder, "new.npz")
+    again = data_of(folder, "old.npz", split_seed=1)
     judges = {*again.splits["valid"], *again.splits["test"]}
     assert seen_before(again, old) == len(judges & {*old.splits["train"]}) > 0
     assert seen_before(old, old) == seen_before(new, old) == 0

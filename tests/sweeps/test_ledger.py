@@ -23,14 +23,6 @@ def test_a_job_stands_where_its_last_entry_says(ledger, add):
     assert ledger.standing(1) == Standing("waiting", 0, "", 5.0)
 
 
-def test_others_read_what_one_has_written(ledger, add):
-    (job,) = add("done")
-    other = Ledger(ledger.folder)
-    assert other.standing(1).state == "waiting"
-    ledger.ended(job, "done", "valid/iou 0.5", 1.0)
-    assert other.standing(1).state == "done"
-
-
 def test_a_line_torn_by_a_kill_is_passed_over(ledger, add):
     one, two = add("done", "done")
     ledger.ended(one, "done")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reprise.tracking.provenance import code, data_version, machine
+from reprise.tracking.provenance import code, data_version
 
 
 def git(folder, *args):
@@ -47,12 +47,6 @@ def test_without_git_it_is_said(tmp_path):
     tags, files = code(tmp_path)
     assert tags["git.commit"].startswith("none")
     assert files == {}
-
-
-def test_the_machine_is_known_by_its_versions():
-    facts = machine()
-    assert facts["version.keras"].startswith("3.")
-    assert facts["version.tensorflow"].startswith("2.")
 
 
 def test_a_user_id_without_a_name_is_recorded_as_a_number(monkeypatch):

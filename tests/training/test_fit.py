@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from reprise.errors import UserError
-from reprise.training.fit import LossGuard, compile_model, fit, score, watchers
+from reprise.training.fit import compile_model, fit, score
 from reprise.training.state import read_state
 from reprise.training.state_callback import StateCallback
 from reprise.training.trainer import Trainer
@@ -43,12 +43,6 @@ def train(folder, model, batches=endless, **settings):
     return model
 
 
-def test_steps_and_epochs_are_as_asked(tmp_path):
-    assert (
-        int(train(tmp_path, make_model(), epochs=3, steps_per_epoch=5).optimizer.iterations) == 15
-    )
-
-
 def test_early_stopping_stops(tmp_path):
     seen = []
     watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs))
@@ -62,13 +56,6 @@ def test_the_learning_rate_falls_on_a_plateau(tmp_path):
     patience = {"reduce_lr_patience": 1, "reduce_lr_factor": 0.1, "min_delta": 1e9}
     model = train(tmp_path, make_model(learning_rate=0.01), epochs=3, **patience)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.0001)
-
-
-def test_no_watcher_but_the_guard_and_those_of_the_settings():
-    own = keras.callbacks.TerminateOnNaN()
-    guard, *others = watchers(Trainer(epochs=1, callbacks=[own]), make_model())
-    assert isinstance(guard, LossGuard)
-    assert others == [own]
 
 
 @pytest.mark.parametrize(
@@ -98,13 +85,6 @@ def test_score_names_the_split():
     model = make_model()
     expected = float(np.mean((model.predict(X, verbose=0) - Y) ** 2))
     assert score(model, Pass(), "test") == {"test/loss": pytest.approx(expected, rel=1e-6)}
-
-
-@pytest.mark.parametrize(
-    ("monitor", "keras_name"), [("valid/iou", "val_iou"), ("train/loss", "loss")]
-)
-def test_monitor_is_translated(monitor, keras_name):
-    assert Trainer(epochs=1, monitor=monitor).keras_monitor == keras_name
 
 
 def batches_with(bad):

@@ -98,10 +98,6 @@ def place(column, row, **change):
     return pytest.approx((moved[0], moved[1]))
 
 
-def test_nothing_moves_where_nothing_is_asked():
-    assert np.array_equal(affine(SMALL, **STILL), np.eye(3))
-
-
 def test_each_change_alone():
     assert place(6, 2, shift=(3, 0)) == (9, 2)
     assert place(6, 2, shift=(0, 3)) == (6, 5)

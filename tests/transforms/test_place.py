@@ -10,10 +10,8 @@ from reprise.transforms.augment import Augment, affine
 from reprise.transforms.place import (
     Placement,
     draw_placement,
-    pixels_needed,
     reduce_image,
     reduce_mask,
-    scaling,
     warp,
 )
 
@@ -158,11 +156,6 @@ def test_an_idle_augmentation_is_none(fit):
         assert not Augment(**change).is_idle
 
 
-def test_scaling_keeps_the_corners_of_the_picture():
-    assert (scaling(4, 0.5) @ [-0.5, -0.5, 1]).tolist() == [-0.5, -0.5, 1]
-    assert (scaling(4, 0.5) @ [1.5, 9.5, 1]).tolist() == [7.5, 4.5, 1]
-
-
 SOURCE = np.array([[0.9, -0.2, 7.3], [0.25, 1.1, -6.2], [0, 0, 1]])
 
 
@@ -191,11 +184,6 @@ def test_the_nearest_pixel_makes_no_new_value():
     mask = np.random.default_rng(0).integers(0, 2, (61, 83), np.uint8) * 200
     warped = warp(mask, SOURCE, (48, 57), smooth=False, fill_mode="constant", outside=9)
     assert set(np.unique(warped)) == {0, 9, 200}
-
-
-def test_a_crop_needs_all_and_a_resize_what_the_model_sees():
-    assert pixels_needed((30, 40), "crop") == math.inf
-    assert pixels_needed((30, 40), "resize") == 1200
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,14 @@
+"""What a run is called, and how MLflow describes it."""
+
 from types import SimpleNamespace
 
 import pytest
+from mlflow import MlflowClient
 
 from reprise.config.compose import Composed
 from reprise.runs.record import NAME_LENGTH, run_name
+from reprise.runs.score import description
+from reprise.tracking.run import open_run
 
 RUN = "20261121-135915-a766"
 
@@ -42,3 +47,22 @@ def test_an_update_names_its_parent_and_not_its_whole_configuration():
     recorded = SimpleNamespace(folder=SimpleNamespace(name="20261120-000000-5549"))
     parent = SimpleNamespace(saved=recorded)
     assert run_name(composed("seed=0", "model.units=[1]"), RUN, parent) == "cnn a766 update of 5549"
+
+
+RESULT = {"valid/f1": 0.5, "valid/f1_cat": 0.25, "test/f1": 0.75, "test/f1_cat": 1.0}
+
+
+def test_the_description_has_the_result_and_pictures_that_the_ui_finds(tmp_path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with open_run(tmp_path / "runs/e/20261121-1", "e", "n", uri=uri, redact=str) as run:
+        run.tags({"mlflow.note.content": description(RESULT, ["pictures/curves.png"])})
+    client = MlflowClient(uri)
+    (found,) = client.search_runs([client.get_experiment_by_name("e").experiment_id])
+    assert found.data.tags["mlflow.note.content"].splitlines() == [
+        "| best model     |    valid |     test |",
+        "|----------------|---------:|---------:|",
+        "| f1             |   0.5000 |   0.7500 |",
+        "",
+        "![pictures/curves.png](get-artifact?path=pictures/curves.png"
+        f"&run_uuid={found.info.run_id})",
+    ]
