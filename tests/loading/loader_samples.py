@@ -4,9 +4,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -179,43 +178,3 @@ class Stated(Source):
     def samples(self, shard: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for _ in range(12):
             yield census(), np.zeros(2)
-
-
-class Light(Dataset):
-    """Another dataset, which must not import anything heavy while it is read."""
-
-    def __init__(self, inner: Dataset) -> None:
-        self.inner = inner
-        self.input_spec, self.target_spec = inner.input_spec, inner.target_spec
-
-    def __len__(self) -> int:
-        return len(self.inner)
-
-    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
-        sample = self.inner.read(index, rng)
-        assert census()[0] == 0
-        return sample
-
-    def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
-        batch = self.inner.read_many(indices, rngs)
-        assert census()[0] == 0
-        return batch
-
-    def name(self, index: int) -> str:
-        return self.inner.name(index)
-
-    def splits(self) -> Mapping[str, np.ndarray]:
-        return self.inner.splits()
-
-
-class LightSource(Source):
-    """The same for a stream."""
-
-    def __init__(self, inner: Source) -> None:
-        self.inner, self.num_shards = inner, inner.num_shards
-        self.input_spec, self.target_spec = inner.input_spec, inner.target_spec
-
-    def samples(self, shard: int) -> Iterator[tuple[Any, Any]]:
-        for sample in self.inner.samples(shard):
-            assert census()[0] == 0
-            yield sample

@@ -52,12 +52,13 @@ def test_each_is_given_what_its_published_weights_were_trained_on(backbone):
 
 def test_one_step_and_what_the_keys_do():
     model = application.build(GREY, THREE, backbone="MobileNet", units=[5], dropout=0.5)
+    kept = application.build(GREY, THREE, backbone="MobileNet", batchnorm_momentum=None)
+    for built, momentum in ((model, 0.9), (kept, 0.99)):
+        norms = [layer for layer in network_of(built).layers if isinstance(layer, NORMS)]
+        assert [norm.momentum for norm in norms] == [momentum] * 27
     network = network_of(model)
     assert model.name == "application_mobilenet"
     assert model.input.dtype == "uint8"
-    norms = [layer for layer in network.layers if isinstance(layer, NORMS)]
-    assert {norm.momentum for norm in norms} == {0.9}
-    assert len(norms) == 27
     assert model.release_epoch is None
     loss, metrics = classification.build(THREE)
     compile_model(model, keras.optimizers.Adam(), loss, metrics)
@@ -102,27 +103,6 @@ def test_a_frozen_backbone_is_frozen_whole_and_let_go_after_its_epochs():
     frozen = application.build(GREY, THREE, backbone="MobileNet", encoder_freeze=True)
     assert frozen.release_epoch is None
     assert len(frozen.trainable_variables) == 2
-
-
-def test_batchnorm_momentum_can_be_left_alone():
-    model = application.build(GREY, THREE, backbone="MobileNet", batchnorm_momentum=None)
-    norms = [layer for layer in network_of(model).layers if isinstance(layer, NORMS)]
-    assert {norm.momentum for norm in norms} == {0.99}
-
-
-@pytest.mark.parametrize(
-    ("backbone", "size", "smallest"),
-    [("MobileNet", 31, 32), ("InceptionV3", 74, 75), ("Xception", 70, 71)],
-)
-def test_small_pictures_are_refused(backbone, size, smallest):
-    with pytest.raises(UserError, match="vanish on the way down") as error:
-        application.build(Spec((size, 100, 3), "uint8"), THREE, backbone=backbone)
-    assert f"at least {smallest}: {backbone}" in str(error.value)
-
-
-def test_other_channels_are_refused():
-    with pytest.raises(UserError, match="cannot take images of 4 channels"):
-        application.build(Spec((32, 32, 4), "uint8"), THREE)
 
 
 def test_weights_from_a_file_arrive_and_those_of_another_network_are_refused(tmp_path):

@@ -48,23 +48,18 @@ def converted(images, mode, white):
 
 
 @pytest.mark.parametrize("mode", ["caffe", "tf", "torch", "raw"])
-def test_imagenet_scaling_equals_keras_s_own_and_raw_is_0_to_255(mode):
-    received, expected = converted(IMAGES, mode, 255.0), IMAGES.astype("float32")
-    assert received.dtype == np.float32
+def test_imagenet_scaling_equals_keras_s_own_for_every_range_and_for_one_channel(mode):
+    """`raw` is 0 to 255."""
+    grey = IMAGES[..., :1]
+    rgb = np.repeat(grey, 3, axis=-1)
+    expected = rgb.astype("float32")
     if mode != "raw":
         expected = preprocess_input(expected.copy(), mode=mode)
-    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("mode", ["caffe", "tf", "torch", "raw"])
-def test_every_range_and_one_channel_give_the_same(mode):
-    grey = IMAGES[..., :1]
-    expected = converted(np.repeat(grey, 3, axis=-1), mode, 255.0)
-    np.testing.assert_array_equal(converted(grey, mode, 255.0), expected)
-    floats = (grey / 255).astype("float32")
-    np.testing.assert_allclose(converted(floats, mode, 1.0), expected, rtol=0, atol=1e-4)
-    deep = grey.astype("uint16") * 257
-    np.testing.assert_allclose(converted(deep, mode, 65535.0), expected, rtol=0, atol=1e-4)
+    given = [(rgb, 255.0), (grey, 255.0), (grey.astype("uint16") * 257, 65535.0)]
+    for images, white in [*given, ((grey / 255).astype("float32"), 1.0)]:
+        received = converted(images, mode, white)
+        assert received.dtype == np.float32
+        np.testing.assert_allclose(received, expected, rtol=0, atol=1e-4)
 
 
 def scaled(values, spec):
@@ -78,28 +73,27 @@ def unscaled(values, spec):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "largest"), [("uint8", 255), ("uint16", 65535), ("float32", 1), ("int32", 1)]
+    ("dtype", "offset", "scales", "values", "expected"),
+    [
+        ("uint8", None, None, [[0, 51, 255]], [[0, 0.2, 1]]),
+        ("uint16", None, None, [[0, 51, 65535]], [[0, 51 / 65535, 1]]),
+        ("float32", None, None, [[0, 51, 1]], [[0, 51, 1]]),
+        ("int32", None, None, [[0, 51, 1]], [[0, 51, 1]]),
+        ("uint8", (3,), (2,), [[3, 5]], [[0, 1]]),
+        ("float32", (12.0, 200.0), (2.0, 100.0), [[10, 300], [14, 100]], [[-1, 1], [1, -1]]),
+        ("float32", (10.0,), (10.0,), [[10, 300], [14, 100]], [[0, 29], [0.4, 9]]),
+        ("float32", (16e6,), (3.0,), [[16_000_001], [15_999_997]], [[1 / 3], [-1]]),
+    ],
 )
-def test_unsigned_integers_alone_are_divided_by_their_largest_value(dtype, largest):
-    received = scaled(np.array([[0, 51, largest]], dtype), Spec((3,), dtype))
+def test_inputs_are_scaled_by_what_was_learned_or_by_their_type(
+    dtype, offset, scales, values, expected
+):
+    """Unsigned integers alone have a type with a largest value; digits of large values are kept."""
+    learned = {} if offset is None else {"offset": offset, "scale": scales}
+    values = np.array(values, dtype)
+    received = scaled(values, Spec(values.shape[1:], dtype, **learned))
     assert received.dtype == np.float32
-    np.testing.assert_allclose(received, [[0, 51 / largest, 1]], rtol=1e-7)
-
-
-def test_what_was_learned_holds_for_each_entry_of_the_last_axis_or_for_all():
-    values = np.array([[10.0, 300.0], [14.0, 100.0]], "float32")
-    each = scaled(values, Spec((2,), "float32", offset=(12.0, 200.0), scale=(2.0, 100.0)))
-    np.testing.assert_allclose(each, [[-1, 1], [1, -1]])
-    together = scaled(values, Spec((2,), "float32", offset=(10.0,), scale=(10.0,)))
-    np.testing.assert_allclose(together, [[0, 29], [0.4, 9]], rtol=1e-6)
-    received = scaled(np.array([[3, 5]], "uint8"), Spec((2,), "uint8", offset=(3,), scale=(2,)))
-    np.testing.assert_array_equal(received, [[0, 1]])
-
-
-def test_large_values_that_differ_little_keep_their_digits():
-    spec = Spec((1,), "float32", offset=(16_000_000.0,), scale=(3.0,))
-    received = scaled(np.array([[16_000_001.0], [15_999_997.0]], "float32"), spec)
-    np.testing.assert_allclose(received, [[1 / 3], [-1]], rtol=1e-6)
+    np.testing.assert_allclose(received, expected, rtol=1e-6)
 
 
 def test_the_way_back_is_the_inverse():
@@ -108,13 +102,9 @@ def test_the_way_back_is_the_inverse():
     values = unscaled(outputs, spec)
     np.testing.assert_allclose(values, [[850_000, 2.5e-10], [1e6, 2e-9]], rtol=1e-6)
     np.testing.assert_allclose(scaled(values, spec), outputs, rtol=1e-5)
-
-
-def test_without_anything_learned_the_way_back_changes_nothing():
-    values = np.array([[-7.0, 7.0]], "float32")
-    np.testing.assert_array_equal(unscaled(values, Spec((2,), "float32")), values)
-    shifted = unscaled(values, Spec((2,), "float32", offset=(1.0,)))
-    np.testing.assert_array_equal(shifted, [[-6, 8]])
+    np.testing.assert_array_equal(unscaled(outputs, Spec((2,), "float32")), outputs)
+    shifted = unscaled(outputs, Spec((2,), "float32", offset=(1.0,)))
+    np.testing.assert_array_equal(shifted, outputs + 1)
 
 
 def head(target_spec, policy="float32"):
@@ -131,17 +121,12 @@ def answers(target_spec):
     return np.asarray(head(target_spec)(features))
 
 
-def test_one_class_has_probabilities_that_sum_to_1():
-    received = answers(ONE)
-    assert received.shape == (7, 3)
-    np.testing.assert_allclose(received.sum(1), 1, atol=1e-6)
-
-
-def test_each_of_several_labels_has_a_probability_of_its_own():
-    received = answers(SEVERAL)
-    assert received.shape == (7, 3)
-    assert 0 < received.min() < received.max() < 1
-    assert np.ptp(received.sum(1)) > 0.1
+def test_one_class_has_probabilities_that_sum_to_1_and_each_label_one_of_its_own():
+    one, several = answers(ONE), answers(SEVERAL)
+    assert one.shape == several.shape == (7, 3)
+    np.testing.assert_allclose(one.sum(1), 1, atol=1e-6)
+    assert 0 < several.min() < several.max() < 1
+    assert np.ptp(several.sum(1)) > 0.1
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (2,), (4, 3, 2)])

@@ -63,74 +63,80 @@ def test_raw_images_in_and_a_probability_out(yes_no_model):
     assert yes_no_model.release_epoch is None
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_several_classes_sum_to_1(name):
-    model = ARCHITECTURES[name].build(images(), masks(THREE))
+OPTIONS = {
+    "unet": (
+        {"decoder_filters": [16, 8, 8, 4, 4], "decoder_block": "transpose"},
+        {f"decoder_stage{i}b_conv.filters": n for i, n in enumerate((16, 8, 8, 4, 4))}
+        | {"decoder_stage0a_transpose.filters": 16},
+    ),
+    "fpn": (
+        {"pyramid_filters": 16, "aggregation": "sum", "dropout": 0.25},
+        {
+            "fpn_stage_p2_conv.filters": 16,
+            "aggregation_sum.name": "aggregation_sum",
+            "pyramid_dropout.rate": 0.25,
+        },
+    ),
+    "linknet": (
+        {"decoder_block": "transpose"},
+        {"decoder_stage0b_transpose.name": "decoder_stage0b_transpose"},
+    ),
+    "pspnet": (
+        {"downsample_factor": 4, "pyramid_filters": 16, "pooling": "max", "dropout": 0.25},
+        {
+            "psp_level6_conv.filters": 16,
+            "psp_level6_pooling.__class__": keras.layers.MaxPooling2D,
+            "spatial_dropout.rate": 0.25,
+            "final_upsampling.size": (4, 4),
+        },
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def architecture(request):
+    """Each architecture by its name, with options and a frozen encoder: model and network."""
+    build, (options, _) = ARCHITECTURES[request.param].build, OPTIONS[request.param]
+    model = build(images(), masks(THREE), encoder_freeze=True, **options)
+    return request.param, model, model.get_layer(request.param)
+
+
+def test_a_frozen_encoder_is_frozen_whole_and_nothing_else_is(architecture):
+    name, model, network = architecture
+    assert_the_encoder_alone_is_frozen(network, "resnet18", is_whole=name != "pspnet")
+    assert model.release_epoch is None
+
+
+def test_a_number_freezes_until_that_epoch():
+    model = unet.build(images(), masks(), backbone="vgg16", encoder_freeze=3, **LIGHT)
+    assert_the_encoder_alone_is_frozen(model.get_layer("unet"), "vgg16")
+    assert model.release_epoch == 3
+
+
+def assert_the_encoder_alone_is_frozen(network, backbone, is_whole=True):
+    """PSPNet leaves the encoder before its end."""
+    frozen = {layer.name for layer in network.layers if layer.weights and not layer.trainable}
+    free = {layer.name for layer in network.layers if layer.weights and layer.trainable}
+    encoder = encoder_layers(backbone)
+    assert frozen == (encoder if is_whole else encoder & (frozen | free))
+    assert frozen
+    assert free
+    assert not free & encoder
+
+
+def test_options_reach_their_layers(architecture):
+    name, _, network = architecture
+    for path, value in OPTIONS[name][1].items():
+        layer, _, attribute = path.partition(".")
+        assert getattr(network.get_layer(layer), attribute) == value, path
+
+
+def test_several_classes_sum_to_1(architecture):
+    name, model, _ = architecture
     received = np.asarray(model(batch()))
     assert received.shape == (2, 96, 96, 3)
     np.testing.assert_allclose(received.sum(-1), 1, atol=1e-6)
     assert model.name == f"{name}_resnet18"
-
-
-@pytest.mark.parametrize(
-    ("name", "backbone"), [*((name, "resnet18") for name in ARCHITECTURES), ("unet", "vgg16")]
-)
-def test_a_frozen_encoder_is_frozen_whole_and_nothing_else_is(name, backbone):
-    build = ARCHITECTURES[name].build
-    model = build(images(), masks(), backbone=backbone, encoder_freeze=True)
-    network = model.get_layer(name)
-    frozen = {layer.name for layer in network.layers if layer.weights and not layer.trainable}
-    free = {layer.name for layer in network.layers if layer.weights and layer.trainable}
-    assert frozen == encoder_layers(backbone) & (frozen | free)
-    if name != "pspnet":  # which leaves the encoder before its end
-        assert frozen == encoder_layers(backbone)
-    assert free
-    assert not free & encoder_layers(backbone)
-    assert model.release_epoch is None
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "layers"),
-    [
-        (
-            "unet",
-            {"decoder_filters": [16, 8, 8, 4, 4], "decoder_block": "transpose"},
-            {
-                **{f"decoder_stage{i}b_conv.filters": n for i, n in enumerate((16, 8, 8, 4, 4))},
-                "decoder_stage0a_transpose.filters": 16,
-            },
-        ),
-        (
-            "fpn",
-            {"pyramid_filters": 16, "aggregation": "sum", "dropout": 0.25},
-            {
-                "fpn_stage_p2_conv.filters": 16,
-                "aggregation_sum.name": "aggregation_sum",
-                "pyramid_dropout.rate": 0.25,
-            },
-        ),
-        (
-            "linknet",
-            {"decoder_block": "transpose"},
-            {"decoder_stage0b_transpose.name": "decoder_stage0b_transpose"},
-        ),
-        (
-            "pspnet",
-            {"downsample_factor": 4, "pyramid_filters": 16, "pooling": "max", "dropout": 0.25},
-            {
-                "psp_level6_conv.filters": 16,
-                "psp_level6_pooling.__class__": keras.layers.MaxPooling2D,
-                "spatial_dropout.rate": 0.25,
-                "final_upsampling.size": (4, 4),
-            },
-        ),
-    ],
-)
-def test_options_reach_their_layers(name, options, layers):
-    network = ARCHITECTURES[name].build(images(), masks(), **options).get_layer(name)
-    for path, value in layers.items():
-        layer, _, attribute = path.partition(".")
-        assert getattr(network.get_layer(layer), attribute) == value, path
 
 
 def encoder_layers(backbone):
@@ -144,15 +150,6 @@ def encoder_layers(backbone):
         backbone, input_shape=(96, 96, 3), weights=None, include_top=False, **parts
     )
     return {layer.name for layer in encoder.layers if layer.weights}
-
-
-def test_a_number_freezes_until_that_epoch():
-    model = unet.build(images(32, 32), masks(), encoder_freeze=3, **LIGHT)
-    assert model.release_epoch == 3
-    network = model.get_layer("unet")
-    assert not network.get_layer("stage4_unit2_bn2").trainable
-    assert network.get_layer("decoder_stage0a_conv").trainable
-    assert network.get_layer("final_conv").trainable
 
 
 @pytest.mark.parametrize(("momentum", "expected"), [(0.9, {0.9}), (None, {0.99, 0.999})])

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from objectives.saving import assert_scores_are_the_split_s_and_saved
 
 from reprise.objectives.regression import build
 from reprise.spec import Spec
@@ -25,17 +26,9 @@ def test_values_are_the_split_s_in_the_user_s_unit_and_a_saved_model_gives_them_
     spec = Spec(shape, "float32", scale=(1e5,) * (2 if shape else 1))
     x = rng.normal(size=(23, 4)).astype("float32")
     y = (1e6 + 1e5 * rng.normal(size=(23, *shape))).astype("float32")
-    loss, metrics = build(spec)
-    model.compile(loss=loss, metrics=metrics)
-    expected = model.evaluate(x, y, batch_size=23, verbose=0, return_dict=True)
+    expected = assert_scores_are_the_split_s_and_saved(model, build(spec), x, y, tmp_path)
     error = model.predict(x, verbose=0).astype("float64") - y
     assert expected["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-6)
     assert expected["loss"] == pytest.approx((error**2).mean() / 1e10, rel=1e-5)
     assert expected["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
     assert expected["r2"] < -10  # the model answers around 0
-    short = model.evaluate(x, y, batch_size=4, verbose=0, return_dict=True)
-    assert short == pytest.approx(expected, rel=1e-5)
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    received = again.evaluate(x, y, batch_size=23, verbose=0, return_dict=True)
-    assert received == pytest.approx(expected)

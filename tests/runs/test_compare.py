@@ -233,7 +233,7 @@ def test_fifty_runs_are_one_screen_with_as_much_as_there_is_room_for(tmp_path, c
         write_run(tmp_path, f"20261121-1200{at:02d}-{at:04x}", settings=settings, epochs=2)
     lines = compared(tmp_path, capsys=capsys).splitlines()
     assert max(map(len, lines[:23])) <= 80
-    heads = "run status setting_1 setting_2 setting_3 valid/iou"
+    heads = "run status setting_1 setting_10 valid/iou valid/loss"
     assert " ".join(lines[2].split()) == heads
     assert "note: the first 20 of 50 runs; more with top=N" in lines
     assert len(lines) < 30

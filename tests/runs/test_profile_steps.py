@@ -43,10 +43,3 @@ def test_images_are_read_and_decoded_by_workers(processes, tmp_path):
     assert all(found[stage][0] > 0 for stage in STAGES)
     who = "process" if processes else "thread"
     assert re.search(rf"made by {who} \d+, {who} \d+: a batch every", done.stdout)
-
-
-def test_a_mistake_is_refused(tmp_path):
-    done = reprise("profile", "experiment=segmentation", "loader.batchsize=4")
-    assert done.returncode == 2
-    assert "did you mean loader.batch_size?" in done.stderr
-    assert "Traceback" not in done.stderr

@@ -20,9 +20,6 @@ def test_a_job_is_read_as_it_was_written(tmp_path):
     ONE.write(tmp_path / "jobs/003.json")
     assert read_job(tmp_path / "jobs/003.json") == ONE
     assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["003.json"]
-
-
-def test_its_title_is_short_and_tells_it_from_the_others():
     assert ONE.title == "03 learning_rate=0.001 model=unet seed=1"
 
 
@@ -99,14 +96,11 @@ def test_an_epoch_done_once_more_after_a_kill_is_reported_once(tmp_path, study):
     assert study.trials[0].intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
 
 
-def test_a_pruned_run_that_is_gone_on_with_by_hand_is_left_alone(tmp_path, study):
+def test_a_run_that_no_search_waits_for_is_left_alone(tmp_path, study):
     trial = study.ask()
     run = run_of(tmp_path, trial)
     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    assert pruning_callbacks(run) == []
-
-
-def test_what_is_no_job_of_a_search_is_left_alone(tmp_path):
+    assert pruning_callbacks(run) == []  # it is gone on with by hand
     assert pruning_callbacks(Mock(folder=tmp_path)) == []
     ONE.write(tmp_path / JOB)
     assert pruning_callbacks(Mock(folder=tmp_path)) == []

@@ -1,7 +1,6 @@
 """A search: which jobs it asks for, and that no restart asks for one too many."""
 
 import json
-import multiprocessing
 
 import optuna
 import pytest
@@ -86,23 +85,6 @@ def test_a_trial_that_was_asked_for_and_not_written_down_is_no_lost_one(tmp_path
     Ledger(folder).file(3, "json").unlink()  # as if killed before it was written
     assert asked(study(folder, 3)) == [jobs[2]]
     assert len(trials(folder)) == 3
-
-
-def _ask(folder):
-    asked(study(folder, 8))
-
-
-@pytest.mark.slow
-def test_processes_that_ask_together_get_no_trial_too_many(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    others = [context.Process(target=_ask, args=(tmp_path / "s",)) for _ in range(2)]
-    for other in others:
-        other.start()
-    for other in others:
-        other.join()
-        assert other.exitcode == 0
-    assert [job.number for job in Ledger(tmp_path / "s").jobs()] == list(range(1, 9))
-    assert len(trials(tmp_path / "s")) == 8
 
 
 def test_two_sweeps_share_a_study_in_a_database(tmp_path, monkeypatch):

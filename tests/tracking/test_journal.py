@@ -1,7 +1,4 @@
-import json
 import resource
-
-import pytest
 
 from reprise.tracking.journal import JOURNAL, Journal, entries, metric_history, params_of, read
 
@@ -22,20 +19,6 @@ def test_what_is_added_is_read_in_its_order(tmp_path):
     assert str(metric_history(tmp_path)["valid/iou"]) == "{1: nan}"
     assert params_of(tmp_path) == {"seed": "0"}
     assert [entry for entry, _ in read(tmp_path, found[0][1])] == [entry for entry, _ in found[1:]]
-
-
-@pytest.mark.parametrize(
-    "torn", [b"{", b'{"kind": "tags", "at": 1, "values": {"a"', b'{"kind": "tags"}']
-)
-def test_a_torn_last_line_does_not_count_and_is_written_over(tmp_path, torn):
-    Journal(tmp_path, refuse).add("status", status="RUNNING")
-    with (tmp_path / JOURNAL).open("ab") as file:
-        file.write(torn)
-    assert [entry["kind"] for entry, _ in read(tmp_path)] == ["status"]
-    Journal(tmp_path, refuse).add("tags", values={"a": "1"})
-    assert [entry["kind"] for entry, _ in read(tmp_path)] == ["status", "tags"]
-    for line in (tmp_path / JOURNAL).read_text().splitlines():
-        json.loads(line)
 
 
 def test_there_is_nothing_in_a_folder_without_one(tmp_path):

@@ -7,7 +7,6 @@ import cv2
 import keras
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
 from mlflow import MlflowClient
 
 from reprise.objectives import classification, segmentation
@@ -101,23 +100,20 @@ def curves(folder, *metrics):
     return cv2.imread(str(seen[0]))[..., ::-1]
 
 
-def test_training_and_validation_are_drawn_for_each_metric(tmp_path):
-    picture = curves(tmp_path, "iou", "loss")
-    assert picture.shape == (260, 2 * 290, 3)
-    for half in np.split(picture, 2, axis=1):
-        assert (half == BLUE).all(axis=-1).sum() > 50
-        assert (half == ORANGE).all(axis=-1).sum() > 50
-
-
 @pytest.mark.parametrize(
     ("metrics", "count"),
     [
+        (["iou", "loss"], 2),
         (["f1", "f1_0", "f1_1", "accuracy", "loss"], 3),  # no single class
         (["loss", "a", "b", "c", "d", "e"], 4),
     ],
 )
-def test_as_many_as_can_be_looked_at_once(tmp_path, metrics, count):
-    assert curves(tmp_path, *metrics).shape[1] == count * 290
+def test_training_and_validation_are_drawn_for_each_metric(tmp_path, metrics, count):
+    picture = curves(tmp_path, *metrics)
+    assert picture.shape == (260, count * 290, 3)
+    for part in np.split(picture, count, axis=1):
+        for colour in (BLUE, ORANGE):
+            assert (part == colour).all(axis=-1).sum() > 50
 
 
 MATRIX = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]], np.float64)
@@ -130,23 +126,14 @@ def confusion(matrix, names=NAMES):
     return axes, cells
 
 
-def test_rows_are_the_truth_columns_the_answer_and_cells_have_counts():
-    axes, cells = confusion(MATRIX)
+def test_rows_are_the_truth_columns_the_answer_and_cells_have_counts_or_percents():
+    axes, cells = confusion(MATRIX, ("$cat$", "dog", "emu"))
     assert cells == {(0, 0): "8", (0, 1): "2", (1, 1): "5"}
     assert (axes.get_ylabel(), axes.get_xlabel(), axes.get_title()) == ("truth", "answer", "count")
-    assert [text.get_text() for text in axes.get_yticklabels()] == list(NAMES)
-    assert [text.get_text() for text in axes.get_xticklabels()] == list(NAMES)
+    for labels in (axes.get_yticklabels(), axes.get_xticklabels()):
+        assert [text.get_text() for text in labels] == [r"\$cat\$", "dog", "emu"]  # no formula
     shares = axes.images[0].get_array()
     np.testing.assert_allclose(shares, [[0.8, 0.2, 0], [0, 1, 0], [0, 0, 0]])
-    assert {to_rgb(text.get_color())[0] for text in axes.texts} == {0.0, 1.0}
-
-
-def test_names_are_no_formulas():
-    axes, _ = confusion(MATRIX, ("$cat$", "dog", "emu"))
-    assert axes.get_yticklabels()[0].get_text() == r"\$cat\$"
-
-
-def test_long_counts_are_drawn_as_percent_of_the_truth():
     axes, cells = confusion(MATRIX * 2000)
     assert cells == {(0, 0): "80", (0, 1): "20", (1, 1): "100"}
     assert axes.get_title() == "% of the truth"
@@ -156,12 +143,9 @@ def test_long_counts_are_drawn_as_percent_of_the_truth():
 def test_2_to_30_classes_have_numbers_and_more_have_colours(count, ticks, cells):
     names = [f"a class with a rather long name, number {at}" for at in range(count)]
     axes, found = confusion(np.ones((count, count)), names)
-    assert len(found) == cells
-    assert len(axes.get_yticklabels()) == ticks
+    assert (len(found), len(axes.get_yticklabels())) == (cells, ticks)
     assert max(len(text.get_text()) for text in axes.get_yticklabels()) <= 24
-    inches = axes.figure.get_size_inches()[0]
-    assert inches < 16
-    assert inches / count > 0.4 or not cells
+    assert axes.figure.get_size_inches()[0] < 16
 
 
 def test_of_the_last_evaluate_alone(tmp_path):

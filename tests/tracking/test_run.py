@@ -211,20 +211,6 @@ def test_the_next_run_delivers_what_the_one_before_could_not(tmp_path, uri):
     assert found["a"].info.start_time < found["b"].info.start_time
 
 
-def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path, uri, capsys):
-    with start(tmp_path, uri) as run:
-        path = run.folder / "journal.jsonl"
-        path.rename(tmp_path / "kept")
-        path.mkdir()  # what cannot be written, whoever asks
-        run.metrics({"valid/iou": 0.5}, step=1)
-        run.metrics({"valid/iou": 0.75}, step=2)
-        path.rmdir()
-        (tmp_path / "kept").rename(path)
-    assert capsys.readouterr().err.count("cannot be written") == 1
-    client, (found,) = stored(uri)
-    assert history(client, found, "valid/iou") == [(1, 0.5), (2, 0.75)]
-
-
 def test_a_kill_while_the_database_is_made_leaves_none_and_the_next_makes_it(tmp_path):
     uri = f"sqlite:///{tmp_path}/m.db"
     code = f"from reprise.tracking.mlflow_store import make_database as m; m({uri!r})"

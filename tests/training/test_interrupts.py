@@ -5,11 +5,17 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
 from reprise.errors import Stopped
 from reprise.training.interrupts import Interrupts
 
+def handlers():
+    return signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+
+before = handlers()
 with Interrupts(timeout_s=float(sys.argv[2])) as interrupts:
     try:
         if sys.argv[1] == "steps":
@@ -27,6 +33,8 @@ with Interrupts(timeout_s=float(sys.argv[2])) as interrupts:
                 os.read(os.pipe()[0], 1)
     except Stopped as stopped:
         print("stopped", stopped.signal, flush=True)
+if handlers() == before:
+    print("as before")
 """
 
 
@@ -48,19 +56,19 @@ def after(process, *signals):
     return out, err, process.returncode
 
 
-def test_in_training_a_signal_is_a_request():
-    out, err, code = after(begin("steps"), signal.SIGTERM)
-    assert (out, code) == (f"asked {int(signal.SIGTERM)}\n", 0)
-    assert "stopping after this step" in err
-    out, err, code = after(begin("steps"), signal.SIGINT)
-    assert (out, code) == (f"asked {int(signal.SIGINT)}\n", 0)
-    assert "Ctrl-C again ends it at once" in err
-
-
-def test_outside_of_training_it_ends_the_run_where_it_stands():
-    for number in (signal.SIGTERM, signal.SIGINT):
-        out, _, code = after(begin("outside"), number)
-        assert (out, code) == (f"stopped {int(number)}\n", 0)
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGTERM, "stopping after this step"),
+        (signal.SIGINT, "Ctrl-C again ends it at once"),
+    ],
+)
+def test_a_signal_is_a_request_in_training_and_ends_the_run_outside_of_it(number, said):
+    out, err, code = after(begin("steps"), number)
+    assert (out, code) == (f"asked {int(number)}\nas before\n", 0)
+    assert said in err
+    out, _, code = after(begin("outside"), number)
+    assert (out, code) == (f"stopped {int(number)}\nas before\n", 0)
 
 
 def test_a_blocked_read_neither_hides_a_signal_nor_keeps_the_process():
@@ -70,20 +78,6 @@ def test_a_blocked_read_neither_hides_a_signal_nor_keeps_the_process():
     _, err, code = after(process, signal.SIGINT)
     assert code == 130
     assert "stopped at once" in err
-
-
-def test_a_step_that_takes_too_long_is_not_waited_for():
-    _, err, code = after(begin("stuck", timeout_s=0.3), signal.SIGTERM)
+    _, err, code = after(begin("stuck", timeout_s=0.3), signal.SIGTERM)  # which waits no longer
     assert code == 75
     assert "stopped at once" in err
-
-
-def test_afterwards_signals_are_what_they_were():
-    code = (
-        "import signal\nfrom reprise.training.interrupts import Interrupts\n"
-        "before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)\n"
-        "with Interrupts(): pass\n"
-        "print((signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout == "True\n", done.stderr

@@ -120,13 +120,6 @@ def test_an_encoder_that_is_never_released_has_no_slots():
     assert not any(changed(model, "/encoder", start))
 
 
-def test_a_model_that_says_nothing_of_a_release_is_built_as_keras_would():
-    model = new_model(release_epoch=None, frozen=False)
-    del model.release_epoch
-    build_optimizer(model)
-    assert sum("encoder" in v.path for v in model.optimizer.variables) == 8
-
-
 def test_loss_scaling_survives_the_release():
     model = new_model(1, keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()))
     start = everything(model)

@@ -138,10 +138,7 @@ def test_noise_is_so_far_below_the_sound(snr):
     assert 10 * np.log10(np.mean(wave**2) / np.mean(noise**2)) == pytest.approx(snr, abs=0.2)
     assert changed.dtype == np.float32
     assert np.array_equal(changed, noisy(wave, snr, np.random.default_rng(0)))
-
-
-def test_silence_gets_no_noise():
-    assert not noisy(np.zeros(100, np.float32), 10, np.random.default_rng(0)).any()
+    assert not noisy(np.zeros(100, np.float32), snr, np.random.default_rng(0)).any()
 
 
 @pytest.mark.parametrize("length", [7000, 7999, 8000, 8001, 9100])
@@ -158,9 +155,3 @@ def test_a_shifted_pitch_keeps_the_length(semitones, factor):
     changed = shifted_pitch(wave, RATE, semitones)
     assert (len(changed), changed.dtype) == (len(wave), np.float32)
     assert peak(changed) == pytest.approx(1000 * factor, rel=0.01)
-
-
-def test_nothing_asked_is_nothing_done():
-    wave = tone(300)
-    assert stretched(wave, len(wave)) is wave
-    assert shifted_pitch(wave, RATE, 0) is wave
