@@ -35,6 +35,8 @@ def test_a_run_is_found_by_either_id_and_as_last(tmp_path):
     assert found.specs == {"input": Spec((2, None), "uint8"), "target": TARGET}
     assert (found.choices, found.parent, found.old) == ({"model": "cnn"}, first.name, 0.5)
     assert find(first.name, tmp_path).parent is None
+    with pytest.raises(UserError, match=f"(?s)no run 'nonsense'.*{first.name}"):
+        find("nonsense", tmp_path)
 
 
 def test_a_run_that_was_given_its_id_has_it_however_often_it_is_begun(tmp_path):
@@ -42,12 +44,6 @@ def test_a_run_that_was_given_its_id_has_it_however_often_it_is_begun(tmp_path):
         folder = new_folder(tmp_path, "digits", "sweep-001")
         assert folder == tmp_path / "digits/sweep-001"
         assert (tmp_path / "last").resolve() == folder
-
-
-def test_a_run_that_is_not_there_is_named_with_those_that_are(tmp_path):
-    folder = record(new_folder(tmp_path, "digits"), "f" * 32)
-    with pytest.raises(UserError, match=f"(?s)no run 'nonsense'.*{folder.name}"):
-        find("nonsense", tmp_path)
 
 
 def test_an_id_that_is_taken_is_not_taken_twice(tmp_path, monkeypatch):

@@ -43,7 +43,6 @@ def test_values_that_only_together_are_wrong_are_found(words):
     [
         (["seed=1"], "nothing to sweep over"),
         (["seed=1,2", "sweep.retries=1,2"], "several values for the sweep itself"),
-        (["optimizer.learning_rate=interval(0.1,0.2)"], "an interval has no end of values"),
         (["tracking.uri=mysql://u:pw@h/a,mysql://u:pw@h/b"], "a sweep over passwords"),
         (["seed=1,2", "sweep.metric=valid/f1"], "is a larger valid/f1 better"),
         (["seed=1,2", "sweep.search.n_trials=3"], "sweep.search"),

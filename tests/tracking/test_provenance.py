@@ -22,10 +22,12 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def test_a_clean_checkout_is_its_commit(checkout):
+def test_a_clean_checkout_is_its_commit_and_where_there_is_none_it_is_said(checkout):
     tags, files = code(checkout)
     assert len(tags["git.commit"]) == 40
     assert (tags["git.branch"], tags["git.dirty"], files) == ("main", "false", {})
+    tags, files = code(checkout.parent)
+    assert (tags["git.commit"].startswith("none"), files) == (True, {})
 
 
 def test_a_dirty_checkout_brings_its_new_files_and_a_patch_that_brings_it_back(checkout):
@@ -41,12 +43,6 @@ def test_a_dirty_checkout_brings_its_new_files_and_a_patch_that_brings_it_back(c
     git(checkout, "apply", "patch")
     assert (checkout / "model.py").read_text() == "depth = 2\n"
     assert (checkout / "weights.bin").read_bytes() == bytes(range(256))
-
-
-def test_without_git_it_is_said(tmp_path):
-    tags, files = code(tmp_path)
-    assert tags["git.commit"].startswith("none")
-    assert files == {}
 
 
 def test_a_user_id_without_a_name_is_recorded_as_a_number(monkeypatch):

@@ -89,6 +89,7 @@ def test_the_file_has_no_optimizer_and_training_keeps_its_own(model, tmp_path):
     assert weights_sha256(loaded) == weights_sha256(model)
     model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
     assert int(model.optimizer.iterations) == 2
+    assert weights_sha256(loaded) != weights_sha256(model)
 
 
 @pytest.mark.parametrize(
@@ -107,11 +108,3 @@ def test_a_finished_run_keeps_what_was_asked_for(keep, left, model, tmp_path):
     discard(tmp_path / "checkpoints", tmp_path / "state", keep)
     found = [*tmp_path.glob("*/*")]
     assert sorted(path.relative_to(tmp_path).as_posix() for path in found) == left
-
-
-def test_weights_hash_follows_the_weights(model):
-    before, bias = weights_sha256(model), model.layers[0].bias.numpy()
-    model.layers[0].bias.assign([7.0])
-    assert weights_sha256(model) != before
-    model.layers[0].bias.assign(bias)
-    assert weights_sha256(model) == before
