@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reprise.tracking.provenance import code, data_version
+from reprise.tracking.provenance import code, data_version, machine
 
 
 def git(folder, *args):
