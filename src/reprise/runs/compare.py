@@ -1,4 +1,4 @@
-"""Compare runs side by side: a table of what differs, and their curves."""
+"""Compare runs: a table of what differs between them, and their curves."""
 
 import json
 import shutil

@@ -1,16 +1,17 @@
 """Data that Keras already knows: a `keras.utils.PyDataset`, or a `tf.data.Dataset`.
 
-Keras gets them as they are. What makes their batches, in which order and with which workers, is
-theirs: neither the same batches nor a resume in mid-epoch is promised.
+Keras gets them as they are. They determine the order of their batches and the workers that make
+them: neither the same batches nor a resume in mid-epoch is promised.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -89,13 +90,13 @@ def build_dataset(node: Mapping[str, Any]) -> BaseDataset[Any]:
 
 
 class External(BaseDataset[str]):
-    """Batches from outside; a split is its name.
+    """A dataset of batches that Keras reads itself; a split is its name.
 
     Args:
         batches: Batches (x, y) of each split; one pass of them where they are finite.
         classes: Names of the target's classes; empty for values.
         sources: Files and folders that the data come from, as far as they are known.
-        stamp: What tells these data from others.
+        stamp: Identifies the data.
 
     Raises:
         UserError: x and y are not one array each.
@@ -173,8 +174,8 @@ class External(BaseDataset[str]):
         return self._stamp
 
 
-class ExternalLoader:
-    """The batches of one split of an `External` dataset, in a `Loader`'s place.
+class ExternalLoader(AbstractContextManager["ExternalLoader"]):
+    """The batches of one split of an `External` dataset; stands in for a `Loader`.
 
     Args:
         dataset: The dataset.
@@ -228,10 +229,7 @@ class ExternalLoader:
         return batches.repeat() if hasattr(batches, "repeat") else _repeated(batches)
 
     def close(self) -> None:
-        """Nothing to end."""
-
-    def __enter__(self) -> Self:
-        return self
+        """Do nothing: Keras ends what it has started."""
 
     def __exit__(self, *exc: object) -> None:
         self.close()

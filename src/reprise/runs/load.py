@@ -1,4 +1,4 @@
-"""A run read back from its folder: its record, its data and its best model."""
+"""Read a run from its folder: its record, its data and its best model."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ WARM_UP = 3  # batches: imports, connections, and memory that is touched for the
 
 
 def profile(composed: Composed) -> None:
-    """Print what each stage costs, alone and together, and what holds training up."""
+    """Print the time of each stage, alone and together, and whether data limits training."""
     data = open_data(composed.values)
     if isinstance(data.dataset, External):
         raise UserError(
@@ -58,8 +58,8 @@ def profile(composed: Composed) -> None:
 def stages_of(data: Data) -> dict[str, float]:
     """Seconds of a batch in each stage of its making, by one worker alone.
 
-    The stages are looked at in batches of their own, and their sum is that of others, because to
-    look costs time.
+    Timing the stages costs time. Their shares are measured on batches of their own, and scaled to
+    the time of batches without a stopwatch.
     """
     limit_to_one_thread()
     stopwatch = Stopwatch(data.dataset.package)
@@ -110,7 +110,7 @@ def table(making_s: dict[str, float], transport_s: float, step_s: float) -> str:
 
 
 class _Same:
-    """One batch again and again, in a loader's place."""
+    """Repeats one batch; stands in for a loader."""
 
     def __init__(self, loader: Loader, batch: Sample) -> None:
         self.dataset, self._batch = loader.dataset, batch
@@ -120,7 +120,7 @@ class _Same:
 
 
 def _take(batches: Iterator[Any], count: int) -> float:
-    """Seconds that it takes to get so many."""
+    """Seconds that the next `count` batches take."""
     began = time.perf_counter()
     for _ in islice(batches, count):
         pass

@@ -67,7 +67,7 @@ def _installed() -> str:
 
 
 def _write_identity(run: Run, composed: Composed, digest: str, parent: Parent | None) -> None:
-    """Write down which run this is, and which one it starts from."""
+    """Record which run this is, and which one it starts from."""
     identity: dict[str, Any] = {
         "id": run.id,
         "choices": composed.choices,
@@ -84,7 +84,7 @@ def _write_identity(run: Run, composed: Composed, digest: str, parent: Parent | 
 def _write_data(
     run: Run, composed: Composed, data: Data, learned: Mapping[str, Any], seen: DataVersion
 ) -> None:
-    """Write down which samples were in which split, what they are, and what they have taught."""
+    """Record the samples of each split, the specs, and what was learned from the train split."""
     dataset = data.dataset
     run.text(SPLITS, json.dumps(data.members(), indent=0))
     specs = {"input": dataset.input_spec.as_json(), "target": dataset.target_spec.as_json()}

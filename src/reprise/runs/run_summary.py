@@ -1,4 +1,4 @@
-"""What a run's folder says of the run, whatever state it is in."""
+"""Summary of a run in any state, read from its folder."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from reprise.config.compose import Scalar, flatten
 from reprise.runs.folder import CONFIG, IDENTITY, RESULT, describe
 from reprise.tracking.journal import metric_history, params_of, tags_of
 
-# Where it is recorded, what the choices say, and what no batch and no weight depends on.
+# Keys that say where a run is recorded, repeat a choice, or change neither batches nor weights.
 NO_SETTING = re.compile(r"tracking\.|\w+\._target_$|trainer\.(pictures_every|num_pictures)$")
 
 History = Mapping[str, Mapping[int, float]]

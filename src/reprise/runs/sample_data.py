@@ -1,7 +1,7 @@
-"""Put data in place that a stage of dvc.yaml makes, or, without one, a module of reprise.samples.
+"""Make data available by a stage of dvc.yaml or, without one, by a module of reprise.samples.
 
-DVC makes and keeps the files of its stages. What stands here decides what goes into dvc.lock: a
-hash other than the recorded one is said, and recorded only when the user accepts it.
+DVC makes and keeps the files of its stages. This module decides what goes into dvc.lock: a hash
+that differs from the recorded one is an error, and is recorded only if the user accepts it.
 """
 
 import json
@@ -23,9 +23,9 @@ from reprise.files import lock, locked, write_text
 from reprise.project import ROOT
 
 SAMPLES = ("segmentation", "denoise", "audio", "digits", "iris")  # each makes data/NAME
-UNDO = ".dvc/tmp/reprise.undo.json"  # there only while DVC writes, or after it was cut short
+UNDO = ".dvc/tmp/reprise.undo.json"  # exists while DVC writes, and after it was interrupted
 ALONE = ".dvc/tmp/reprise.alone"  # locked by the process that runs DVC
-REAPING_S = 20  # how long DVC may take a killed DVC, not yet reaped, for one at work
+REAPING_S = 20  # a killed DVC counts as running until its parent has reaped it
 
 
 def show(stages: list[str], *, accept: bool) -> None:
@@ -57,7 +57,7 @@ def is_providable(path: Path) -> bool:
 
 
 def missing_stages(paths: Iterable[Path]) -> list[str]:
-    """Stages that must run before these paths can be used: they are missing, or were cut short."""
+    """Stages that must run before these paths can be used: missing ones, and interrupted ones."""
     cut_short = (ROOT / UNDO).exists()
     wanted = {stage_for(path) for path in paths if cut_short or not (ROOT / path).exists()}
     return sorted(stage for stage in wanted if stage)
@@ -135,7 +135,7 @@ def _text(name: str) -> str:
 
 @dataclass(frozen=True)
 class Change:
-    """What of one stage is not as dvc.lock has it.
+    """How one stage differs from dvc.lock.
 
     Args:
         foreign: Its outputs that are there, but with other files than the recorded ones.
@@ -154,7 +154,7 @@ class Change:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Wait until no other process is at this; DVC gives up when it meets another DVC.
+    """Wait until no other process runs DVC here: DVC fails while another DVC runs.
 
     DVC inherits the lock: where this process is killed, the next one waits until DVC has ended.
     """
@@ -214,7 +214,7 @@ def _bring(stages: list[str], accept: bool) -> None:
 
 
 def _changes(stages: list[str]) -> dict[str, Change]:
-    """What is not as recorded in these stages and in those they build on; empty for nothing."""
+    """Differences from dvc.lock in these stages and in those they depend on; empty if none."""
     status = json.loads(_dvc("status", "--json", "--with-deps", *stages))
     recorded = {stage for stage, _ in _hashes()}
     changes = {}
@@ -231,7 +231,7 @@ def _changes(stages: list[str]) -> dict[str, Change]:
 
 
 def _differing(path: str) -> list[str]:
-    """Files at or under an output that were modified, added or deleted, and which of these."""
+    """Files at or under an output that differ, each with `modified`, `added` or `deleted`."""
     status = json.loads(_dvc("data", "status", "--json", "--granular"))
     return [
         f"{name} {kind}"
@@ -242,7 +242,7 @@ def _differing(path: str) -> list[str]:
 
 
 def _record(words: list[str], accept: bool, remade: Sequence[str] = ()) -> None:
-    """Run a command of DVC's that writes dvc.lock; undo it if it fails or may not be kept."""
+    """Run a DVC command that writes dvc.lock; restore it on failure or an unaccepted change."""
     text, old = _text("dvc.lock"), _hashes()
     write_text(ROOT / UNDO, json.dumps({"lock": text, "remade": remade}))
     try:
@@ -263,7 +263,7 @@ def _record(words: list[str], accept: bool, remade: Sequence[str] = ()) -> None:
 
 
 def _undo() -> None:
-    """Where a command failed or was killed: put dvc.lock back, remove what is half made."""
+    """After a command that failed or was killed: restore dvc.lock, delete incomplete outputs."""
     if not (ROOT / UNDO).exists():
         return
     saved = json.loads((ROOT / UNDO).read_text())

@@ -60,7 +60,7 @@ def _is_outstanding(folder: Path, shown: str) -> bool:
 
 
 def _mark_if_dead(folder: Path) -> None:
-    """Say of a run that nobody trains any more that it was killed."""
+    """Mark a run as killed if it is recorded as running and no process trains it."""
     last = [entry["status"] for entry in entries(folder, "status")][-1:]
     if last == ["RUNNING"] and not is_held(folder):
         Journal(folder, _refuse).add("status", status="KILLED")

@@ -1,4 +1,4 @@
-"""The story of a run: build its parts, open its record, fit, score."""
+"""Train a run: build its parts, open its record, fit, score."""
 
 from __future__ import annotations
 

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parent:
-    """A run whose best model goes on learning.
+    """A run whose best model is trained further.
 
     Args:
         saved: The run.
         model: Its best model.
         data: Its own data, split as it was.
-        learned: What the new data's train split has taught, for the record.
+        learned: What was learned from the new data's train split, for the record.
         before: Metrics of the model before it learns anything new: `before_test/…` on the new test
             data, `before_parent_test/…` on its own.
         old: Fraction of its own training and validation samples that is mixed with the new ones.
@@ -45,15 +45,10 @@ class Parent:
     before: Mapping[str, float]
     old: float
 
-    def score(self, model: Any) -> dict[str, float]:
-        """Metrics of a model on the parent's test data, `parent_test/…`."""
-        return score_parent(model, self.saved, self.data)
-
-
-def score_parent(model: keras.Model, saved: SavedRun, data: Data) -> dict[str, float]:
-    """Metrics of a model on a run's test data (valid, where it has none), `parent_<split>/…`."""
-    result = score_splits(model, saved.config, data, [test_split(data)])
-    return {f"parent_{name}": value for name, value in result.items()}
+    def score(self, model: keras.Model) -> dict[str, float]:
+        """Metrics of a model on the parent's test data (valid, if none), `parent_<split>/…`."""
+        result = score_splits(model, self.saved.config, self.data, [test_split(self.data)])
+        return {f"parent_{name}": value for name, value in result.items()}
 
 
 def test_split(data: Data) -> str:
@@ -65,7 +60,7 @@ def adopt(dataset: BaseDataset[Any], parent: BaseDataset[Any]) -> None:
     """Give new data the offset and scale that the parent's model was made with.
 
     Raises:
-        UserError: its samples are not such as that model takes and answers.
+        UserError: its input or target does not have the shape, dtype or classes of the parent's.
     """
     for part in ("input", "target"):
         new: Spec = getattr(dataset, f"{part}_spec")
@@ -122,16 +117,15 @@ def load_parent(
     """
     set_up_device(config)
     model = load_best(saved.folder)
-    now = score_splits(model, config, data, [test_split(data)])
-    now |= score_parent(model, saved, parent_data)
-    before = {f"before_{name}": value for name, value in now.items()}
-    return Parent(saved, model, parent_data, learned, before, old)
+    parent = Parent(saved, model, parent_data, learned, {}, old)
+    now = score_splits(model, config, data, [test_split(data)]) | parent.score(model)
+    return replace(parent, before={f"before_{name}": value for name, value in now.items()})
 
 
 def seen_before(new: Data, parent: Data) -> int:
-    """How many of the new valid and test samples stand in the parent's train split.
+    """Number of new valid and test samples that are in the parent's train split.
 
-    Told by name, and only where both read from the same files: elsewhere equal names mean nothing.
+    Compared by name, and only if both read the same files: else equal names mean nothing.
     """
     one, other = new.dataset, parent.dataset
     if not {path.resolve() for path in one.sources} & {path.resolve() for path in other.sources}:

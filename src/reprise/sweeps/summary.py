@@ -1,4 +1,4 @@
-"""What has become of a sweep: how attempts have ended, the table of jobs, the parent run."""
+"""Outcome of a sweep: how attempts have ended, the table of jobs, the parent run."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def delivered(folder: Path) -> Delivered | None:
 
 
 def write_delivered(folder: Path, now: Delivered) -> None:
-    """Write down how much of a run was delivered."""
+    """Record how much of a run was delivered."""
     write_text(folder / DELIVERED, json.dumps(asdict(now)))
 
 

@@ -1,4 +1,4 @@
-"""What made a run: its code, data, libraries and machine."""
+"""Provenance of a run: its code, data, libraries and machine."""
 
 import getpass
 import hashlib
@@ -94,10 +94,10 @@ def data_version(root: Path, sources: Sequence[Path], stamp: str = "") -> DataVe
     outs = sorted({owner for owner in owners if owner})
     if _changed(root, outs):
         return DataVersion(_listing_digest(sources), "changed on disk since dvc.lock")
-    digests = [recorded[out] for out in outs]
-    joined = "+".join(digests)
-    short = joined if len(digests) == 1 else hashlib.md5(joined.encode()).hexdigest()
-    return DataVersion(short, "verified")
+    digest = "+".join(recorded[out] for out in outs)
+    if len(outs) > 1:
+        digest = hashlib.md5(digest.encode()).hexdigest()
+    return DataVersion(digest, "verified")
 
 
 def _git(root: Path, *args: str) -> str | None:
@@ -127,10 +127,7 @@ def _recorded(root: Path) -> dict[str, str]:
 def _owner(root: Path, source: Path, recorded: dict[str, str]) -> str | None:
     """The tracked output that holds `source`."""
     full = (root / source).resolve()
-    for out in recorded:
-        if full.is_relative_to((root / out).resolve()):
-            return out
-    return None
+    return next((out for out in recorded if full.is_relative_to((root / out).resolve())), None)
 
 
 def _changed(root: Path, outs: Sequence[str]) -> bool:

@@ -55,7 +55,7 @@ class StateCallback(keras.callbacks.Callback):
         self._take_up(resumed)
 
     def _take_up(self, state: State | None) -> None:
-        """Stand where a state does; None is the beginning."""
+        """Set step, epoch and counters to those of a state; None begins anew."""
         facts = state.facts if state else {}
         self._resumed = state
         self.step = state.step if state else 0
