@@ -98,18 +98,31 @@ def keep_of(folder: Path) -> str:
     return yaml.safe_load((folder / CONFIG).read_text())["tracking"].get("keep", "all")
 
 
+def state_of(folder: Path) -> str:
+    """`running`, `finished`, `failed`, `stopped`, or `pruned after epoch N`."""
+    if is_held(folder):
+        return "running"
+    if (folder / RESULT).exists():
+        return "finished"
+    if (folder / PRUNED).exists():
+        return (folder / PRUNED).read_text().strip()
+    return "failed" if (folder / TRACEBACK).exists() else "stopped"
+
+
+def epochs_done(folder: Path) -> int:
+    """Number of epochs in the run's newest training state."""
+    return (read_facts(folder / STATE) or {"epoch": 0})["epoch"]
+
+
 def describe(folder: Path) -> str:
     """The status of a run in a few words, with its test metric or how to resume it."""
     trainer = yaml.safe_load((folder / CONFIG).read_text())["trainer"]
-    facts = read_facts(folder / STATE)
-    done = f"{facts['epoch'] if facts else 0} of {trainer['epochs']} epochs done"
-    if is_held(folder):
-        return f"running, {done}"
-    if (folder / RESULT).exists():
+    state = state_of(folder)
+    if state == "finished":
         result = json.loads((folder / RESULT).read_text())
         name = f"test/{trainer['monitor'].partition('/')[2]}"
         return "finished" + (f", {name} {result[name]:.4f}" if name in result else "")
-    if (folder / PRUNED).exists():
-        return (folder / PRUNED).read_text().strip()
-    ended = "failed" if (folder / TRACEBACK).exists() else "stopped"
-    return f"{ended}, {done}; to go on: {typed('resume')} run={folder.name}"
+    if state.startswith("pruned"):
+        return state
+    done = f"{state}, {epochs_done(folder)} of {trainer['epochs']} epochs done"
+    return done if state == "running" else f"{done}; to go on: {typed('resume')} run={folder.name}"

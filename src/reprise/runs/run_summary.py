@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from reprise.config.compose import Scalar, flatten
-from reprise.runs.folder import CONFIG, IDENTITY, RESULT, describe
+from reprise.runs.folder import CONFIG, IDENTITY, RESULT, epochs_done, state_of
 from reprise.tracking.journal import metric_history, params_of, tags_of
 
 # Keys that say where a run is recorded, repeat a choice, or change neither batches nor weights.
@@ -53,13 +53,16 @@ def read_summary(folder: Path) -> RunSummary:
     identity = json.loads((folder / IDENTITY).read_text())
     config = yaml.safe_load((folder / CONFIG).read_text())
     monitor, mode = config["trainer"]["monitor"], config["trainer"]["monitor_mode"]
+    state = state_of(folder)
     choices = {**identity["choices"], "experiment": folder.parent.name}
     settings = {key: _as_typed(value) for key, value in flatten(config).items()}
     params = params_of(folder) | settings  # the file has what a resumed run has changed
     history = metric_history(folder)
     return RunSummary(
         id=folder.name,
-        status=_status(folder),
+        status=f"{state} {epochs_done(folder)}/{config['trainer']['epochs']}"
+        if state in ("running", "failed", "stopped")
+        else state,
         choices=choices,
         params={k: v for k, v in params.items() if k not in choices and not NO_SETTING.match(k)},
         metrics=_metrics(folder, history, monitor, mode),
@@ -69,12 +72,6 @@ def read_summary(folder: Path) -> RunSummary:
         monitor=monitor,
         mode=mode,
     )
-
-
-def _status(folder: Path) -> str:
-    text = describe(folder)
-    progress = re.match(r"(\w+), (\d+) of (\d+)", text)
-    return "{} {}/{}".format(*progress.groups()) if progress else text.partition(",")[0]
 
 
 def _metrics(folder: Path, history: History, monitor: str, mode: str) -> dict[str, float]:
