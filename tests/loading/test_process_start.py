@@ -1,18 +1,15 @@
 import multiprocessing
 import os
-import pickle
 import signal
 import subprocess
 import sys
-from fractions import Fraction
-from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
 from loading.loader_samples import Numbers
 from loading.test_loader import Load
 
-from reprise.loading.process_start import pickle_for_start, start_context
+from reprise.loading.process_start import start_context
 
 
 @pytest.mark.parametrize(
@@ -28,25 +25,6 @@ def test_signals_and_main_module_are_as_before(load: Load) -> None:
     next(load(Numbers(), workers=1).batches())
     assert sys.modules["__main__"] is main
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
-
-
-def test_the_fork_server_imports_what_the_dataset_holds_but_not_the_main_module() -> None:
-    dataset = Numbers()
-    dataset.inner = Fraction(1, 3), Main()  # type: ignore[attr-defined]
-    assert pickle.loads(pickle_for_start(dataset, "Numbers")).inner[0] == Fraction(1, 3)
-    early = forkserver._forkserver._preload_modules  # type: ignore[attr-defined]
-    assert {Numbers.__module__, "reprise.spec", "fractions"} <= set(early)
-    assert "reprise.loading.worker" in early
-    assert "__main__" not in early
-
-
-class Main:
-    """Pretends to be defined by the program itself."""
-
-    __module__ = "__main__"
-
-    def __reduce__(self) -> tuple[type, tuple[()]]:
-        return list, ()
 
 
 SCRIPT = """

@@ -13,6 +13,9 @@ import pytest
 from mlflow import MlflowClient
 from tiny import ROOT, array_words, reprise, write_arrays
 
+from reprise.cli import resume
+from reprise.errors import UserError
+
 EPOCHS, STEPS = 4, 12
 
 
@@ -110,18 +113,17 @@ def test_a_finished_run_says_so_and_can_be_extended(folder, whole):
 
 def test_what_would_change_the_run_is_refused_with_the_difference(folder, whole):
     runs = f"runs={folder}/whole/runs"
-    done = reprise("resume", "run=last", runs, "optimizer.learning_rate=0.5", "trainer.epochs=9")
-    assert done.returncode == 2
-    assert "optimizer.learning_rate: 0.001 -> 0.5" in done.stderr
-    assert "force=true" in done.stderr
-    assert "trainer.epochs" not in done.stderr
+    with pytest.raises(UserError, match="force=true") as error:
+        resume.main(["run=last", runs, "optimizer.learning_rate=0.5", "trainer.epochs=9"])
+    assert "optimizer.learning_rate: 0.001 -> 0.5" in str(error.value)
+    assert "trainer.epochs" not in str(error.value)
     (run,) = (folder / "whole/runs/digits").iterdir()
-    identity = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps(identity | {"data_digest": "0" * 32}))
-    done = reprise("resume", "run=last", runs, "trainer.epochs=9")
-    (run / "run.json").write_text(json.dumps(identity))
-    assert done.returncode == 2
-    assert "the data is not what the run was trained on" in done.stderr
+    identity = (run / "run.json").read_text()
+    other = json.loads(identity) | {"data_digest": "0" * 32}
+    (run / "run.json").write_text(json.dumps(other))
+    with pytest.raises(UserError, match="the data is not what the run was trained on"):
+        resume.main(["run=last", runs, "trainer.epochs=9"])
+    (run / "run.json").write_text(identity)
 
 
 @pytest.mark.slow

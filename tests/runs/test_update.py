@@ -9,6 +9,7 @@ import pytest
 from mlflow import MlflowClient
 from tiny import array_words, reprise, write_arrays
 
+from reprise.cli import update
 from reprise.datasets.arrays import Arrays
 from reprise.datasets.stream import Stream
 from reprise.errors import UserError
@@ -83,9 +84,8 @@ def test_what_cannot_be_an_update_is_refused(folder, more, said):
     write_arrays(folder / "four.npz", classes=4)
     words = [word.format(folder=folder) for word in more]
     first = min((folder / "runs/digits").iterdir()).name
-    done = reprise("update", f"run={first}", f"runs={folder}/runs", *words)
-    assert done.returncode == 2, done.stderr
-    assert said in done.stderr
+    with pytest.raises(UserError, match=said):
+        update.main([f"run={first}", f"runs={folder}/runs", *words])
 
 
 def test_which_old_samples_are_taken_follows_from_the_seed(folder):

@@ -8,6 +8,7 @@ def refuse(error):
 
 
 def test_what_is_added_is_read_in_its_order(tmp_path):
+    assert (list(entries(tmp_path, "start")), metric_history(tmp_path)) == ([], {})
     journal = Journal(tmp_path, refuse)
     journal.add("params", values={"seed": "0"})
     journal.add("metrics", step=1, values={"valid/loss": 0.1, "valid/iou": float("nan")})
@@ -19,11 +20,6 @@ def test_what_is_added_is_read_in_its_order(tmp_path):
     assert str(metric_history(tmp_path)["valid/iou"]) == "{1: nan}"
     assert params_of(tmp_path) == {"seed": "0"}
     assert [entry for entry, _ in read(tmp_path, found[0][1])] == [entry for entry, _ in found[1:]]
-
-
-def test_there_is_nothing_in_a_folder_without_one(tmp_path):
-    assert list(entries(tmp_path, "start")) == []
-    assert metric_history(tmp_path) == {}
 
 
 def test_a_full_disk_leaves_whole_lines_and_what_it_refused_comes_later(tmp_path):
