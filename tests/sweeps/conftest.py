@@ -29,6 +29,7 @@ if what.startswith("for"):
     time.sleep(float(what[3:]))
 if what == "gpu":
     print("GPU", os.environ.get("CUDA_VISIBLE_DEVICES"))
+    time.sleep(1)
 (folder / f"{pathlib.Path(job).stem}.done").touch()
 """
 

@@ -43,18 +43,14 @@ def train(folder, model, batches=endless, **settings):
     return model
 
 
-def test_early_stopping_stops(tmp_path):
+def test_early_stopping_stops_and_the_learning_rate_falls_on_a_plateau(tmp_path):
     seen = []
     watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs))
-    patience = {"early_stopping_patience": 2, "min_delta": 1e9}
-    train(tmp_path, make_model(), epochs=50, callbacks=[watch], **patience)
+    patience = {"early_stopping_patience": 2, "reduce_lr_patience": 1, "reduce_lr_factor": 0.1}
+    model = make_model(learning_rate=0.01)
+    train(tmp_path, model, epochs=50, min_delta=1e9, callbacks=[watch], **patience)
     assert len(seen) == 3
     assert "val_loss" in seen[0]
-
-
-def test_the_learning_rate_falls_on_a_plateau(tmp_path):
-    patience = {"reduce_lr_patience": 1, "reduce_lr_factor": 0.1, "min_delta": 1e9}
-    model = train(tmp_path, make_model(learning_rate=0.01), epochs=3, **patience)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.0001)
 
 
