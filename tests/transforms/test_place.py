@@ -82,16 +82,12 @@ def test_a_still_warp_and_a_plain_resize_agree(size):
     assert (plain[1] != warped[1]).mean() <= 0.01  # places exactly between two pixels
 
 
-def test_a_strong_reduction_averages_and_does_not_skip():
+def test_a_strong_reduction_averages_and_a_magnified_part_keeps_its_detail():
     lines = np.zeros((64, 64, 1), np.uint8)
     lines[::4] = 200
     for change in (None, np.eye(3)):
         small = Placement((16, 16), "resize", matrix=change, fill_mode="nearest").image(lines)
         assert set(np.unique(small)) == {50}
-
-
-def test_a_magnified_part_keeps_its_detail():
-    lines = np.zeros((64, 64, 1), np.uint8)
     lines[::2] = 200
     close = matrix((16, 16), zoom=(0.25, 0.25))
     part = Placement((16, 16), "resize", matrix=close).image(lines)
@@ -147,11 +143,12 @@ def test_what_is_drawn_depends_on_rng_and_settings():
 @pytest.mark.parametrize("fit", ["resize", "crop"])
 def test_an_idle_augmentation_is_none(fit):
     idle = Augment(fill_mode="constant", cval=7)
-    assert idle.is_idle
-    rngs = [np.random.default_rng(3) for _ in range(2)]
-    drawn = draw_placement((12, 20), (4, 6), fit, idle, rngs[0])
-    none = draw_placement((12, 20), (4, 6), fit, None, rngs[1])
+    drawn, none = (
+        draw_placement((12, 20), (4, 6), fit, augment, np.random.default_rng(3))
+        for augment in (idle, None)
+    )
     assert (drawn.matrix, drawn.corner, drawn.cval) == (None, none.corner, 7)
+    assert idle.is_idle
     for change in ({"rotation_range": 1}, {"vertical_flip": True}, {"brightness_range": [1, 2]}):
         assert not Augment(**change).is_idle
 
