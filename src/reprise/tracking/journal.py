@@ -122,19 +122,12 @@ def of_all_classes(names: Sequence[str]) -> list[str]:
 
 def params_of(folder: Path) -> dict[str, str]:
     """The params of a run."""
-    return _merged(folder, "params")
+    return dict(item for entry in entries(folder, "params") for item in entry["values"].items())
 
 
 def tags_of(folder: Path) -> dict[str, str]:
     """The tags of a run, the latest value of each."""
-    return _merged(folder, "tags")
-
-
-def _merged(folder: Path, kind: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for entry in entries(folder, kind):
-        found |= entry["values"]
-    return found
+    return dict(item for entry in entries(folder, "tags") for item in entry["values"].items())
 
 
 @dataclass(frozen=True)
