@@ -226,3 +226,17 @@ def test_a_kill_while_the_database_is_made_leaves_none_and_the_next_makes_it(tmp
     assert [one.wait() for one in two] == [0, 0]
     assert [file.name for file in tmp_path.iterdir()] == ["m.db"]
     assert len(MlflowClient(uri).search_experiments()) == 1
+
+
+def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path, uri, capsys):
+    with start(tmp_path, uri) as run:
+        path = run.folder / "journal.jsonl"
+        path.rename(tmp_path / "kept")
+        path.mkdir()  # what cannot be written, whoever asks
+        run.metrics({"valid/iou": 0.5}, step=1)
+        run.metrics({"valid/iou": 0.75}, step=2)
+        path.rmdir()
+        (tmp_path / "kept").rename(path)
+    assert capsys.readouterr().err.count("cannot be written") == 1
+    client, (found,) = stored(uri)
+    assert history(client, found, "valid/iou") == [(1, 0.5), (2, 0.75)]

@@ -110,3 +110,11 @@ def test_a_kill_at_any_moment_leaves_a_whole_state(tmp_path):
         assert all((array == found.step).all() for array in found.arrays.values())
         last = max(last, found.step)
     assert last > 5
+
+
+def test_two_damaged_states_are_none(tmp_path):
+    for step in (5, 10):
+        damage(write_state(tmp_path, state(step)), ARRAYS, None)
+    found, passed = read_state(tmp_path)
+    assert found is None
+    assert len(passed) == 2
