@@ -43,6 +43,12 @@ class Rows(keras.utils.PyDataset):
 def broken(count):
     return {"x": 1}
 
+def flat_masks(count):
+    return tf.data.Dataset.from_tensors((np.zeros((1, 4, 4, 3)), np.zeros((1, 4, 4))))
+
+def empty(count):
+    return pipeline(count).take(0)
+
 def dicts(count):
     return tf.data.Dataset.from_tensors(({"a": [1.0]}, [1]))
 """
@@ -116,14 +122,19 @@ def test_unknown_keys_and_endless_data_are_refused(project):
 
 @pytest.mark.parametrize(
     ("target", "message"),
-    [("broken", "is no dataset"), ("dicts", "not one array of inputs")],
+    [
+        ("broken", "is no dataset"),
+        ("dicts", "not one array of inputs"),
+        ("flat_masks", r"neither class ids.*\n.*\(batch, height, width, 1\)"),
+        ("empty", "has no batch"),
+    ],
 )
 def test_what_no_model_takes_is_refused(project, monkeypatch, target, message):
     monkeypatch.syspath_prepend(str(project / "src"))
     for name in ("mine", "mine.pipelines"):
         sys.modules.pop(name, None)
     with pytest.raises(UserError, match=message):
-        build_dataset({"_target_": f"mine.pipelines.{target}", "count": 3})
+        build_dataset({"_target_": f"mine.pipelines.{target}", "count": 3, "classes": ["a"]})
 
 
 def test_the_documents_generator_gives_batches_as_posted(tmp_path, monkeypatch):

@@ -72,7 +72,7 @@ def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
     except KeyboardInterrupt:
         print("\nstopped by Ctrl-C", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains of it at its exit
     except OSError as error:
         if error.errno not in NO_ROOM:
