@@ -94,6 +94,14 @@ class BaseDataset(ABC, Generic[Split]):
         return ""
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What the files hold that is not read, and what was assumed of them: a line each.
+
+        Asked for after `problems`; printed whenever the data is opened, and recorded with a run.
+        """
+        return ()
+
+    @property
     def package(self) -> str:
         """Top package of the code that reads a sample; the user's own for a dataset of theirs."""
         return type(self).__module__.partition(".")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,8 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     opened = Data(dataset, splits, config["seed"], config["loader"])
     if checked:
         refuse_problems(opened.problems())
+    for note in dataset.notes:
+        print(f"note: {note}", file=sys.stderr, flush=True)
     return opened
 
 

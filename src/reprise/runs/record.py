@@ -95,6 +95,8 @@ def _write_data(
     run.tags({"data.digest": seen.digest, "data.dvc": seen.dvc})
     sizes = {f"data.num_{split}": size for split, size in data.sizes().items()}
     run.tags({name: size for name, size in sizes.items() if size is not None})
+    if dataset.notes:
+        run.tags({"data.notes": "\n".join(dataset.notes)})
     if seen.dvc.startswith("changed"):
         print(f"note: the data has {seen.dvc}; the run records its own hash of it")
 
