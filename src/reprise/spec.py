@@ -24,6 +24,8 @@ class Spec:
         scale: Likewise, what a model takes as its one, above 0; empty: 1, or the dtype's largest
             value for unsigned integers.
         counts: For each class the training samples that have it, for balancing; empty: not known.
+        names: Of the entries of the last axis, or of the one value: a table's columns, say; empty:
+            they have none.
     """
 
     shape: tuple[Any, ...]  # whole numbers, and None
@@ -33,6 +35,7 @@ class Spec:
     offset: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What JSON can hold of it; `from_json` makes the same again."""

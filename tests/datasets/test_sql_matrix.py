@@ -481,3 +481,15 @@ def test_a_wrong_row_in_a_range_is_named(tmp_path, changes):
     execute(tmp_path / "many.db", "UPDATE cells SET value = 'much' WHERE user_id = 60")
     with pytest.raises(UserError, match=r"user_id=60, y=1, x=0: a value is no number"):
         dataset(url, **changes).read_many(np.arange(64), [None] * 64)
+
+
+def test_values_in_another_order_are_read_by_name(tmp_path):
+    keys = tiny(tmp_path) | {"noise": 0.0, "targets": ["b", "a"]}
+    data = dataset(**keys)
+    x, y = data.read(1, None)
+    data.arrange("input", ["b", "a"])
+    data.arrange("target", ["a", "b"])
+    turned = data.read(1, None)
+    assert np.array_equal(turned[0], x[..., ::-1])
+    assert np.array_equal(turned[1], y[..., ::-1])
+    assert (data.input_spec.names, data.target_spec.names) == (("b", "a"), ("a", "b"))

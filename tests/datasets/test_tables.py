@@ -6,7 +6,8 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from reprise.datasets.tables import Table, read_table, table_targets
+from reprise.datasets.precision import float32_loss
+from reprise.datasets.tables import Table, feature_columns, features, read_table, table_targets
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -43,10 +44,12 @@ def test_lists_in_cells_are_refused(tmp_path):
         read_table(str(tmp_path / "t.parquet"), "k").texts("tags", "dataset.label")
 
 
-@pytest.mark.parametrize("cell", ["", "x", "nan", "inf", "1,5", "1e999", "1_0", "0x10", "True"])
+@pytest.mark.parametrize("cell", ["x", "nan", "inf", "1,5", "1e999", "1_0", "0x10", "True"])
 def test_what_is_no_number_is_named_with_its_line(table, cell):
     with pytest.raises(UserError, match=r"(?s)t.csv, line 3: no number stands in column 'v'"):
         table(f'v\n1\n"{cell}"\n').numbers("v", "dataset.label")
+    with pytest.raises(UserError, match=r"(?s)line 3: no number stands in column 'v'.*an empty"):
+        table("v,w\n1,1\n,1\n").numbers("v", "dataset.label")
 
 
 def test_a_missing_column_is_named_with_the_nearest(table):
@@ -58,15 +61,12 @@ def test_a_missing_column_is_named_with_the_nearest(table):
     assert "did you mean dataset.label=labels?" in said
 
 
-def test_an_empty_cell_and_an_empty_line_are_named(table):
-    for text in ("path,x\na,1\n ,2\n", "path,x\na,1\n\nb,1\n"):
-        with pytest.raises(UserError, match=r"t.csv, line 3: nothing stands in column 'path'"):
-            table(text).present("path", "dataset.path")
-
-
-def test_rows_in_the_middle_of_a_table_have_their_own_lines(table):
-    part = table("path\na\n\n")
-    assert Table(part.file, part.frame, first=1000).place(1) == f"{part.file}, line 1003"
+def test_an_empty_cell_is_named_and_empty_lines_are_left_out(table):
+    with pytest.raises(UserError, match=r"t.csv, line 5: nothing stands in column 'path'"):
+        table("path,x\na,1\n\n , \n ,2\n").present("path", "dataset.path")
+    read = table("path,x\r\na,1\r\n\r\nb,2\r\n,\r\n\r\n\r\n\r\n")
+    assert read.texts("path", "k") == ["a", "b"]
+    assert read.place(1) == f"{read.file}, line 4"
 
 
 def test_a_value_that_stands_twice_is_named_with_both_lines(table):
@@ -117,9 +117,10 @@ def columns(tmp_path):
         ("labels", "tags", [[1, 1], [0, 1], [0, 0]], Spec((2,), "uint8", ("fur", "legs"))),
         ("labels", ["legs", "fur"], [[1, 1], [1, 0], [0, 1]], Spec((2,), "uint8",
                                                                   ("legs", "fur"))),
-        ("value", "mass", [4.5, 1, 3], Spec((), "float32")),
-        ("value", ["mass", "fur"], [[4.5, 1], [1, 0], [3, 1]], Spec((2,), "float32")),
-        ("value", ["mass"], [[4.5], [1], [3]], Spec((1,), "float32")),
+        ("value", "mass", [4.5, 1, 3], Spec((), "float32", names=("mass",))),
+        ("value", ["mass", "fur"], [[4.5, 1], [1, 0], [3, 1]], Spec((2,), "float32",
+                                                                   names=("mass", "fur"))),
+        ("value", ["mass"], [[4.5], [1], [3]], Spec((1,), "float32", names=("mass",))),
     ],
 )  # fmt: skip
 def test_what_columns_say(columns, target, label, values, spec):
@@ -164,3 +165,149 @@ def test_clean_text_is_read_by_arrow_with_the_same_values(table, tmp_path):
     parquet.write_table(pyarrow.table({"kind": ["a", None]}), tmp_path / "t.parquet")
     with pytest.raises(UserError, match="row 2: an empty cell is no class"):
         table_targets(read_table(str(tmp_path / "t.parquet"), "k"), "class", "kind", "|", None)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a,b,a\n1,2,3\n", "a header with the name 'a' twice: a, b, a"),
+        ("a, a,b\n1,2,3\n", "a header with the name 'a' twice"),
+        ("a;b;label\n1,5;2;x\n", "a header with ';' between the names"),
+        ("a\tb\n1\t2\n", "a header with tabs between the names"),
+    ],
+)
+def test_a_header_that_names_columns_twice_or_otherwise_is_refused(table, content, said):
+    with pytest.raises(UserError, match=rf"(?s)dataset.table: .*t.csv cannot be read.*{said}"):
+        table(content)
+
+
+def test_an_excel_sheet_is_to_be_saved_as_csv(table):
+    with pytest.raises(UserError, match=r"(?s)open it in Excel, save the sheet as 'CSV UTF-8"):
+        table("", "t.xlsx")
+
+
+def test_what_other_tools_forgive_is_forgiven(table):
+    read = table('\ufeff"a" , b,label\r\n+5 ,1e3,x\r\n007,-.5, x\r\n,,\r\n\r\n\r\n')
+    assert features(read, ["a", "b"]).tolist() == [[5, 1000], [7, -0.5]]
+    assert read.texts("label", "k") == ["x", "x"]
+
+
+@pytest.mark.parametrize("cell", ["1,234", "3,14", "NA", "null", "1 000", "5%", "-inf"])
+def test_other_spellings_of_numbers_are_named_with_their_line_and_key(table, cell):
+    said = rf"(?s)line 3: no number stands in column 'v'.*'{cell}'.*dataset.columns=\["
+    with pytest.raises(UserError, match=said):
+        features(table(f'v,label\n1,x\n"{cell}",y\n'), ["v"])
+
+
+def test_true_and_false_are_numbers_where_all_are(table):
+    read = table("v,w\nTRUE,true\nFalse,2\n")
+    assert read.numbers("v", "k").tolist() == [1, 0]
+    with pytest.raises(UserError, match=r"(?s)line 2: no number.*'true'"):
+        read.numbers("w", "k")
+
+
+TYPES = {
+    "int": pyarrow.array([1, None, 3], "int64"),
+    "small": pyarrow.array([1, 2, 3], "uint8"),
+    "unsigned": pyarrow.array([1, 2, 3], "uint64"),
+    "half": pyarrow.array(np.array([1, 2, 3], "float16")),
+    "bool": pyarrow.array([True, False, True]),
+    "maybe": pyarrow.array([True, None, True]),
+    "decimal": pyarrow.array([1, 2, 3]).cast(pyarrow.decimal128(22, 2)),
+    "text": pyarrow.array(["1", "2", "3"]),
+    "bytes": pyarrow.array([b"1", b"2", b"3"]),
+    "dictionary": pyarrow.array(["1", "2", "1"]).dictionary_encode(),
+    "gap": pyarrow.array(["x", None, "x"]).dictionary_encode(),
+    "date": pyarrow.array([0, 1, 2], "date32"),
+    "time": pyarrow.array([0, 1, 2], pyarrow.timestamp("ns")),
+    "duration": pyarrow.array([0, 1, 2], pyarrow.duration("s")),
+    "list": pyarrow.array([[1], [2], []]),
+    "struct": pyarrow.array([{"a": 1}, {"a": 2}, None]),
+}
+READ = {"small", "unsigned", "half", "bool", "decimal", "text", "bytes", "dictionary"}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_column_of_any_type_is_read_or_named_with_its_row(tmp_path, kind):
+    parquet.write_table(pyarrow.table({"v": TYPES[kind]}), tmp_path / "t.parquet")
+    read = read_table(str(tmp_path / "t.parquet"), "k")
+    if kind in READ:
+        assert features(read, ["v"]).dtype == np.float32
+        assert len(table_targets(read, "class", "v", "|", None).values) == 3
+        return
+    place = r"row \d: no number stands in column 'v'|column 'v' of .* holds lists"
+    with pytest.raises(UserError, match=rf"t.parquet.*({place})|{place}"):
+        features(read, ["v"])
+
+
+@pytest.mark.parametrize("kind", ["Int64", "boolean", "string", "category", "Float32"])
+def test_a_missing_value_in_a_type_of_pandas_is_named_with_its_row(tmp_path, kind):
+    values = {"boolean": [True, None], "string": ["x", None], "category": ["x", None]}
+    cells = pd.Series(values.get(kind, [1, None]), dtype=kind)
+    pd.DataFrame({"v": cells, "w": [1, 2]}).to_parquet(tmp_path / "t.parquet")
+    read = read_table(str(tmp_path / "t.parquet"), "k")
+    with pytest.raises(UserError, match=r"t.parquet, row 2: an empty cell is no class"):
+        table_targets(read, "class", "v", "|", None)
+    with pytest.raises(UserError, match=r"t.parquet, row [12]: no number stands in column 'v'"):
+        features(read, ["v"])
+
+
+def test_columns_without_a_name_are_no_inputs_and_a_count_of_the_rows_is_mentioned(table):
+    read = table(",Id,a,label,\n0,3,7,x,\n1,1,5,y,\n2,2,6,x,\n")
+    assert feature_columns(read, None, {"label"}) == ["Id", "a"]
+    features(read, ["Id", "a"])
+    assert [note.partition(" of ")[0].partition(",")[0] for note in read.notes] == [
+        "2 column(s)", "column 'Id' counts the rows",
+    ]  # fmt: skip
+    read = table("Unnamed: 0.1,__index_level_0__,a\n5,5,5\n")
+    assert feature_columns(read, None, {"label"}) == ["a"]
+    with pytest.raises(UserError, match=r"dataset.columns names 'a' twice"):
+        feature_columns(read, ["a", "a"], {"label"})
+
+
+MILLISECONDS = 1_700_000_000_000 + 1000 * np.arange(100)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        MILLISECONDS,
+        MILLISECONDS / 1000 + 0.5,
+        np.concatenate([MILLISECONDS, MILLISECONDS + 31_536_000_000]),
+        2**60 + np.arange(50),
+        np.uint64(2**63) + np.arange(50, dtype=np.uint64),
+        20_000_000 + np.arange(1000),
+    ],
+)
+def test_numbers_that_float32_merges_are_refused_with_figures(tmp_path, values):
+    parquet.write_table(pyarrow.table({"t": values}), tmp_path / "t.parquet")
+    read = read_table(str(tmp_path / "t.parquet"), "k")
+    left = len(np.unique(values.astype(np.float32)))
+    said = rf"'t' of .*(?s:.*){len(values)} different.* become {left} in float32"
+    with pytest.raises(UserError, match=f"dataset.columns: .*{said}"):
+        features(read, ["t"])
+    with pytest.raises(UserError, match=f"dataset.label: .*{said}"):
+        table_targets(read, "value", "t", "|", None)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).normal(300, 5, 20_000),  # kelvin
+        np.random.default_rng(0).random(50_000),
+        np.random.default_rng(0).integers(0, 2**60, 5000),
+        np.random.default_rng(0).lognormal(0, 4, 5000),
+        np.array([0, 1, 2, 3, 1e12]),
+        np.full(9, 1.7e12),
+        np.arange(1990, 2020) * 365.25 * 86400,
+    ],
+)
+def test_numbers_that_stay_apart_are_read(values):
+    loss = float32_loss(values)
+    assert loss is None or not loss.is_grave
+
+
+def test_a_name_that_may_stand_for_nothing_is_mentioned(table):
+    read = table("kind\na\nnan\nNA\n")
+    table_targets(read, "class", "kind", "|", None)
+    assert [note.split()[0] for note in read.notes] == ["'NA'", "'nan'"]

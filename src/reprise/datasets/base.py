@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -82,6 +82,13 @@ class BaseDataset(ABC, Generic[Split]):
             What was learned, by name, to be recorded with the run.
         """
         return {}
+
+    def arrange(self, part: Literal["input", "target"], names: Sequence[str]) -> None:
+        """Give the last axis of x or y in this order of the names that its spec has.
+
+        Called before a sample is read. A dataset whose specs have `names` implements it.
+        """
+        raise NotImplementedError
 
     @property
     def sources(self) -> Sequence[Path]:

@@ -1,8 +1,9 @@
 """Rows of a table in memory: numbers as inputs; a class, labels or values as target."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Len
@@ -12,7 +13,7 @@ from reprise.datasets.drawing import draw_values, write_target
 from reprise.datasets.moments import standardized
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.tables import feature_columns, features, read_table, table_targets
-from reprise.datasets.targets import Target
+from reprise.datasets.targets import Target, Targets
 from reprise.spec import Spec
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ class CsvRows(Dataset):
         self._groups = read.present(group, "dataset.group") if group else None
         if isinstance(split, str):
             self._given = split_by_words(read.present(split, "dataset.split"), read.place)
-        self.input_spec, self.target_spec = Spec(self._x.shape[1:], "float32"), self._targets.spec
+        self._notes = tuple(read.notes)
+        self.input_spec = Spec(self._x.shape[1:], "float32", names=tuple(self._columns))
+        self.target_spec = self._targets.spec
 
     def __len__(self) -> int:
         return len(self._x)
@@ -103,6 +106,20 @@ class CsvRows(Dataset):
             "scale": dict(zip(self._columns, self.input_spec.scale, strict=True)),
             **learned,
         }
+
+    def arrange(self, part: Literal["input", "target"], names: Sequence[str]) -> None:
+        spec = self.input_spec if part == "input" else self.target_spec
+        order = [spec.names.index(name) for name in names]
+        if part == "input":
+            self._x, self._columns = self._x[:, order], list(names)
+            self.input_spec = replace(spec, names=tuple(names))
+        else:
+            self.target_spec = replace(spec, names=tuple(names))
+            self._targets = Targets(self._targets.values[:, order], self.target_spec)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self._notes
 
     @property
     def sources(self) -> Sequence[Path]:

@@ -116,8 +116,9 @@ class SqlMatrix(DecodableRows):
         self._split, self._split_seed = dict(split), split_seed
         self._noise, self._noise_seed = noise, noise_seed
         self._columns, self._bounds = names.values, bounds
-        self.input_spec = Spec((*size, len(self._inputs)), "float32")
-        self.target_spec = Spec((*size, len(self._targets)), "float32")
+        given, wanted = tuple(values), tuple(targets or values)
+        self.input_spec = Spec((*size, len(given)), "float32", names=given)
+        self.target_spec = Spec((*size, len(wanted)), "float32", names=wanted)
         self.decoded = (Spec((*size, len(names.values)), "float32"),)
         self.recipe = repr((str(database), names))
 
@@ -166,6 +167,13 @@ class SqlMatrix(DecodableRows):
         self.target_spec = _scaled(self.target_spec, spec, self._targets)
         scales = zip(self._columns, spec.offset, spec.scale, strict=True)
         return {name: {"offset": offset, "scale": scale} for name, offset, scale in scales}
+
+    def arrange(self, part: Literal["input", "target"], names: Sequence[str]) -> None:
+        order = [self._columns.index(name) for name in names]
+        if part == "input":
+            self._inputs, self.input_spec = order, replace(self.input_spec, names=tuple(names))
+        else:
+            self._targets, self.target_spec = order, replace(self.target_spec, names=tuple(names))
 
     @property
     def sources(self) -> Sequence[Path]:

@@ -139,6 +139,16 @@ class Stream(BaseDataset[StreamSplit]):
             "num_samples": number,
         }
 
+    def arrange(self, part: Literal["input", "target"], names: Sequence[str]) -> None:
+        for source in {id(split.source): split.source for split in self._splits.values()}.values():
+            source.arrange(part, names)
+        self.input_spec, self.target_spec = self._source.input_spec, self._source.target_spec
+
+    @property
+    def notes(self) -> Sequence[str]:
+        splits = self._splits.values()
+        return tuple(dict.fromkeys(note for split in splits for note in split.source.notes))
+
     @property
     def sources(self) -> Sequence[Path]:
         splits = self._splits.values()
@@ -200,6 +210,8 @@ def _split_stream(source: Source, split: Mapping[Any, Any], seed: int) -> dict[s
 
 
 def _require_same_specs(split: str, source: Source, first: Source) -> None:
+    if sorted(source.input_spec.names) == sorted(first.input_spec.names) != []:
+        source.arrange("input", first.input_spec.names)
     announced, same = ((one.input_spec, one.target_spec) for one in (source, first))
     if announced != same:
         raise UserError(
@@ -222,4 +234,5 @@ def _require_source(key: str, value: Any) -> None:
 
 def _specs(x: Spec, y: Spec) -> str:
     classes = f", classes {', '.join(y.classes)}" if y.classes else ""
-    return f"x {x.shape} {x.dtype}, y {y.shape} {y.dtype}{classes}"
+    names = f" ({', '.join(x.names)})" if x.names else ""
+    return f"x {x.shape} {x.dtype}{names}, y {y.shape} {y.dtype}{classes}"

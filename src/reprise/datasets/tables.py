@@ -1,19 +1,22 @@
 """Tables of samples, in CSV or Parquet: columns by name, every mistake with its line.
 
 A cell is its text in the file without surrounding spaces; an empty one is missing, and "NA" and
-"None" are names like any other.
+"None" are names like any other. Names of columns have no surrounding spaces. Rows without any cell
+are left out.
 """
 
 import difflib
+import re
 import warnings
-from collections.abc import Collection, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reprise.datasets.precision import float32_loss, said
 from reprise.datasets.targets import (
     Target,
     Targets,
@@ -38,6 +41,13 @@ CSV: dict[str, Any] = {
     "encoding": "utf-8-sig",
 }
 _INPUTS, _LABEL = "dataset.columns", "dataset.label"  # config keys
+# What pandas calls a column without a name, and the number of a row that it has written.
+_NAMELESS = re.compile(r"(Unnamed: \d+(_level_\d+)?(\.\d+)*|__index_level_\d+__)?")
+_BOOLEANS = {"true": 1.0, "false": 0.0}
+_MISSING = {"na", "n/a", "nan", "null", "none", "<na>", "#n/a"}  # as other tools write it
+_FORMS = {
+    ".xlsx": "Excel", ".xls": "Excel", ".xlsm": "Excel", ".xlsb": "Excel", ".ods": "LibreOffice",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,21 +56,38 @@ class Table:
 
     Methods take the name of a column, and the config key that gave it, for errors; they raise a
     UserError if there is no such column.
+
+    Args:
+        file: The file.
+        frame: The rows; its index has their numbers in the file, from 0.
+        notes: What is not read, and what was assumed, a line each.
     """
 
     file: Path
     frame: "pandas.DataFrame"
-    first: int = 0  # number of the first of these rows in the file
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def place(self, at: int) -> str:
         """Name a row, for errors."""
-        return row_place(self.file, self.first + at)
+        return row_place(self.file, int(self.frame.index[at]))
 
     def texts(self, column: str, key: str) -> list[str]:
         """The cells of a column as text; '' for a missing one."""
+        cells = self._cells(column, key)
+        texts = cells.astype(object).where(cells.notna(), "")
+        if cells.dtype == object:
+            texts = texts.map(_decoded)
+            kind = next((type(cell).__name__ for cell in texts if _is_nested(cell)), None)
+            if kind:
+                what = f"{key}: column '{column}' of {self.file} holds lists"
+                remedy = "join each list, as 'a|b'"
+                raise UserError(what, "text or numbers", f"lists ({kind})", remedy)
+        return texts.astype(str).str.strip().tolist()
+
+    def _cells(self, column: str, key: str) -> "pandas.Series":
         if column not in self.frame:
             names = [str(name) for name in self.frame]
             near = difflib.get_close_matches(column, names, n=1)
@@ -70,11 +97,7 @@ class Table:
                 f"'{column}'",
                 f"did you mean {key}={near[0]}?" if near else f"correct {key}, or the header",
             )
-        cells = self.frame[column]
-        if cells.dtype == object and cells.map(np.ndim).any():
-            what, remedy = f"{key}: column '{column}' of {self.file}", "join each list, as 'a|b'"
-            raise UserError(f"{what} holds lists", "text or numbers", "lists", remedy)
-        return cells.where(cells.notna(), "").astype(str).str.strip().tolist()
+        return self.frame[column]
 
     def present(self, column: str, key: str) -> list[str]:
         """As `texts`, with a UserError for an empty cell."""
@@ -97,11 +120,20 @@ class Table:
         return texts
 
     def numbers(self, column: str, key: str) -> np.ndarray:
-        """The cells of a column, float64, shape (rows,), with a UserError for one not finite."""
+        """The cells of a column as finite numbers, shape (rows,), with a UserError for another.
+
+        Whole numbers of Parquet are int64 or uint64, others float64. Where all cells are true or
+        false, these are 1 and 0.
+        """
         import pandas as pd
 
-        cells = self.frame.get(column)
-        if cells is not None and isinstance(cells.dtype, pd.StringDtype):
+        cells = self._cells(column, key)
+        if pd.api.types.is_integer_dtype(cells.dtype) and cells.notna().all():
+            is_unsigned = pd.api.types.is_unsigned_integer_dtype(cells.dtype)
+            return cells.to_numpy(np.uint64 if is_unsigned else np.int64)
+        if pd.api.types.is_bool_dtype(cells.dtype) and cells.notna().all():
+            return cells.to_numpy(np.float64)
+        if isinstance(cells.dtype, pd.StringDtype):
             with suppress(ValueError):  # Arrow's errors are; clean text is read 100 times faster
                 values = cells.astype("double[pyarrow]").to_numpy()
                 if values.dtype == np.float64 and np.isfinite(values).all():
@@ -109,13 +141,41 @@ class Table:
         texts = self.texts(column, key)
         values = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(float)
         wrong = np.flatnonzero(~np.isfinite(values))
+        if len(wrong) and all(text.lower() in _BOOLEANS for text in set(texts)):
+            return np.array([_BOOLEANS[text.lower()] for text in texts])
         if len(wrong):
             at = int(wrong[0])
             what = f"{self.place(at)}: no number stands in column '{column}'"
             received = f"'{texts[at]}'" if texts[at] else "an empty cell"
             remedy = "correct it, or take the line out"
+            if key == _INPUTS:
+                remedy += "; a column that is no input is left out by dataset.columns=[…]"
             raise UserError(what, f"a finite number in every row ({key})", received, remedy)
         return values
+
+    def values(self, columns: Sequence[str], key: str) -> np.ndarray:
+        """Columns of numbers as float32, shape (rows, columns).
+
+        Raises:
+            UserError: a cell is no number, or float32 merges the numbers of a column.
+        """
+        found = []
+        for column in columns:
+            numbers = self.numbers(column, key)
+            loss = float32_loss(numbers)
+            if loss and loss.is_grave:
+                raise UserError(
+                    f"{key}: the numbers in column '{column}' of {self.file} are too large for "
+                    "what they differ by",
+                    "numbers that float32, in which models compute, tells apart: about 7 digits",
+                    said(loss, numbers),
+                    "subtract the least of them, or take a greater unit (days, not milliseconds)"
+                    + (f"; or leave the column out: {key}=[…]" if key == _INPUTS else ""),
+                )
+            if loss:
+                self.notes.append(f"column '{column}': {said(loss, numbers)}")
+            found.append(numbers.astype(np.float32))
+        return np.stack(found, axis=1)
 
 
 def row_place(file: Path, row: int) -> str:
@@ -128,33 +188,77 @@ def read_table(path: str, key: str) -> Table:
     """Read a CSV file, with commas and a header, in UTF-8; or a Parquet file.
 
     Raises:
-        UserError: the file is neither, cannot be read, or has no row.
+        UserError: the file is neither, cannot be read, names a column twice, or has no row.
     """
     file = Path(path)
-    try:
+    with readable(file, key):
         frame = _read(file)
-    except (OSError, ValueError, Warning) as error:  # pandas's and Arrow's errors are ValueErrors
-        raise UserError(
-            f"{key}: {file} cannot be read",
-            "a CSV file with commas and a header, in UTF-8, or a Parquet file",
-            str(error).strip(),
-            f"correct {key}, or the file",
-        ) from error
     if not len(frame):
         remedy = f"correct {key}, or fill the table"
         raise UserError(f"{key}: {file} has no row", "a sample in each row", "a header", remedy)
     return Table(file, frame)
 
 
+@contextmanager
+def readable(file: Path, key: str) -> Iterator[None]:
+    """Turn errors of pandas and Arrow into a UserError."""
+    try:
+        yield
+    except (OSError, ValueError, Warning) as error:  # pandas's and Arrow's errors are ValueErrors
+        program = _FORMS.get(file.suffix.lower())
+        raise UserError(
+            f"{key}: {file} cannot be read",
+            "a CSV file with commas and a header, in UTF-8, or a Parquet file",
+            str(error).strip(),
+            f"open it in {program}, save the sheet as 'CSV UTF-8 (comma delimited)', and set {key} "
+            "to that file"
+            if program
+            else f"correct {key}, or the file",
+        ) from error
+
+
+def csv_header(file: Path) -> list[str]:
+    """The names in the first line of a CSV file, without surrounding spaces.
+
+    Raises:
+        ValueError: one stands there twice, or the names are separated by other than commas.
+    """
+    import pandas as pd
+
+    (header,) = pd.read_csv(file, header=None, nrows=1, **CSV).to_numpy().tolist() or [[]]
+    names = [str(name).strip() for name in header]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise ValueError(f"a header with the name '{twice[0]}' twice: {', '.join(names)}")
+    other = [mark for mark in (";", "\t", "|") if len(names) == 1 and mark in names[0]]
+    if other:
+        mark = "tabs" if other[0] == "\t" else f"'{other[0]}'"
+        raise ValueError(f"a header with {mark} between the names: {names[0].expandtabs(2)}")
+    return names
+
+
+def tidy(frame: "pandas.DataFrame", header: Sequence[str]) -> "pandas.DataFrame":
+    """Rows of a CSV file under the names of its header, without rows whose cells are all empty."""
+    frame.columns = [name or given for name, given in zip(header, frame, strict=True)]
+    is_blank = frame.iloc[:, 0].fillna("").str.strip() == ""
+    if is_blank.any():
+        cells = frame[is_blank].fillna("")
+        is_blank[is_blank] = (cells.apply(lambda column: column.str.strip()) == "").all(axis=1)
+    return frame[~is_blank] if is_blank.any() else frame
+
+
 def feature_columns(
     table: Table, columns: Sequence[str] | None, others: Collection[str]
 ) -> list[str]:
-    """The columns of the input: `columns`, or all but `others`, which have another meaning.
+    """The columns of the input: `columns`, or all with a name but `others`, which mean otherwise.
+
+    A column without a name, or one that numbers the rows, is mentioned in `table.notes`.
 
     Raises:
         UserError: there is none, or one has another meaning: a model would be told the answer.
     """
-    own = [str(name) for name in table.frame if name not in others]
+    names = [str(name) for name in table.frame if name not in others]
+    own = [name for name in names if not _NAMELESS.fullmatch(name)]
     chosen = own if columns is None else list(columns)
     told = [name for name in chosen if name in others]
     if told or not chosen:
@@ -164,16 +268,36 @@ def feature_columns(
             ", ".join(chosen) or "none",
             f"take {', '.join(told)} out" if told else f"correct {_INPUTS}, or set it to null",
         )
+    if twice := sorted({name for name in chosen if chosen.count(name) > 1}):
+        what, remedy = f"{_INPUTS} names '{twice[0]}' twice", "take one out"
+        raise UserError(what, "each column once", ", ".join(chosen), remedy)
+    if columns is None and len(own) < len(names):
+        without = len(names) - len(own)
+        table.notes.append(
+            f"{without} column(s) of {table.file} have no name and are not read: "
+            "the number of the row, as pandas writes it, or an empty cell in the header"
+        )
     return chosen
 
 
 def features(table: Table, columns: Sequence[str]) -> np.ndarray:
     """The inputs, shape (rows, columns), float32, in the table's own units.
 
+    A column that numbers the rows is mentioned in `table.notes`.
+
     Raises:
-        UserError: a cell is no finite number; it is named.
+        UserError: a cell is no finite number, or float32 merges a column's; it is named.
     """
-    return np.stack([table.numbers(name, _INPUTS) for name in columns], axis=1).astype(np.float32)
+    values = table.values(columns, _INPUTS)
+    count = np.arange(len(values))
+    for column, cells in zip(columns, values.T, strict=True):
+        first = cells.min()
+        if len(count) > 2 and first in (0, 1) and np.array_equal(np.sort(cells), first + count):
+            table.notes.append(
+                f"column '{column}' counts the rows, {first:.0f} to {cells.max():.0f}, and is an "
+                f"input; {_INPUTS}=[…] without it leaves it out"
+            )
+    return values
 
 
 def table_targets(
@@ -206,9 +330,9 @@ def table_targets(
             f"correct {_LABEL}, or set dataset.target=labels",
         )
     if target == "value":
-        numbers = [table.numbers(column, _LABEL) for column in columns]
-        values = numbers[0] if isinstance(label, str) else np.stack(numbers, axis=1)
-        return value_targets(values, table.place)
+        values = table.values(columns, _LABEL)
+        targets = value_targets(values[:, 0] if isinstance(label, str) else values, table.place)
+        return replace(targets, spec=replace(targets.spec, names=tuple(columns)))
     if target == "labels" and not isinstance(label, str):
         if classes is not None and list(classes) != columns:
             raise UserError(
@@ -220,10 +344,18 @@ def table_targets(
         flags = np.stack([table.numbers(column, _LABEL) for column in columns], axis=1)
         return flag_targets(flags, columns, table.place)
     if target == "class":
-        return _one_class(table, columns[0], classes)
-    texts = table.texts(columns[0], _LABEL)
-    sets = [{name.strip() for name in text.split(separator)} - {""} for text in texts]
-    return label_targets(sets, classes, table.place)
+        targets = _one_class(table, columns[0], classes)
+    else:
+        texts = table.texts(columns[0], _LABEL)
+        sets = [{name.strip() for name in text.split(separator)} - {""} for text in texts]
+        targets = label_targets(sets, classes, table.place)
+    for name in targets.spec.classes if classes is None else ():
+        if name.lower() in _MISSING:
+            table.notes.append(
+                f"'{name}' in column '{columns[0]}' is taken for the name of a class; where it "
+                "stands for a label that is not known, take the rows out"
+            )
+    return targets
 
 
 def _one_class(table: Table, column: str, classes: Sequence[str] | None) -> Targets:
@@ -245,9 +377,19 @@ def _read(file: Path) -> "pandas.DataFrame":
     import pandas as pd
 
     if file.suffix.lower() in (".parquet", ".pq"):
-        return pd.read_parquet(file)
+        return pd.read_parquet(file).reset_index(drop=True)
     if file.suffix.lower() != ".csv":
         raise ValueError(f"a file of kind '{file.suffix}'")
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-        return pd.read_csv(file, **CSV)
+        header = csv_header(file)  # says what is wrong where the rows do not fit it
+        return tidy(pd.read_csv(file, **CSV), header)
+
+
+def _decoded(cell: Any) -> Any:
+    """Text for bytes, as some writers of Parquet store it."""
+    return cell.decode() if isinstance(cell, bytes) else cell
+
+
+def _is_nested(cell: Any) -> bool:
+    return isinstance(cell, dict) or np.ndim(cell) > 0

@@ -108,6 +108,14 @@ def open_saved_data(saved: SavedRun, config: Mapping[str, Any] | None = None) ->
             it cannot be read.
     """
     data = open_data(config or saved.config)
+    match_specs(
+        data.dataset,
+        saved.specs,
+        "the data is no longer what the run was trained on",
+        "bring the data back to the version that the run's tag data.digest names",
+    )
+    for part, then in saved.specs.items():
+        setattr(data.dataset, f"{part}_spec", then)
     if saved.parent and saved.old:
         from reprise.datasets.mixed import Mixed
 
@@ -115,22 +123,53 @@ def open_saved_data(saved: SavedRun, config: Mapping[str, Any] | None = None) ->
         assert isinstance(data.dataset, Dataset)
         assert isinstance(old, Dataset)
         data = replace(data, dataset=Mixed(data.dataset, old))
-    _set_specs(data.dataset, saved.specs)
     return replace(data, splits=data.dataset.restore(saved.splits, data.splits))
 
 
-def _set_specs(dataset: BaseDataset[Any], specs: Mapping[str, Spec]) -> None:
-    """Give a dataset the recorded specs, which must be those of its arrays today."""
+def match_specs(
+    dataset: BaseDataset[Any], specs: Mapping[str, Spec], what: str, remedy: str
+) -> None:
+    """Have a dataset give its arrays as a model was trained on them: columns by their names.
+
+    Args:
+        dataset: The dataset. The same columns in another order are brought into the model's.
+        specs: Of the arrays that the model was trained on, `input` and `target`.
+        what: The error's first line, without the part and the property that differ.
+        remedy: Its last.
+
+    Raises:
+        UserError: names, shape, dtype or classes differ.
+    """
     for part, then in specs.items():
         now: Spec = getattr(dataset, f"{part}_spec")
-        if then.without_learned() != now.without_learned():
+        if then.names != now.names and sorted(then.names) == sorted(now.names):
+            dataset.arrange("input" if part == "input" else "target", then.names)
+            now = getattr(dataset, f"{part}_spec")
+        for field in ("names", "shape", "dtype", "classes", "ignore"):
+            ours, theirs = getattr(now, field), getattr(then, field)
+            if ours == theirs or (field == "names" and not (ours and theirs)):
+                continue  # runs recorded no names before 28 November 2026
             raise UserError(
-                f"the data is no longer what the run was trained on: its {part} has changed",
-                expected=f"shape {then.shape}, {then.dtype}, classes {', '.join(then.classes)}",
-                received=f"shape {now.shape}, {now.dtype}, classes {', '.join(now.classes)}",
-                remedy="bring the data back to the version that the run's tag data.digest names",
+                f"{what}: {field} of the {part}",
+                expected=_said(theirs),
+                received=_said(ours) + _difference(ours, theirs),
+                remedy=remedy,
             )
-        setattr(dataset, f"{part}_spec", then)
+
+
+def _said(value: Any) -> str:
+    names = isinstance(value, tuple) and any(isinstance(one, str) for one in value)
+    return ", ".join(value) if names else str(value)
+
+
+def _difference(ours: Any, theirs: Any) -> str:
+    """What is new and what is missing of names."""
+    if not isinstance(ours, tuple) or not isinstance(theirs, tuple):
+        return ""
+    new = [str(one) for one in ours if isinstance(one, str) and one not in theirs]
+    missing = [str(one) for one in theirs if isinstance(one, str) and one not in ours]
+    said = [f"{word}: {', '.join(of)}" for word, of in (("new", new), ("missing", missing)) if of]
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def load_best(folder: Path) -> keras.Model:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,19 @@ import numpy as np
 
 from reprise.config.compose import Composed
 from reprise.config.overrides import restate
-from reprise.datasets.base import BaseDataset, Dataset
+from reprise.datasets.base import Dataset
 from reprise.datasets.mixed import Mixed
 from reprise.errors import UserError
 from reprise.runs.experiment import Data, compose_and_check, open_data, set_up_device
-from reprise.runs.load import SavedRun, find, load_best, open_saved_data
+from reprise.runs.load import SavedRun, find, load_best, match_specs, open_saved_data
 from reprise.runs.score import score_splits
 from reprise.runs.train import train
 from reprise.spec import Spec
 
 if TYPE_CHECKING:
     import keras
+
+_FAR = 5.0  # deviations of the old data that the mean of new data is seldom away
 
 
 @dataclass(frozen=True)
@@ -56,25 +59,44 @@ def test_split(data: Data) -> str:
     return "test" if "test" in data.splits else "valid"
 
 
-def adopt(dataset: BaseDataset[Any], parent: BaseDataset[Any]) -> None:
-    """Give new data the offset and scale that the parent's model was made with.
+def adopt(data: Data, parent: Data) -> dict[str, Any]:
+    """Give new data the columns, and their offset and scale, that the parent's model was made with.
+
+    Returns:
+        What was learned from the new data's train split, for the record.
 
     Raises:
-        UserError: its input or target does not have the shape, dtype or classes of the parent's.
+        UserError: its input or target does not have the names, shape, dtype or classes of the
+            parent's.
     """
-    for part in ("input", "target"):
-        new: Spec = getattr(dataset, f"{part}_spec")
-        old: Spec = getattr(parent, f"{part}_spec")
-        for field in fields(Spec):
-            ours, theirs = getattr(new, field.name), getattr(old, field.name)
-            if field.name not in {"offset", "scale", "counts"} and ours != theirs:
-                raise UserError(
-                    f"the new data does not fit the run's model: {field.name} of the {part}",
-                    expected=f"{theirs}, as the run was trained on",
-                    received=str(ours),
-                    remedy="change the dataset's settings so that both agree, or train a new model",
-                )
-        setattr(dataset, f"{part}_spec", replace(new, offset=old.offset, scale=old.scale))
+    specs = {"input": parent.dataset.input_spec, "target": parent.dataset.target_spec}
+    match_specs(
+        data.dataset,
+        specs,
+        "the new data does not fit the run's model",
+        "have the settings say the same (dataset.columns=[…] and dataset.classes=[…] are names in "
+        "order), or train a new model",
+    )
+    learned = data.learn()
+    for part, old in specs.items():
+        new: Spec = getattr(data.dataset, f"{part}_spec")
+        for note in other_units(new, old):
+            print(f"note: {note}", file=sys.stderr)
+        adopted = replace(new, offset=old.offset, scale=old.scale)
+        setattr(data.dataset, f"{part}_spec", adopted)
+    return learned
+
+
+def other_units(new: Spec, old: Spec) -> list[str]:
+    """A line for each entry whose mean is as far from the old one as other units would bring it."""
+    names = new.names or tuple(f"entry {at}" for at in range(len(new.offset)))
+    moments = zip(names, new.offset, old.offset, old.scale, strict=False)
+    return [
+        f"the mean of {name} is {mean:.4g}, and was {before:.4g} with a deviation of {scale:.4g} "
+        "where the model was trained: is it the same unit?"
+        for name, mean, before, scale in moments
+        if abs(mean - before) > _FAR * scale
+    ]
 
 
 def update(run: str, runs: Path, changes: list[str], old: str = "0") -> None:
@@ -91,8 +113,7 @@ def update(run: str, runs: Path, changes: list[str], old: str = "0") -> None:
     data, parent_data = open_data(composed.values), open_saved_data(saved)
     if known := seen_before(data, parent_data):
         print(f"note: {known} sample(s) that are to judge the model are among those it has learned")
-    learned = data.learn()
-    adopt(data.dataset, parent_data.dataset)
+    learned = adopt(data, parent_data)
     parent = load_parent(saved, parent_data, composed.values, data, learned, fraction)
     train(composed, with_old(data, parent_data, fraction), parent)
 

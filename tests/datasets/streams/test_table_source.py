@@ -79,7 +79,7 @@ def test_pictures_name_every_column(tmp_path):
         (("1800.5", "none"), r"a\.csv, line 1802(?s:.*)'one'(?s:.*)dataset.source.columns"),
         (("1800.5", ""), r"line 1802(?s:.*)an empty cell"),
         (("3240000,yes", "3240000,maybe"), r"line 1802(?s:.*)'maybe'"),
-        (("3240000,yes", "3240000,yes,yes"), r"a\.csv cannot be read, after 1000 rows"),
+        (("3240000,yes", "3240000,yes,yes"), r"a\.csv cannot be read(?s:.*)line 1802"),
         (("3240000,yes", "3240000"), r"line 1802(?s:.*)an empty cell"),
     ],
 )

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Source(ABC):
     target_spec: Spec
     num_shards: int = 1  # parts that can be read side by side, such as files
     paths: Sequence[Path] = ()  # files and folders, for the record of what a run saw
+    notes: Sequence[str] = ()  # what they hold that is not read, and what was assumed: a line each
 
     @abstractmethod
     def samples(self, shard: int) -> Iterator[tuple[Any, Any]]:
@@ -47,6 +48,13 @@ class Source(ABC):
     def blocks(self, shard: int) -> Iterator[tuple[np.ndarray, np.ndarray]] | None:
         """The same samples, many at a time: arrays with a leading axis. None where it cannot."""
         return None
+
+    def arrange(self, part: Literal["input", "target"], names: Sequence[str]) -> None:
+        """Give the last axis of x or y in this order of the names that its spec has.
+
+        A source whose specs have `names` implements it.
+        """
+        raise NotImplementedError
 
     def shard_name(self, shard: int) -> str:
         """What the user calls this shard, for messages: its file."""

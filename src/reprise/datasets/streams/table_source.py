@@ -2,10 +2,11 @@
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from annotated_types import Len
@@ -13,7 +14,16 @@ from annotated_types import Len
 from reprise.datasets.base import Sample
 from reprise.datasets.drawing import draw_values
 from reprise.datasets.streams.source import Source
-from reprise.datasets.tables import CSV, Table, feature_columns, features, table_targets
+from reprise.datasets.tables import (
+    CSV,
+    Table,
+    csv_header,
+    feature_columns,
+    features,
+    readable,
+    table_targets,
+    tidy,
+)
 from reprise.datasets.targets import Target, Targets
 from reprise.errors import UserError
 from reprise.spec import Spec
@@ -23,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ROWS = 16_000  # read at a time
+_HEAD = 1000  # that are looked at before training
 
 
 class TableSource(Source):
@@ -41,7 +52,7 @@ class TableSource(Source):
         separator: Between the names in a cell.
 
     Raises:
-        UserError: a file or a column is missing, or the first row has no such label.
+        UserError: a file or a column is missing, or the first thousand rows are not as described.
     """
 
     def __init__(
@@ -66,11 +77,13 @@ class TableSource(Source):
                 "set dataset.source.classes=[…]",
             )
         labels = [label] if isinstance(label, str) else label
-        head = next(_chunks(self.paths[0], 1))
+        head = next(_chunks(self.paths[0], _HEAD))
         with _own_keys():
             self.target_spec = self._targets(head).spec
             self._columns = feature_columns(head, columns, labels)
-            self.input_spec = Spec(features(head, self._columns).shape[1:], "float32")
+            x = features(head, self._columns)
+        self.input_spec = Spec(x.shape[1:], "float32", names=tuple(self._columns))
+        self.notes = tuple(head.notes)
 
     def samples(self, shard: int) -> Iterator[Sample]:
         """Read the rows of one file."""
@@ -83,6 +96,14 @@ class TableSource(Source):
             with _own_keys():
                 x, y = features(table, self._columns), self._targets(table).values
             yield x, y
+
+    def arrange(self, part: Literal["input", "target"], names: Sequence[str]) -> None:
+        if part == "input":
+            self._columns = list(names)
+            self.input_spec = replace(self.input_spec, names=tuple(names))
+        else:
+            self._label = list(names)
+            self.target_spec = replace(self.target_spec, names=tuple(names))
 
     def shard_name(self, shard: int) -> str:
         """The file."""
@@ -108,27 +129,25 @@ def _own_keys() -> Iterator[None]:
 
 def _chunks(file: Path, most: int) -> Iterator[Table]:
     """Read a table some rows at a time, at least one row in all."""
-    first = 0
-    try:
-        for frame in _csv(file, most) if file.suffix.lower() == ".csv" else _parquet(file, most):
-            if len(frame):  # pandas gives one without rows for a header alone
-                yield Table(file, frame, first)
-                first += len(frame)
-    except (OSError, ValueError, Warning) as error:  # pandas's and Arrow's are ValueErrors
-        raise UserError(
-            f"{file} cannot be read, after {first} rows",
-            "a CSV file with commas and a header, in UTF-8, or a Parquet file",
-            str(error).strip(),
-            "correct dataset.source.files, or the file",
-        ) from error
-    if not first:
-        remedy = "correct dataset.source.files, or fill the table"
+    key, count = "dataset.source.files", 0
+    frames = _csv(file, most) if file.suffix.lower() == ".csv" else _parquet(file, most)
+    while True:
+        with readable(file, key):
+            frame = next(frames, None)
+        if frame is None:
+            break
+        if len(frame):  # pandas gives one without rows for a header alone
+            yield Table(file, frame)
+            count += len(frame)
+    if not count:
+        remedy = f"correct {key}, or fill the table"
         raise UserError(f"{file} has no row", "a sample in each row", "a header", remedy)
 
 
 def _csv(file: Path, most: int) -> "Iterator[pandas.DataFrame]":
     import pandas as pd
 
+    header = csv_header(file)
     with pd.read_csv(file, chunksize=most, **CSV) as chunks:
         while True:
             with warnings.catch_warnings():  # not around a yield: others would meet them as errors
@@ -136,12 +155,16 @@ def _csv(file: Path, most: int) -> "Iterator[pandas.DataFrame]":
                 frame = next(chunks, None)
             if frame is None:
                 return
-            yield frame
+            yield tidy(frame, header)
 
 
 def _parquet(file: Path, most: int) -> "Iterator[pandas.DataFrame]":
     from pyarrow.parquet import ParquetFile
 
+    first = 0
     with ParquetFile(file) as opened:
         for batch in opened.iter_batches(most):
-            yield batch.to_pandas()
+            frame = batch.to_pandas().reset_index(drop=True)
+            frame.index += first
+            first += len(frame)
+            yield frame

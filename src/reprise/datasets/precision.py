@@ -1,0 +1,58 @@
+"""What float32, in which models compute, keeps of large numbers."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+_UNIFORM = 1e-6  # deviations between neighbouring float32 numbers, at most, that harm nothing
+_COARSE = 1e-3  # likewise for measurements, whose last digits are noise
+_EXACT = 2**24  # whole numbers below it are float32 numbers
+_MERGED = 0.01  # part of the different values
+
+
+class Loss(NamedTuple):
+    """What becomes of different values in float32.
+
+    Args:
+        before: Number of different values.
+        after: Number of different values in float32.
+        is_grave: Whether what tells samples apart is lost, and not only the last digits.
+    """
+
+    before: int
+    after: int
+    is_grave: bool
+
+
+def float32_loss(values: np.ndarray) -> Loss | None:
+    """Find out whether float32 merges values that lie far apart for their own spread.
+
+    Args:
+        values: Finite numbers, one axis, not empty.
+
+    Returns:
+        None where at most one of a hundred values is lost. Whole numbers (ids, times) are told
+        apart by their last digit; others are measurements.
+    """
+    kept = values.astype(np.float32)
+    largest = np.abs(kept).max()
+    are_integers = values.dtype.kind in "iu"
+    if largest < _EXACT if are_integers else np.array_equal(kept, values):
+        return None
+    spacing, apart = float(np.spacing(largest)), values - values.min()
+    if are_integers:
+        apart = apart.astype(np.uint64)  # a range of more than int64 has
+    deviation = float(apart.std(dtype=np.float64))
+    if spacing <= _UNIFORM * deviation:
+        return None
+    before, after = len(np.unique(values)), len(np.unique(kept))
+    if before - after <= _MERGED * before:
+        return None
+    is_whole = are_integers or bool((values == np.floor(values)).all())
+    return Loss(before, after, is_whole or spacing > _COARSE * deviation)
+
+
+def said(loss: Loss, values: np.ndarray) -> str:
+    """The loss in words: `100 different values, 1700000000000 to 1700000099000, become 1`."""
+    ends = f"{values.min():.16g} to {values.max():.16g}"
+    return f"{loss.before} different values, {ends}, become {loss.after} in float32"
