@@ -35,6 +35,13 @@ LIVE: dict[str, frozenset[str]] = {
     "objective": frozenset({"target_spec"}),
     "optimizer": frozenset({"total_steps"}),
 }
+# Further keys of a group, whatever its target.
+EVERY: dict[str, dict[str, Any]] = {
+    "dataset": {
+        "exclude": Annotated[str, "file"] | None,
+        "max_excluded": Annotated[float, Interval(ge=0, le=1)],
+    }
+}
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def sections(
 def _of_target(node: dict[str, Any], key: str) -> Section:
     """Return the section of a target, which is open to all keys if it must not be imported yet."""
     if is_own(str(node["_target_"])):
-        return target_section(node, key, LIVE.get(key, frozenset()))
+        return target_section(node, key, LIVE.get(key, frozenset()), EVERY.get(key))
     return Section(key, node, str(node["_target_"]), {}, is_open=True)
 
 

@@ -5,7 +5,7 @@ both answer is a `BaseDataset`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import numpy as np
 
 from reprise.datasets.drawing import draw_input, write_target
+from reprise.datasets.exclude import require_known
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -67,6 +68,21 @@ class BaseDataset(ABC, Generic[Split]):
 
         Raises:
             UserError: samples of the run are missing.
+        """
+
+    @abstractmethod
+    def without(
+        self, splits: Mapping[str, Split], names: Collection[str], file: Path
+    ) -> Mapping[str, Split]:
+        """These splits without some samples, each of which stays where it is.
+
+        Args:
+            splits: As `splits` returns them.
+            names: Names of the samples to leave out.
+            file: Where the names are listed, for messages.
+
+        Raises:
+            UserError: no sample has one of these names.
         """
 
     @abstractmethod
@@ -175,6 +191,23 @@ class Dataset(BaseDataset[np.ndarray]):
         """Class of a sample as a whole, for balancing; None if it has none."""
         return None
 
+    def facts(self, index: int) -> Mapping[str, float]:
+        """What a check of the data may know of a sample beside its arrays.
+
+        Returns:
+            `height` and `width` of its file, in pixels; `level` and `peak` of its sound, in
+            decibels of full scale, and as a part of it. Nothing by default.
+        """
+        return {}
+
+    def span(self, index: int) -> tuple[Hashable, float, float] | None:
+        """The stretch of a longer whole that a sample is, or None.
+
+        Returns:
+            The whole, a recording say, and where the sample begins and ends in it, in seconds.
+        """
+        return None
+
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
         """Problems of samples that can be found without training, one line each with the name.
 
@@ -213,6 +246,14 @@ class Dataset(BaseDataset[np.ndarray]):
             split: np.array([places[name] for name in names], np.int64)
             for split, names in recorded.items()
         }
+
+    def without(
+        self, splits: Mapping[str, np.ndarray], names: Collection[str], file: Path
+    ) -> dict[str, np.ndarray]:
+        places = {self.name(index): index for index in range(len(self))}
+        require_known(file, names, places)
+        gone = [places[name] for name in names]
+        return {split: own[~np.isin(own, gone)] for split, own in splits.items()}
 
     def problems(self, splits: Mapping[str, np.ndarray], *, thorough: bool = False) -> list[str]:
         return list(self.check(np.concatenate(list(splits.values())), thorough=thorough))

@@ -204,9 +204,12 @@ def write_target(
 def save_grid(
     path: Path,
     draw: Callable[..., None],
-    x: np.ndarray,
-    y: np.ndarray,
+    x: np.ndarray | Sequence[np.ndarray],
+    y: np.ndarray | Sequence[np.ndarray],
     predictions: np.ndarray | None = None,
+    *,
+    names: Sequence[str] = (),
+    dpi: int = _DPI,
 ) -> Path:
     """Draw samples in a grid of about 4:3, with one legend for all, and save it as PNG.
 
@@ -214,6 +217,8 @@ def save_grid(
         path: The file; its folder is made if it is missing.
         draw: `Dataset.draw`. What it draws with a `label` is named in the legend.
         x, y, predictions: Inputs, targets and outputs of the model or None, with a batch axis.
+        names: Written below the samples.
+        dpi: Pixels in an inch; a sample is about two inches high.
     """
     from matplotlib.figure import Figure
 
@@ -228,10 +233,16 @@ def save_grid(
     rows = -(-len(samples) // max(1, round((len(samples) / ratio * 4 / 3) ** 0.5)))
     columns = -(-len(samples) // rows)
     width = max(columns * _HEIGHT * ratio, 2 * _HEIGHT)  # room for a legend
-    figure = Figure(figsize=(width, rows * (_HEIGHT + 0.4)), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(width, rows * (_HEIGHT + 0.4)), dpi=dpi, layout="constrained")
     cells = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, sample in zip(cells, samples, strict=False):
         draw(axes, *sample)
+    for axes, name in zip(cells, names, strict=False):
+        below = 0, -14 if axes.axison else -3
+        text = plain_text(name[-_LETTERS:])
+        axes.annotate(
+            text, (0.5, 0), below, "axes fraction", "offset points", ha="center", va="top", size=7
+        )
     for axes in cells[len(samples) :]:
         axes.set_axis_off()
     handles, labels = cells[0].get_legend_handles_labels()

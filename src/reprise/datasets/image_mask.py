@@ -112,6 +112,10 @@ class ImageMask(Decodable):
         groups = [self.group(at) for at in range(len(self))]
         return make_splits(keys, groups, self._split, self._split_seed)
 
+    def facts(self, index: int) -> Mapping[str, float]:
+        header = read_header(self._pair(index)[0], oriented=True)
+        return {"height": header.height, "width": header.width}
+
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
         """Look at head and tail of every file and decode some masks, or decode all files."""
         stride = 1 if thorough else max(1, len(indices) // _DECODED_MASKS)

@@ -1,5 +1,6 @@
 """Log-mel spectrograms of windows of long recordings, with labels from a table."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -128,6 +129,17 @@ class MelSpectrogram(Decodable):
             for key in {self.name(at), file, file.removesuffix(self._suffix), groups[at]}:
                 keys.setdefault(key, []).append(at)
         return make_splits(keys, groups, self._split, self._split_seed)
+
+    def facts(self, index: int) -> Mapping[str, float]:
+        sound = self._windows.around(self._rows[index], self._windows.length)
+        power = float(np.mean(sound**2, dtype=np.float64))
+        level = 10 * math.log10(power) if power else -math.inf
+        return {"level": level, "peak": float(np.abs(sound).max())}
+
+    def span(self, index: int) -> tuple[str, float, float]:
+        table, row = self._windows.annotations, self._rows[index]
+        recording = table.recordings[table.recording[row]]
+        return recording, float(table.start[row]), float(table.stop[row])
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
         return self._windows.check(self._rows[indices], thorough=thorough)

@@ -1,6 +1,7 @@
 """Samples without random access, such as those of a Python generator."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,9 +11,10 @@ from annotated_types import Ge, Interval
 
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import write_target
+from reprise.datasets.exclude import require_known
 from reprise.datasets.moments import Counts, Moments, is_unscaled
 from reprise.datasets.streams.source import Source
-from reprise.datasets.streams.split import StreamSplit, announced
+from reprise.datasets.streams.split import StreamSplit, announced, sample_name
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -97,6 +99,17 @@ class Stream(BaseDataset[StreamSplit]):
         for name, split in splits.items():
             split.num_samples = recorded[name]["num_samples"]  # another number is an error
         return splits
+
+    def without(
+        self, splits: Mapping[str, StreamSplit], names: Collection[str], file: Path
+    ) -> dict[str, StreamSplit]:
+        """These splits without some samples, named as check-data names them."""
+        sources = {id(split.source): split.source for split in splits.values()}.values()
+        shards = {s.shard_name(at) for s in sources for at in range(s.num_shards)}
+        named = [name for name in names if _place(name)[0] in shards]
+        require_known(file, names, [*named, *(sample_name(one, 0) for one in sorted(shards))])
+        gone = frozenset(map(_place, names))
+        return {name: replace(split, gone=gone) for name, split in splits.items()}
 
     def problems(self, splits: Mapping[str, StreamSplit], *, thorough: bool = False) -> list[str]:
         """What stopped the reading of each split, one line each; nothing unless `thorough`."""
@@ -236,3 +249,8 @@ def _specs(x: Spec, y: Spec) -> str:
     classes = f", classes {', '.join(y.classes)}" if y.classes else ""
     names = f" ({', '.join(x.names)})" if x.names else ""
     return f"x {x.shape} {x.dtype}{names}, y {y.shape} {y.dtype}{classes}"
+
+
+def _place(name: str) -> tuple[str, int]:
+    shard, _, number = name.rpartition(", sample ")
+    return (shard, int(number)) if number.isdigit() else (name, -1)

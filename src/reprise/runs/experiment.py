@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from reprise.config.build import build
 from reprise.config.check import check
 from reprise.config.compose import Composed
 from reprise.config.parameters import sqlite_file
+from reprise.datasets import exclude
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
@@ -36,6 +37,18 @@ class Data:
     splits: Mapping[str, Any]  # as the dataset's `splits` gives them
     seed: int
     settings: Mapping[str, Any]
+    exclude: Path | None = None  # list of samples that are left out
+    excluded: Mapping[str, str] = field(default_factory=dict)  # these, with the reasons
+
+    @property
+    def num_excluded(self) -> int:
+        """Number of samples that are left out."""
+        return len(self.excluded)
+
+    @property
+    def sources(self) -> Sequence[Path]:
+        """The files and folders that decide which samples there are, for the record."""
+        return (*self.dataset.sources, *([self.exclude] if self.exclude else []))
 
     def loader(self, split: str, **changes: Any) -> Loader | ExternalLoader:
         """A loader of one split; `changes` replace settings of conf/loader/."""
@@ -86,16 +99,53 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     files = [Path(sqlite_file(path) or path) for path in paths(config["dataset"])]
     if stages := sample_data.missing_stages(files):
         sample_data.make_available(stages)
-    dataset = build_dataset(config["dataset"])
-    splits = dataset.splits()
+    node = dict(config["dataset"])
+    own = {key: node.pop(key) for key in exclude.KEYS if key in node}
+    dataset = build_dataset(node)
+    splits, excluded = dataset.splits(), dict[str, str]()
+    path = Path(own["exclude"]) if own.get("exclude") else None
+    if path:
+        splits, excluded = leave_out(
+            dataset, splits, path, own.get("max_excluded", exclude.MAX_EXCLUDED)
+        )
     if few := config["trainer"]["overfit"]:
         splits = dict.fromkeys(("train", "valid"), dataset.first(splits["train"], few))
-    opened = Data(dataset, splits, config["seed"], config["loader"])
+    opened = Data(dataset, splits, config["seed"], config["loader"], path, excluded)
     if checked:
         refuse_problems(opened.problems())
     for note in dataset.notes:
         print(f"note: {note}", file=sys.stderr, flush=True)
     return opened
+
+
+def leave_out(
+    dataset: BaseDataset[Any], splits: Mapping[str, Any], path: Path, most: float
+) -> tuple[Mapping[str, Any], dict[str, str]]:
+    """Take the samples of a list out of splits that have been dealt: no other sample moves.
+
+    Args:
+        dataset: The dataset.
+        splits: Its splits.
+        path: The list.
+        most: Largest share of all samples that it may leave out.
+
+    Returns:
+        The splits without these samples, and the samples with the reasons.
+
+    Raises:
+        UserError: a name in the list is none of the dataset's, or there are too many.
+    """
+    reasons = exclude.read_list(path)
+    rest = dataset.without(splits, reasons, path)
+    sizes = [sum(dataset.num_samples(own) or 0 for own in of.values()) for of in (splits, rest)]
+    total, left = sizes
+    exclude.require_few(path, total - left, total, most)
+    print(
+        f"note: {total - left} of {total} samples are left out, as {path} says",
+        file=sys.stderr,
+        flush=True,
+    )
+    return rest, reasons
 
 
 def set_up_device(config: Mapping[str, Any]) -> dict[str, str]:

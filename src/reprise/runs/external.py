@@ -7,7 +7,7 @@ them: neither the same batches nor a resume in mid-epoch is promised.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
@@ -146,6 +146,16 @@ class External(BaseDataset[str]):
 
     def restore(self, recorded: Mapping[str, Any], splits: Mapping[str, str]) -> Mapping[str, str]:
         return splits
+
+    def without(
+        self, splits: Mapping[str, str], names: Collection[str], file: Path
+    ) -> Mapping[str, str]:
+        raise UserError(
+            "dataset.exclude needs samples with names, and Keras makes these batches itself",
+            expected="dataset.exclude=null, or a dataset of reprise's kind",
+            received=f"dataset.exclude={file}",
+            remedy="leave the samples out where the batches are made",
+        )
 
     def problems(self, splits: Mapping[str, str], *, thorough: bool = False) -> list[str]:
         """With `thorough` reads one pass of every split; an error in it is the data's own."""

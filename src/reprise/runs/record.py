@@ -46,7 +46,7 @@ def write_records(
         device: What trains, as `set_up` says it.
         parent: The run it starts from, if there is one.
     """
-    seen = data_version(ROOT, data.dataset.sources, data.dataset.stamp)
+    seen = data_version(ROOT, data.sources, data.dataset.stamp)
     run.text(CONFIG, yaml.safe_dump(dict(composed.values), sort_keys=False))
     _write_data(run, composed, data, learned, seen)
     _write_identity(run, composed, seen.digest, parent)  # by which the run is found: after these
@@ -95,6 +95,9 @@ def _write_data(
     run.tags({"data.digest": seen.digest, "data.dvc": seen.dvc})
     sizes = {f"data.num_{split}": size for split, size in data.sizes().items()}
     run.tags({name: size for name, size in sizes.items() if size is not None})
+    if data.exclude:
+        run.tags({"data.excluded": data.num_excluded, "data.exclude": str(data.exclude)})
+        run.text("excluded.csv", data.exclude.read_text("utf-8-sig"))
     if dataset.notes:
         run.tags({"data.notes": "\n".join(dataset.notes)})
     if seen.dvc.startswith("changed"):

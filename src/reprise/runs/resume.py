@@ -134,7 +134,7 @@ def _refuse_changed_data(saved: SavedRun, data: Data, *, force: bool) -> list[st
     """What has changed of the data's hash; refused unless that is asked for."""
     from reprise.tracking.provenance import data_version
 
-    now = data_version(ROOT, data.dataset.sources, data.dataset.stamp).digest
+    now = data_version(ROOT, data.sources, data.dataset.stamp).digest
     if saved.data_digest in (None, now):
         return []
     change = f"data.digest: {saved.data_digest} -> {now}"

@@ -205,8 +205,8 @@ def _data_digest(each: list[Composed]) -> str:
     from reprise.tracking.provenance import data_version
 
     distinct = {json.dumps(one.values["dataset"], sort_keys=True): one for one in each}
-    opened = [open_data(one.values).dataset for one in distinct.values()]
-    sources = {(tuple(dataset.sources), dataset.stamp) for dataset in opened}
+    opened = [open_data(one.values) for one in distinct.values()]
+    sources = {(tuple(data.sources), data.dataset.stamp) for data in opened}
     digests = sorted({data_version(ROOT, paths, stamp).digest for paths, stamp in sources})
     return digests[0] if len(digests) == 1 else _hash(digests)
 

@@ -100,6 +100,11 @@ def data_version(root: Path, sources: Sequence[Path], stamp: str = "") -> DataVe
     return DataVersion(digest, "verified")
 
 
+def tracked_folders(root: Path) -> list[Path]:
+    """The files and folders that DVC tracks in a project."""
+    return [(root / out).resolve() for out in _recorded(root)]
+
+
 def _git(root: Path, *args: str) -> str | None:
     try:
         done = subprocess.run(

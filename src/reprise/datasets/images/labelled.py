@@ -66,6 +66,10 @@ class LabelledImages(Decodable):
     def label(self, index: int) -> int | None:
         return self._targets.label(index)
 
+    def facts(self, index: int) -> Mapping[str, float]:
+        header = read_header(self._paths[index], oriented=True)
+        return {"height": header.height, "width": header.width}
+
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
         def look(at: int) -> None:
             index = int(indices[at])

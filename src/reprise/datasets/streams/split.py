@@ -50,6 +50,7 @@ class StreamSplit:
         high: Number it stays below.
         seed: Of the random numbers.
         num_samples: How many there are; None until they were counted.
+        gone: Samples that are left out, each by the name of its shard and its position there.
     """
 
     split: str
@@ -58,6 +59,7 @@ class StreamSplit:
     high: float = 1.0
     seed: int = 0
     num_samples: int | None = None
+    gone: frozenset[tuple[str, int]] = frozenset()
 
     def chunks(self, shard: int, rows: int = _ROWS) -> Iterator[Chunk]:
         """Read the split's samples of one shard, in their order.
@@ -70,13 +72,17 @@ class StreamSplit:
             UserError: a sample is not what the source announces; the message names it.
             Exception: whatever the source raises, with a note that says where.
         """
-        place, position = f"{self.source.shard_name(shard)}, sample", 0
+        name, position = self.source.shard_name(shard), 0
+        place = sample_name(name, "").strip()
+        gone = [at for of, at in self.gone if of == name]
         numbers, drawn = np.empty(0), _random_numbers(self.seed, shard)
         try:
             for x, y in self._groups(shard, rows):
                 while len(numbers) < len(x):
                     numbers = np.concatenate([numbers, next(drawn)])
                 is_own = (self.low <= numbers[: len(x)]) & (numbers[: len(x)] < self.high)
+                if gone:
+                    is_own &= ~np.isin(np.arange(position, position + len(x)), gone)
                 own, numbers = np.flatnonzero(is_own), numbers[len(x) :]
                 positions, position = position + own, position + len(x)
                 if len(own):
@@ -148,6 +154,11 @@ class StreamSplit:
             yield x, y  # what was read before the error comes before it
             raise
         yield x, y
+
+
+def sample_name(shard: str, position: int | str) -> str:
+    """What the user calls a sample of a stream."""
+    return f"{shard}, sample {position}"
 
 
 def _random_numbers(seed: int, shard: int) -> Iterator[np.ndarray]:

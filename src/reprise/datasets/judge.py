@@ -1,0 +1,412 @@
+"""What the measures of all samples say of a dataset."""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from reprise.datasets.findings import Finding
+from reprise.datasets.twins import Twins, are_same, candidates, equal_groups
+from reprise.spec import Spec
+
+SILENT_DB = -80.0  # of full scale; the noise of 16 bits is at -98
+_FEW = 0.01  # share of samples, up to which they can be outliers
+_FENCES = 4.5  # quartile distances beyond the quartiles, from which a sample is an outlier
+_UNEVEN = 10.0  # times that the most frequent class occurs more often than the rarest
+_REPEATED = 0.05  # share of rows with a twin, from which repetition is the nature of a table
+_COMPARED = 1000  # pairs of pictures that are read again and compared in full
+_TOGETHER = 100  # of these pairs, in memory at a time
+_EMPTY = 0.5  # share of masks without foreground, from which they are the nature of the data
+
+Span = tuple[Hashable, float, float]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """All samples of a dataset, measured.
+
+    Args:
+        names: Of the samples.
+        splits: Split of each sample.
+        records: Measures of each sample, as `measures.measure` writes them.
+        input_spec: Of the inputs.
+        target_spec: Of the targets.
+        read: Reads the inputs of samples again, by their places.
+        groups: Group of each sample; None if samples are their own groups.
+        spans: The stretch of a longer whole that each sample is; None where there is none.
+        indices: Index of each sample in its dataset, if that has random access.
+        rare: Number of samples below which a class is rare.
+    """
+
+    names: Sequence[str]
+    splits: np.ndarray
+    records: np.ndarray
+    input_spec: Spec
+    target_spec: Spec
+    read: Callable[[Sequence[int]], Mapping[int, np.ndarray]]
+    groups: Sequence[Hashable] | None = None
+    spans: Sequence[Span] | None = None
+    indices: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    rare: int = 5
+
+    @cached_property
+    def good(self) -> np.ndarray:
+        """Places of the samples that could be read."""
+        return np.flatnonzero(self.records["error"] == b"")
+
+    @cached_property
+    def plain(self) -> np.ndarray:
+        """Places of the readable samples whose input is finite and not constant."""
+        own = self.records[self.good]
+        return self.good[(own["bad"] == 0) & (own["low"] < own["high"])]
+
+    @cached_property
+    def present(self) -> np.ndarray:
+        """Whether each readable sample has each class: shape (good, classes), bool."""
+        bits = np.unpackbits(self.records["present"][self.good], axis=1, bitorder="little")
+        return bits[:, : len(self.target_spec.classes)].astype(bool)
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether the inputs are pictures, which can be mirrored and turned."""
+        shape = self.input_spec.shape
+        return (
+            self.input_spec.dtype in ("uint8", "uint16")
+            and len(shape) == 3
+            and shape[2] in (1, 3, 4)
+        )
+
+    def named(self, places: Sequence[int] | np.ndarray) -> tuple[str, ...]:
+        """Names of the samples at these places."""
+        return tuple(self.names[int(at)] for at in places)
+
+
+def judge(sheet: Sheet) -> list[Finding]:
+    """Everything that the measures of these samples show, in no particular order."""
+    if not len(sheet.records):
+        return []
+    parts = (
+        _unreadable, _constant, _ranges, _masks, _labels, _values, _outliers, _repetitions,
+        _near_twins, _groups, _overlaps,
+    )  # fmt: skip
+    return [finding for part in parts for finding in part(sheet)]
+
+
+def _unreadable(sheet: Sheet) -> Iterator[Finding]:
+    for at in np.flatnonzero(sheet.records["error"] != b"").tolist():
+        reason = sheet.records["error"][at].decode(errors="replace")
+        yield Finding("error", "unreadable", reason, sheet.named([at]))
+    for at in sheet.good[sheet.records["bad"][sheet.good] > 0].tolist():
+        count = sheet.records["bad"][at]
+        message = f"{sheet.names[at]}: {count} value(s) are NaN or infinite"
+        yield Finding("error", "not finite", message, sheet.named([at]))
+
+
+def _constant(sheet: Sheet) -> Iterator[Finding]:
+    own = sheet.records[sheet.good]
+    is_silent = own["level"] <= SILENT_DB
+    is_flat = (own["low"] == own["high"]) & (own["size"] > 1) & (own["bad"] == 0) & ~is_silent
+    for at in sheet.good[is_silent].tolist():
+        level = sheet.records["level"][at]
+        shown = f"{level:.0f} dB of full scale" if np.isfinite(level) else "digital silence"
+        yield Finding("warning", "silent", f"{sheet.names[at]}: {shown}", sheet.named([at]))
+    for at in sheet.good[is_flat].tolist():
+        value = sheet.records["low"][at]
+        message = f"{sheet.names[at]}: every value of the input is {value:g}"
+        yield Finding("warning", "constant", message, sheet.named([at]))
+    if (columns := _columns(sheet)) is not None and len(columns) > 1:
+        for at in np.flatnonzero((columns == columns[0]).all(axis=0)).tolist():
+            message = f"column {at} of the input is {columns[0, at]:g} in every sample"
+            yield Finding("note", "constant column", message)
+
+
+def _ranges(sheet: Sheet) -> Iterator[Finding]:
+    if sheet.is_picture:
+        largest = np.iinfo(sheet.input_spec.dtype).max
+        highest = sheet.records["high"][sheet.plain]
+        for place in sheet.plain[highest <= largest // 255].tolist():
+            high = sheet.records["high"][place]
+            message = (
+                f"{sheet.names[place]}: no value is above {high:g} of {largest}: all but black"
+            )
+            yield Finding("warning", "value range", message, sheet.named([place]))
+    for place in sheet.good[sheet.records["peak"][sheet.good] > 1.0].tolist():
+        peak = sheet.records["peak"][place]
+        message = f"{sheet.names[place]}: the sound reaches {peak:.4g}; full scale is 1"
+        yield Finding("warning", "value range", message, sheet.named([place]))
+
+
+def _masks(sheet: Sheet) -> Iterator[Finding]:
+    if sheet.target_spec.kind != "mask":
+        return
+    classes, has = sheet.target_spec.classes, sheet.present
+    empty = sheet.good[~has.any(axis=1)]
+    if len(classes) > 1:
+        what, others = "no pixel of its mask counts: all are ignored", "all masks are ignored"
+    else:
+        what, others = f"its mask has no '{classes[0]}'", f"no mask has a '{classes[0]}'"
+    if len(empty) == len(sheet.good) > 0:
+        yield Finding("error", "empty mask", others)
+    elif len(empty) > _EMPTY * len(sheet.good):
+        yield Finding("note", "empty masks", f"{len(empty)} of {len(sheet.good)} samples: {what}")
+    else:
+        for at in empty.tolist():
+            yield Finding("warning", "empty mask", f"{sheet.names[at]}: {what}", sheet.named([at]))
+    own = sheet.records[sheet.good]
+    full = sheet.good[has.any(axis=1) & (own["y_low"] == own["y_high"])]
+    if 0 < len(full) <= _EMPTY * len(sheet.good):
+        for at in full.tolist():
+            name = classes[int(sheet.records["y_low"][at]) if len(classes) > 1 else 0]
+            message = f"{sheet.names[at]}: every pixel of its mask is '{name}'"
+            yield Finding("warning", "full mask", message, sheet.named([at]))
+
+
+def _labels(sheet: Sheet) -> Iterator[Finding]:
+    if not sheet.target_spec.classes or not len(sheet.good):
+        return
+    if sheet.target_spec.kind == "mask" and len(sheet.target_spec.classes) == 1:
+        return
+    counts = label_counts(sheet)
+    total = np.sum(list(counts.values()), axis=0)
+    splits = list(counts)
+    for at, name in enumerate(sheet.target_spec.classes):
+        lacking = [split for split in splits if not counts[split][at]]
+        if total[at] < sheet.rare:
+            where = f", in {', '.join(s for s in splits if counts[s][at])}" if total[at] else ""
+            message = f"'{name}' has {total[at]} sample(s){where}; fewer than rare={sheet.rare}"
+            yield Finding("warning", "rare label", message, _examples(sheet, at))
+        elif lacking:
+            shown = ", ".join(f"{split} {counts[split][at]}" for split in splits)
+            message = f"'{name}' is not in {' and '.join(lacking)} ({shown})"
+            yield Finding("warning", "missing label", message, _examples(sheet, at))
+    if np.count_nonzero(total) == 1 and sheet.target_spec.kind == "class":
+        only = sheet.target_spec.classes[int(total.argmax())]
+        yield Finding("error", "one class", f"every sample is '{only}'")
+    seen = total[total >= sheet.rare]
+    if len(seen) > 1 and seen.max() >= _UNEVEN * seen.min():
+        most, least = (
+            int(total.argmax()),
+            int(np.where(total >= sheet.rare, total, total.max()).argmin()),
+        )
+        names = sheet.target_spec.classes
+        message = (
+            f"'{names[most]}' is in {total[most]} samples, '{names[least]}' in {total[least]}; "
+            "accuracy says little then, f1 more"
+        )
+        yield Finding("note", "class balance", message)
+
+
+def label_counts(sheet: Sheet) -> dict[str, np.ndarray]:
+    """For each split the number of samples that have each class; shape (classes,)."""
+    splits = sheet.splits[sheet.good]
+    names = [name for name in ("train", "valid", "test") if name in set(splits)]
+    return {name: sheet.present[splits == name].sum(axis=0) for name in names}
+
+
+def _examples(sheet: Sheet, number: int) -> tuple[str, ...]:
+    return sheet.named(sheet.good[sheet.present[:, number]][:12])
+
+
+def _values(sheet: Sheet) -> Iterator[Finding]:
+    own = sheet.records[sheet.good]
+    if len(own) > 1 and not sheet.target_spec.classes:
+        low, high = own["y_low"], own["y_high"]
+        if np.ptp(low) == 0 and np.ptp(high) == 0 and low[0] == high[0]:
+            yield Finding("error", "one value", f"the target of every sample is {low[0]:g}")
+    if len(own) > 1 and (own["x"] == own["x"][0]).all():
+        yield Finding("error", "one input", "the inputs of all samples are equal")
+
+
+def quantities(sheet: Sheet) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """What samples have a distribution of: values by name, and the places of their samples."""
+    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for name in ("height", "width"):
+        values = sheet.records[name][sheet.good]
+        if len(values) and np.isfinite(values).all():
+            found[f"{name} in pixels"] = values, sheet.good
+    if sheet.spans is not None:
+        lengths = np.array([stop - start for _, start, stop in sheet.spans])
+        found["duration in s"] = lengths[sheet.good], sheet.good
+    level = sheet.records["level"][sheet.good]
+    loud = level > SILENT_DB
+    if loud.any():
+        found["level in dB of full scale"] = level[loud], sheet.good[loud]
+    if None in sheet.input_spec.shape:
+        found["values in the input"] = sheet.records["size"][sheet.good], sheet.good
+    if (columns := _columns(sheet)) is not None:
+        for at in range(columns.shape[1]):
+            found[f"input, column {at}"] = columns[:, at].astype(float), sheet.plain
+    elif not loud.any():
+        for name in ("mean", "deviation"):
+            found[f"{name} of the input"] = sheet.records[name][sheet.plain], sheet.plain
+    if not sheet.target_spec.classes:
+        found["mean of the target" if sheet.target_spec.shape else "target"] = (
+            sheet.records["y_mean"][sheet.good], sheet.good,
+        )  # fmt: skip
+    elif sheet.target_spec.kind == "mask" and len(sheet.target_spec.classes) == 1:
+        found["share of foreground"] = sheet.records["y_mean"][sheet.good], sheet.good
+    return {name: pair for name, pair in found.items() if len(pair[0])}
+
+
+def _columns(sheet: Sheet) -> np.ndarray | None:
+    if "columns" not in (sheet.records.dtype.names or ()):
+        return None
+    return sheet.records["columns"][sheet.plain]
+
+
+def outliers(values: np.ndarray) -> np.ndarray:
+    """Positions of values far outside of the others; none if more than a hundredth are.
+
+    Far is 4.5 times the distance of the quartiles beyond a quartile, and as far again from its
+    nearest neighbour inside as the quartiles are from each other. Where half of the values are
+    equal, any other one is far.
+    """
+    low, high = np.percentile(values, [25, 75])
+    reach = high - low
+    inside = (values >= low - _FENCES * reach) & (values <= high + _FENCES * reach)
+    if inside.any():
+        nearest = np.clip(values, values[inside].min(), values[inside].max())
+        inside |= np.abs(values - nearest) < reach
+    far = np.flatnonzero(~inside)
+    return far if len(far) <= max(1, _FEW * len(values)) and len(values) >= 20 else far[:0]
+
+
+def _outliers(sheet: Sheet) -> Iterator[Finding]:
+    for name, (values, places) in quantities(sheet).items():
+        if name == "share of foreground":
+            continue
+        middle, unit = np.median(values), name.partition(" in ")[2]
+        for at in outliers(values).tolist():
+            what = name.partition(" in ")[0]
+            message = (
+                f"{sheet.names[places[at]]}: {what} {values[at]:.4g}{f' {unit}' if unit else ''}; "
+                f"the median is {middle:.4g}"
+            )
+            yield Finding("note", "outlier", message, sheet.named([places[at]]))
+
+
+def _repetitions(sheet: Sheet) -> Iterator[Finding]:
+    groups = list(equal_groups(sheet.records["x"], sheet.plain))
+    is_row = len(sheet.input_spec.shape) == 1
+    if is_row and sum(map(len, groups)) > _REPEATED * len(sheet.plain):
+        count = sum(map(len, groups))
+        message = f"{count} of {len(sheet.plain)} samples have the same input as another one"
+        yield Finding("note", "duplicates", message)
+        return
+    for group in groups:
+        yield from _twins_of(sheet, group)
+        targets = sheet.records["y"][group]
+        if sheet.target_spec.classes and len(set(targets.tolist())) > 1:
+            others = np.array([group[0], *group[targets != targets[0]]])
+            message = f"the same input with different targets: {_shown(sheet, others)}"
+            yield Finding("warning", "contradiction", message, sheet.named(group))
+
+
+def _twins_of(sheet: Sheet, group: np.ndarray) -> Iterator[Finding]:
+    """Lines on samples of equal content: for each that is in another split than the first one."""
+    splits = sheet.splits[group]
+    order = [at for name in ("train", "valid", "test") for at in group[splits == name].tolist()]
+    first = order[0]
+    others = [at for at in order[1:] if sheet.splits[at] != sheet.splits[first]]
+    for at in others:
+        yield _leak(sheet, Twins(first, at, ""), "the same content")
+    own = [at for at in order if sheet.splits[at] == sheet.splits[first]]
+    if len(own) > 1:
+        message = (
+            f"the same content, {len(own)} times in {sheet.splits[first]}: {_listed(sheet, own)}"
+        )
+        yield Finding("note", "duplicate", message, sheet.named(own))
+
+
+def _near_twins(sheet: Sheet) -> Iterator[Finding]:
+    if "thumb" not in (sheet.records.dtype.names or ()):
+        return
+    _, firsts = np.unique(sheet.records["x"][sheet.plain], return_index=True)
+    places = sheet.plain[np.sort(firsts)]  # of samples that differ
+    found = candidates(sheet.records["thumb"][places], sheet.is_picture)
+    pairs = [Twins(int(places[one]), int(places[other]), turn) for one, other, turn in found]
+    for pair in _same_pictures(sheet, pairs[:_COMPARED]):
+        turned = f", {pair.turn}" if pair.turn else ""
+        if sheet.splits[pair.first] != sheet.splits[pair.second]:
+            yield _leak(sheet, pair, f"nearly the same picture{turned}")
+        else:
+            message = f"nearly the same picture{turned}: {_shown(sheet, pair[:2])}"
+            yield Finding("note", "near duplicate", message, sheet.named(pair[:2]))
+        targets = sheet.records["y"][list(pair[:2])]
+        if sheet.target_spec.kind in ("class", "labels") and not turned and len(set(targets)) > 1:
+            message = f"nearly the same picture with different targets: {_shown(sheet, pair[:2])}"
+            yield Finding("warning", "contradiction", message, sheet.named(pair[:2]))
+    if len(pairs) > _COMPARED:
+        message = (
+            f"{len(pairs) - _COMPARED} further pairs look alike, and were not compared in full"
+        )
+        yield Finding("note", "near duplicates", message)
+
+
+def _same_pictures(sheet: Sheet, pairs: Sequence[Twins]) -> Iterator[Twins]:
+    """Those of the pairs that are the same when all of their pixels are compared."""
+    for start in range(0, len(pairs), _TOGETHER):
+        some = pairs[start : start + _TOGETHER]
+        inputs = sheet.read(sorted({at for pair in some for at in pair[:2]}))
+        for pair in some:
+            if are_same(inputs[pair.first], inputs[pair.second], pair.turn):
+                yield pair
+
+
+def _leak(sheet: Sheet, pair: Twins, how: str) -> Finding:
+    order = ("train", "valid", "test")
+    places = sorted(pair[:2], key=lambda at: order.index(sheet.splits[at]))
+    return Finding("warning", "leakage", f"{how}: {_shown(sheet, places)}", sheet.named(places))
+
+
+def _shown(sheet: Sheet, places: Sequence[int] | np.ndarray) -> str:
+    """Names with split and, where it is one class, target."""
+    return " and ".join(
+        f"{sheet.names[at]} ({', '.join(filter(None, [sheet.splits[at], _class_of(sheet, at)]))})"
+        for at in list(places)[:4]
+    )
+
+
+def _class_of(sheet: Sheet, at: int) -> str:
+    if sheet.target_spec.kind != "class":
+        return ""
+    return f"'{sheet.target_spec.classes[int(sheet.records['y_low'][at])]}'"
+
+
+def _listed(sheet: Sheet, places: Sequence[int]) -> str:
+    more = f" and {len(places) - 4} more" if len(places) > 4 else ""
+    return ", ".join(sheet.named(places[:4])) + more
+
+
+def _groups(sheet: Sheet) -> Iterator[Finding]:
+    if sheet.groups is None:
+        return
+    members: dict[Hashable, dict[str, list[int]]] = {}
+    for at, group in enumerate(sheet.groups):
+        members.setdefault(group, {}).setdefault(str(sheet.splits[at]), []).append(at)
+    for group, by_split in members.items():
+        if len(by_split) > 1:
+            shown = ", ".join(f"{split} {len(own)}" for split, own in by_split.items())
+            some = [own[0] for own in by_split.values()]
+            message = f"the group '{group}' is in several splits: {shown}"
+            yield Finding("warning", "group", message, sheet.named(some))
+
+
+def _overlaps(sheet: Sheet) -> Iterator[Finding]:
+    """Stretches of one recording that share time: of different classes, or in different splits."""
+    if sheet.spans is None or sheet.target_spec.kind != "class":
+        return
+    by_whole: dict[Hashable, list[tuple[float, float, int]]] = {}
+    for at, (whole, start, stop) in enumerate(sheet.spans):
+        by_whole.setdefault(whole, []).append((start, stop, at))
+    for own in by_whole.values():
+        own.sort()
+        last = own[0]
+        for one in own[1:]:
+            if one[0] < last[1] - 1e-6:
+                common = min(one[1], last[1]) - one[0]
+                shown = _shown(sheet, [last[2], one[2]])
+                message = f"annotations overlap by {common:.3g} s: {shown}"
+                yield Finding("warning", "overlap", message, sheet.named([last[2], one[2]]))
+            last = max(last, one, key=lambda span: span[1])

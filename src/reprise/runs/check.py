@@ -1,0 +1,117 @@
+"""The verb check-data: examine, judge, report, and write the list of samples to leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from reprise.config.compose import Composed
+from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.exclude import MAX_EXCLUDED, read_list, write_list
+from reprise.datasets.findings import Finding, by_kind
+from reprise.datasets.judge import judge
+from reprise.errors import UserError
+from reprise.project import ROOT, relative, typed
+from reprise.runs import check_report
+from reprise.runs.examine import examine, read_again
+from reprise.runs.experiment import Data, open_data
+from reprise.tracking.provenance import tracked_folders
+
+
+def check_data(composed: Composed, strict: str, quarantine: str, rare: str) -> None:
+    """Read every sample of an experiment; print, and write, all that is found.
+
+    Args:
+        composed: Its configuration.
+        strict: 'true': a warning is an error.
+        quarantine: 'true': write the list of samples that `dataset.exclude` is to leave out.
+        rare: Number of samples below which a class is rare.
+
+    Raises:
+        UserError: there are errors in the data; or a word is none of these.
+    """
+    is_strict, is_quarantine = _yes("strict", strict), _yes("quarantine", quarantine)
+    data = open_data(composed.values, checked=False)
+    sheet, found = examine(data, _count(rare))
+    findings = [*found, *judge(sheet)]
+    counts = ", ".join(f"{list(sheet.splits).count(split)} {split}" for split in data.splits)
+    sound = "" if findings else ", all sound"
+    print(f"{len(sheet.names)} samples read{sound}: {counts}")
+    for line in check_report.lines(findings):
+        print(line)
+
+    folder = ROOT / "runs" / "check" / composed.experiment
+    check_report.write_csv(folder / "check.csv", findings)
+
+    def read(places: Sequence[int]) -> Mapping[int, Sample]:
+        if not isinstance(data.dataset, Dataset):
+            return read_again(data, sheet.splits.tolist(), places)
+        return {at: data.dataset.read(int(sheet.indices[at]), None) for at in places}
+
+    page = folder / "check.html"
+    check_report.write_page(page, composed.experiment, data.dataset, sheet, findings, read)
+    print(f"whole list  {relative(folder / 'check.csv')}\npage        {relative(page)}")
+    if is_quarantine:
+        _write_quarantine(data, composed.experiment, findings)
+    _refuse(findings, is_strict)
+
+
+def _refuse(findings: Sequence[Finding], strict: bool) -> None:
+    bad = [one for one in findings if one.level == "error" or (strict and one.level == "warning")]
+    if bad:
+        kinds = ", ".join(f"{kind}: {len(own)}" for kind, own in by_kind(bad).items())
+        raise UserError(
+            f"{len(bad)} problem(s) in the data",
+            expected="no error" + (", and with strict=true no warning" if strict else ""),
+            received=f"{kinds}\n{bad[0].message}",
+            remedy="mend or remove these samples; or have them left out: add quarantine=true",
+        )
+
+
+def _write_quarantine(data: Data, experiment: str, findings: Sequence[Finding]) -> None:
+    """Write the list of samples to leave out, with those that were left out before."""
+    path = data.exclude or _beside(data.dataset.sources, experiment)
+    reasons = read_list(path) if path.exists() else {}
+    before = len(reasons)
+    for one in findings:
+        for name in one.to_leave_out:
+            reasons.setdefault(name, f"{one.kind}: {one.message}")
+    if not reasons:
+        print("quarantine  no sample is to be left out; no list is written")
+        return
+    write_list(path, reasons)
+    new = len(reasons) - before
+    print(f"quarantine  {relative(path)}: {len(reasons)} sample(s), {new} of them new")
+    share = len(reasons) / (sum(size or 0 for size in data.sizes().values()) + data.num_excluded)
+    most = f" dataset.max_excluded={share + 0.0005:.3f}" if share > MAX_EXCLUDED else ""
+    words = f'args="dataset.exclude={relative(path)}{most}"'
+    print(f"to leave them out: {typed('train')} exp={experiment} {words}")
+
+
+def _beside(sources: Sequence[Path], experiment: str) -> Path:
+    """Beside the data: in no folder that DVC tracks, and none that samples come from."""
+    if not sources:
+        return ROOT / f"{experiment}.exclude.csv"
+    place = (ROOT / sources[0]).resolve()
+    folders = [(ROOT / one).resolve() for one in sources]
+    taken = [*tracked_folders(ROOT), *(folder for folder in folders if folder.is_dir())]
+    while any(place.parent.is_relative_to(folder) for folder in taken):
+        place = place.parent
+    return place.with_name(f"{place.name}.exclude.csv")
+
+
+def _yes(word: str, value: str) -> bool:
+    if value not in ("true", "false"):
+        raise UserError(f"{word} is wrong", "true or false", f"{word}={value}", f"set {word}=true")
+    return value == "true"
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise UserError(
+            "rare is wrong",
+            "the number of samples below which a class is rare, 0 or more",
+            f"rare={text}",
+            "for instance rare=5",
+        )
+    return int(text)
