@@ -13,7 +13,7 @@ import yaml
 from reprise.config.check import check
 from reprise.config.files import CONF
 from reprise.config.parameters import find_target, parameters_of
-from reprise.config.sections import LIVE, RESERVED, SETTINGS
+from reprise.config.sections import EVERY, LIVE, RESERVED, SETTINGS
 
 EXPERIMENTS = shipped.CONF["experiment"]
 FILES = [(group, name) for group, names in shipped.CONF.items() for name in names]
@@ -61,7 +61,8 @@ def test_every_option_says_all_that_its_target_takes_and_nothing_else(group, opt
         signature = parameters_of(find_target(node["_target_"]))
         live = LIVE.get(key, frozenset())
         assert live <= set(signature.annotations), f"{key}: what the program gives is not taken"
-        assert set(node) - RESERVED == set(signature.annotations) - live, key
+        takes = {*signature.annotations, *EVERY.get(key, ())}
+        assert set(node) - RESERVED == takes - live, key
         unreadable = [n for n, a in signature.annotations.items() if a is Any and n not in live]
         assert unreadable == [], f"{key}: annotations that the check cannot read"
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from reprise.config.build import build
 from reprise.datasets.base import Dataset
 from reprise.datasets.decodable import Decodable
 from reprise.datasets.drawing import save_grid
 from reprise.loading.loader import Loader
+from reprise.runs.external import build_dataset
 
 HERE = Path(__file__)
 FILES = [  # a dataset without a test here is another package's
@@ -34,7 +34,7 @@ def dataset(request, tmp_path) -> Dataset:
     file = next(file for file in FILES if file.stem == request.param)
     test = import_module(f"datasets.test_{request.param}")  # pythonpath has tests/
     tiny: dict[str, Any] = test.tiny(tmp_path)
-    return build(OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(file), tiny)))
+    return build_dataset(OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(file), tiny)))
 
 
 def some_indices(dataset: Dataset) -> list[int]:

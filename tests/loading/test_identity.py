@@ -20,8 +20,8 @@ import pytest
 from omegaconf import OmegaConf
 from shipped import CONF
 
-from reprise.config.build import build
 from reprise.loading.loader import Loader
+from reprise.runs.external import build_dataset
 
 FOLDER = Path(__file__).parents[2] / "conf" / "dataset"
 NAMES = CONF["dataset"]
@@ -35,7 +35,7 @@ def tiny_dataset(name: str, folder: Path) -> Any:
     """The dataset of conf/dataset/NAME.yaml on the data that `tiny` of its own test makes."""
     tiny: dict[str, Any] = import_module(f"datasets.test_{name}").tiny(folder)
     file = OmegaConf.load(FOLDER / f"{name}.yaml")
-    return build(OmegaConf.to_container(OmegaConf.merge(file, tiny)))
+    return build_dataset(OmegaConf.to_container(OmegaConf.merge(file, tiny)))
 
 
 @pytest.fixture

@@ -99,15 +99,13 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     files = [Path(sqlite_file(path) or path) for path in paths(config["dataset"])]
     if stages := sample_data.missing_stages(files):
         sample_data.make_available(stages)
-    node = dict(config["dataset"])
-    own = {key: node.pop(key) for key in exclude.KEYS if key in node}
+    node = config["dataset"]
     dataset = build_dataset(node)
     splits, excluded = dataset.splits(), dict[str, str]()
-    path = Path(own["exclude"]) if own.get("exclude") else None
+    path = Path(node["exclude"]) if node.get("exclude") else None
     if path:
-        splits, excluded = leave_out(
-            dataset, splits, path, own.get("max_excluded", exclude.MAX_EXCLUDED)
-        )
+        most = node.get("max_excluded", exclude.MAX_EXCLUDED)
+        splits, excluded = leave_out(dataset, splits, path, most)
     if few := config["trainer"]["overfit"]:
         splits = dict.fromkeys(("train", "valid"), dataset.first(splits["train"], few))
     opened = Data(dataset, splits, config["seed"], config["loader"], path, excluded)

@@ -17,6 +17,7 @@ import numpy as np
 
 from reprise.config.build import build, check_foreign
 from reprise.config.parameters import find_target
+from reprise.datasets import exclude
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import class_ids, draw_masks
 from reprise.errors import UserError
@@ -54,11 +55,12 @@ def build_dataset(node: Mapping[str, Any]) -> BaseDataset[Any]:
         UserError: the target does not take these keys, gives something else, or gives batches that
             no model here takes.
     """
+    node = {key: value for key, value in node.items() if key not in exclude.KEYS}
     target = node["_target_"]
     if target.startswith("reprise."):
-        return build(dict(node))
+        return build(node)
     with native_notes_hidden():
-        check_foreign(dict(node), "dataset", extra=OWN_KEYS)
+        check_foreign(node, "dataset", extra=OWN_KEYS)
         kind = find_target(target)
     is_ours = isinstance(kind, type) and issubclass(kind, BaseDataset)
     own = {} if is_ours else {key: node[key] for key in OWN_KEYS if key in node}
