@@ -5,13 +5,25 @@ from pathlib import Path
 
 import pytest
 from shipped import CONF
-from tiny import reprise
+from tiny import new_store, reprise
+
+# Each kind of data that the others do not read, and the slowest model.
+SLOW = {"folder", "table", "iris_rows", "segmentation"}
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+    for name in CONF["experiment"]
+]
 
 
-@pytest.mark.parametrize("name", CONF["experiment"])
+def test_there_are_eight():
+    assert len(NAMES) == 8
+    assert set(CONF["experiment"]) > SLOW
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_it_trains_scores_and_draws(name, tmp_path):
     words = [f"experiment={name}", "debug=smoke", f"tracking.runs={tmp_path}"]
-    done = reprise("train", *words, f"tracking.uri=sqlite:///{tmp_path}/mlflow.db")
+    done = reprise("train", *words, f"tracking.uri={new_store(tmp_path)}")
     assert done.returncode == 0, done.stderr[-2000:]
     (folder,) = (path.parent for path in Path(tmp_path).glob("*/*/result.json"))
     result = json.loads((folder / "result.json").read_text())

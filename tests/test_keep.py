@@ -30,13 +30,14 @@ def test_a_finished_run_can_be_evaluated_and_extended_as_far_as_it_keeps_what_th
     if keep != "none":
         times = used(run, tmp_path / "mlartifacts") / best.stat().st_size
         assert times < (4.5 if keep == "all" else 1.1)
+    if keep == "all":  # other tests evaluate and extend such runs
+        return
     where = (f"run={run.name}", f"runs={tmp_path}/runs")
     evaluated = reprise("evaluate", *where)
     extended = reprise("resume", *where, "trainer.epochs=3")
     assert evaluated.returncode == (2 if keep == "none" else 0), evaluated.stderr
-    assert extended.returncode == (0 if keep == "all" else 2), extended.stderr
+    assert extended.returncode == 2, extended.stderr
     if keep == "none":
         assert "trained with tracking.keep=none" in evaluated.stderr
-    if keep != "all":
-        assert f"tracking.keep={keep}" in extended.stderr
-        assert "no training state to go on from" in extended.stderr
+    assert f"tracking.keep={keep}" in extended.stderr
+    assert "no training state to go on from" in extended.stderr

@@ -1,7 +1,11 @@
 """Tiny data and the command line, for the tests that take the whole road."""
 
+import atexit
+import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -60,12 +64,29 @@ def short(out: Path) -> list[str]:
     """Words that make any experiment train for seconds, recorded in `out`."""
     return [
         "loader.batch_size=4",
-        f"tracking.uri=sqlite:///{out}/mlflow.db",
+        f"tracking.uri={new_store(out)}",
         f"tracking.runs={out}/runs",
         "trainer.epochs=2",
         "trainer.steps_per_epoch=2",
         "trainer.num_pictures=2",
     ]
+
+
+def new_store(folder: Path) -> str:
+    """Address of a tracking database in `folder`, a copy if it is new: MLflow takes seconds."""
+    if not (folder / "mlflow.db").exists():
+        shutil.copy(_empty_store(), folder / "mlflow.db")
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+@cache
+def _empty_store() -> Path:
+    from mlflow import MlflowClient
+
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments(max_results=1)
+    return folder / "mlflow.db"
 
 
 def reprise(verb: str, *words: str) -> subprocess.CompletedProcess[str]:

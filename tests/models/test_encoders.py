@@ -13,8 +13,8 @@ from reprise.spec import Spec
 
 IMAGES = Spec((64, 64, 3), "uint8")
 MASKS = Spec((64, 64, 1), "uint8", ("ink",))
-QUICK = ("resnet18", "resnet34", "mobilenetv2")
-SLOW = ("resnext50", "seresnet18", "efficientnetb0", "vgg16", "inceptionv3")
+QUICK = ("resnet18", "resnet34")
+SLOW = ("mobilenetv2", "resnext50", "seresnet18", "efficientnetb0", "vgg16", "inceptionv3")
 
 # Writes an encoder as tf-keras does, Keras 2's layout, and what it gives for one batch.
 WRITE = """
