@@ -20,6 +20,23 @@ def found(changes, mistaken=(), is_debug=False):
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["", " ", "a/", "/a", "..", "a/../b", ".hidden", "last", "Debug", "debug/x", "a ", "a\nb",
+     "a\0b", "x" * 256, "x/" * 600 + "x", "\udcff", "team//x"],
+)  # fmt: skip
+def test_a_name_that_no_folder_can_have_is_refused(name):
+    (one,) = found({"tracking.experiment": name})
+    assert "no runs can be kept under the name" in one.wrong
+    assert found({"tracking.experiment": "team/my iris, the 2nd (ä)"}) == []
+
+
+def test_the_name_of_the_experiment_counts_where_there_is_no_other():
+    values = {"tracking": {"experiment": None, "runs": "~/runs"}}
+    wrong = [one.wrong for one in contradictions(values, (), str, experiment="last")]
+    assert [word[:9] for word in wrong] == ["no runs c", "'~/runs' "]
+
+
+@pytest.mark.parametrize(
     ("changes", "wrong", "right"),
     [
         ({"trainer.monitor": "iou"}, "there is no metric 'iou'", "valid/iou or train/iou"),

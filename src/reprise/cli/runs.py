@@ -1,15 +1,19 @@
 """List the runs and their status: `reprise runs [runs=FOLDER]`."""
 
 from reprise.cli.main import options
-from reprise.project import ROOT
+from reprise.project import ROOT, relative
 from reprise.runs.folder import IDENTITY, describe
+from reprise.tracking.folders import DEBUG, is_debug, name_in, run_folders
 
 
 def main(argv: list[str]) -> None:
     """Print one line per run, the newest last, with its status and how to resume it."""
     runs = ROOT / options(argv, runs="runs")["runs"]
-    folders = [path.parent for path in runs.glob(f"*/*/{IDENTITY}")]
-    for folder in sorted(folders, key=lambda folder: folder.name):
-        print(f"{folder.name}  {folder.parent.name:<14} {describe(folder)}")
+    every = run_folders(runs, IDENTITY)
+    folders = [folder for folder in every if not is_debug(folder, runs)]
+    for folder in folders:
+        print(f"{folder.name}  {name_in(folder, runs):<14} {describe(folder)}")
     if not folders:
-        print(f"no run in {runs.name}/ yet: make train exp=NAME")
+        print(f"no run in {relative(runs)}/ yet: make train exp=NAME")
+    if debug := len(every) - len(folders):
+        print(f'{debug} more with debug=…: make runs args="runs={relative(runs / DEBUG)}"')

@@ -124,25 +124,23 @@ def restate(
     words = [f"{group}={option}" for group, option in kept.items()]
     for key, node in values.items():
         if key not in files.groups:
-            words.append(f"{key}={_quoted(node)}")
+            words.append(f"{key}={quoted(node)}")
         elif key not in typed:
-            words += [
-                f"{key}.{name}={_quoted(v)}" for name, v in node.items() if name != "_target_"
-            ]
+            words += [f"{key}.{name}={quoted(v)}" for name, v in node.items() if name != "_target_"]
     return [*words, *changes]
 
 
-def _quoted(value: Any) -> str:
+def quoted(value: Any) -> str:
     """Write a plain value in Hydra's grammar."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        entries = (_SPECIAL.sub(r"\\\1", str(key)) + ":" + _quoted(v) for key, v in value.items())
+        entries = (_SPECIAL.sub(r"\\\1", str(key)) + ":" + quoted(v) for key, v in value.items())
         return "{" + ",".join(entries) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_quoted, value)) + "]"
+        return "[" + ",".join(map(quoted, value)) + "]"
     if isinstance(value, str):
         # A backslash escapes only before a quote or the end; ${ would begin a reference.
         text = re.sub(r"(\\*)(?='|$)", lambda found: found[1] * 2, value).replace("'", "\\'")

@@ -9,6 +9,10 @@ from reprise.config.mistakes import Mistake, shown
 _ERRORS = ("loss", "mae", "mse", "rmse")
 _SCORES = ("iou", "f1", "accuracy", "precision", "recall", "auc", "r2")
 
+# Names in runs/ that are no experiment's: of runs with debug=…, and of the link to the last run.
+_TAKEN = ("debug", "last")
+_NAME_BYTES, _PATH_BYTES = 200, 800  # of a folder's name; file systems take 255, and some 4096
+
 Value = Callable[[str], Any]
 # Dotted keys, what is wrong with their values together, and what would be right.
 Conflict = tuple[tuple[str, ...], str, str]
@@ -20,6 +24,7 @@ def contradictions(
     place: Callable[[str], str],
     *,
     is_debug: bool = False,
+    experiment: str = "",
 ) -> list[Mistake]:
     """Find settings that contradict each other.
 
@@ -28,6 +33,7 @@ def contradictions(
         mistaken: Dotted keys that are wrong by themselves; the rules ignore them.
         place: Returns where a key was written.
         is_debug: Whether a debug option shortens the run; the rules then ignore its length.
+        experiment: Name of the experiment, where tracking.experiment gives no other.
     """
 
     def value(key: str) -> Any:
@@ -38,6 +44,7 @@ def contradictions(
         return found
 
     conflicts = [*_of_trainer(value), *_of_learning_rate(value), *_of_split(value)]
+    conflicts += _of_folders(value, experiment)
     conflicts += [] if is_debug else _of_encoder(value)
     return [
         Mistake(
@@ -96,6 +103,38 @@ def _of_encoder(value: Value) -> Iterator[Conflict]:
         wrong = f"the encoder would be let go after {freeze} of {epochs} epochs, so never"
         right = f"encoder_freeze below {epochs}, or true to keep it frozen"
         yield ("model.encoder_freeze", "trainer.epochs"), wrong, right
+
+
+def _of_folders(value: Value, experiment: str) -> Iterator[Conflict]:
+    name, runs = value("tracking.experiment"), value("tracking.runs")
+    name = (experiment or None) if name is None else name
+    if isinstance(name, str) and (why := _no_folder(name)):
+        right = (
+            "a name of a folder in runs/, or several with / between them: tracking.experiment=NAME"
+        )
+        yield ("tracking.experiment",), f"no runs can be kept under the name {name!r}: {why}", right
+    if isinstance(runs, str) and (not runs.strip() or runs.startswith("~") or "\0" in runs):
+        right = "the path of a folder, from the project's folder or from /"
+        yield ("tracking.runs",), f"{runs!r} is no folder for runs", right
+
+
+def _no_folder(name: str) -> str:
+    """Say why there can be no folder `runs/<name>` of an experiment; empty where there can."""
+    parts = name.split("/")
+    try:
+        sizes = [len(part.encode()) for part in parts]
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    if parts[0].casefold() in _TAKEN:
+        return f"runs/{parts[0].casefold()} is not an experiment's"
+    if any(part != part.strip() or not part for part in parts):
+        return "a part of it is empty, or begins or ends with a blank"
+    if any(part.startswith(".") for part in parts):
+        return "a part of it begins with a dot"
+    if not name.isprintable():
+        return "it has characters that cannot be printed"
+    is_long = max(sizes) > _NAME_BYTES or sum(sizes) > _PATH_BYTES
+    return "it is too long" if is_long else ""
 
 
 def _of_split(value: Value) -> Iterator[Conflict]:

@@ -172,7 +172,10 @@ def find_mistakes(
         if not any(f"{section.key}.".startswith(f"{key}.") for key in found):
             found.update(inspection.of_section(section))
     is_debug = "debug" in layers.choices
-    clashes = contradictions(layers.values, set(found), origins.place, is_debug=is_debug)
+    experiment = layers.choices.get("experiment", layers.choices.get("dataset", ""))
+    clashes = contradictions(
+        layers.values, set(found), origins.place, is_debug=is_debug, experiment=experiment
+    )
     return [*found.values(), *clashes]
 
 

@@ -13,6 +13,7 @@ from reprise.runs.folder import IDENTITY
 from reprise.runs.job import JOB
 from reprise.runs.load import find
 from reprise.runs.run_summary import RunSummary, read_summary
+from reprise.tracking.folders import all_runs, is_debug, name_in, run_folders
 from reprise.tracking.journal import of_all_classes
 
 LOWER_IS_BETTER = {"loss", "mae", "rmse"}
@@ -88,12 +89,13 @@ def choose(asked: dict[str, str], runs: Path) -> tuple[str, list[Path]]:
         return f"runs {','.join(run.name.rpartition('-')[2] for run in found)}", [*found]
     if asked["sweep"]:
         return f"sweep {asked['sweep']}", _of_sweep(asked["sweep"], runs)
-    folders = [path.parent for path in runs.glob(f"*/*/{IDENTITY}")]
-    newest = max(folders, key=lambda folder: folder.name).parent.name if folders else ""
+    folders = {folder: name_in(folder, runs) for folder in run_folders(runs, IDENTITY)}
+    real = [folder for folder in folders if not is_debug(folder, runs)]
+    newest = folders[max(real, key=lambda folder: folder.name)] if real else ""
     name = asked["experiment"] or newest
-    chosen = [folder for folder in folders if folder.parent.name == name]
+    chosen = [folder for folder, own in folders.items() if own == name]
     if not chosen:
-        experiments = sorted({folder.parent.name for folder in folders})
+        experiments = sorted({*folders.values()})
         raise UserError(
             f"no run of '{name}'" if name else "no run yet",
             expected=", ".join(experiments) or f"a run in {runs.name}/",
@@ -104,7 +106,8 @@ def choose(asked: dict[str, str], runs: Path) -> tuple[str, list[Path]]:
 
 
 def _of_sweep(sweep: str, runs: Path) -> list[Path]:
-    sweeps = {p.parent: json.loads(p.read_text())["sweep"] for p in runs.glob(f"*/*/{JOB}")}
+    jobs = run_folders(all_runs(runs), JOB)
+    sweeps = {folder: json.loads((folder / JOB).read_text())["sweep"] for folder in jobs}
     folders = [f for f, own in sweeps.items() if own == sweep and (f / IDENTITY).exists()]
     if not folders:
         newest = ", ".join(sorted({*sweeps.values()})[-5:]) or "none"

@@ -1,20 +1,28 @@
 """The folder of a run: its files, its lock, and the status they tell."""
 
+from __future__ import annotations
+
 import json
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from reprise.errors import UserError
 from reprise.files import is_locked, lock
-from reprise.project import typed
+from reprise.project import ROOT, relative, typed
 from reprise.runs.job import PRUNED
+from reprise.tracking.folders import LAST, MARKS
 from reprise.training.state import read_facts
+
+if TYPE_CHECKING:
+    from reprise.config.compose import Composed
 
 CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
 STATE = "state"  # folder of the training states
@@ -22,6 +30,14 @@ CHECKPOINTS = "checkpoints"  # folder of the best model
 TRACEBACK = "traceback.txt"  # of the exception that ended the run
 RESULT = "result.json"  # metrics of the best model; written last: the run is finished
 LOCK = "lock"
+# Raised while the record of a run is read that is incomplete, damaged, or being deleted.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError)
+
+
+def place_of(composed: Composed) -> tuple[Path, str]:
+    """The folder of all runs, and the name of the experiment, that a configuration's run is in."""
+    tracking = composed.values["tracking"]
+    return ROOT / tracking["runs"], tracking["experiment"] or composed.experiment
 
 
 def new_folder(runs: Path, experiment: str, name: str | None = None) -> Path:
@@ -31,37 +47,68 @@ def new_folder(runs: Path, experiment: str, name: str | None = None) -> Path:
         runs: Folder of all runs.
         experiment: Name of the experiment.
         name: The run's id; None draws one.
+
+    Raises:
+        UserError: it cannot be made.
     """
-    if name is None:
-        folder = unused_folder(runs / experiment)
-    else:
-        folder = runs / experiment / name
-        folder.mkdir(parents=True, exist_ok=True)
-    pointer = runs / f".last-{folder.name}"
-    pointer.unlink(missing_ok=True)
-    pointer.symlink_to(folder.relative_to(runs))
-    pointer.replace(runs / "last")
+    require_place(runs, experiment)
+    try:
+        if name is None:
+            folder = unused_folder(runs / experiment)
+        else:
+            folder = runs / experiment / name
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_place(runs / experiment, str(error)) from None
+    pointer = runs / f".{LAST}-{folder.name}"
+    try:
+        pointer.unlink(missing_ok=True)
+        pointer.symlink_to(folder.relative_to(runs))
+        pointer.replace(runs / LAST)
+    except OSError as error:  # a folder of that name, or a file system without links
+        pointer.unlink(missing_ok=True)
+        print(f"note: run={LAST} does not name this run: {error}", file=sys.stderr)
     return folder
+
+
+def require_place(runs: Path, experiment: str) -> None:
+    """Check that folders of runs can be made in `runs/<experiment>`; nothing is made.
+
+    Raises:
+        UserError: a file or a run is in the way, or the folder must not be written to.
+    """
+    home = runs / experiment
+    above = [home, *home.parents[: len(home.relative_to(runs).parts)]]
+    if in_run := next((one for one in above if any((one / mark).exists() for mark in MARKS)), None):
+        raise _no_place(home, f"{relative(in_run)} is a run itself")
+    nearest = next(one for one in (home, *home.parents) if os.path.lexists(one))
+    if not nearest.is_dir():
+        kind = "a link that leads nowhere" if nearest.is_symlink() else "no folder"
+        raise _no_place(home, f"{relative(nearest)} is {kind}")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        who = f"it belongs to user {nearest.stat().st_uid}, and this is user {os.getuid()}"
+        raise _no_place(home, f"{relative(nearest)} must not be written to; {who}")
+
+
+def _no_place(home: Path, why: str) -> UserError:
+    return UserError(
+        f"no run can be made in {relative(home)}",
+        expected="a folder for runs, which is made if it is missing",
+        received=why,
+        remedy="mend that, or choose other folders: tracking.runs=FOLDER, tracking.experiment=NAME",
+    )
 
 
 def unused_folder(parent: Path) -> Path:
     """Make a folder named by an id: the time to the second and four random hex digits."""
+    parent.mkdir(parents=True, exist_ok=True)
     while True:
         folder = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         try:
-            folder.mkdir(parents=True)
+            folder.mkdir()
         except FileExistsError:
             continue
         return folder
-
-
-def run_folders(runs: Path) -> list[Path]:
-    """Folders of all runs under `runs`, the oldest first; debug runs come last."""
-    folders = [
-        sorted((path.parent for path in runs.glob(f"{pattern}/{IDENTITY}")), key=lambda f: f.name)
-        for pattern in ("*/*", "debug/*/*")
-    ]
-    return [folder for group in folders for folder in group]
 
 
 @contextmanager
@@ -74,7 +121,16 @@ def held(folder: Path) -> Iterator[None]:
         UserError: another process holds it.
     """
     path = folder / LOCK
-    with path.open("a+") as file:
+    try:
+        file = path.open("a+")
+    except PermissionError as error:
+        raise UserError(
+            f"run {folder.name} cannot be gone on with",
+            expected="a folder that may be written to",
+            received=str(error),
+            remedy="become its owner, or train a run of your own",
+        ) from None
+    with file:
         if not lock(file, wait=False):
             raise UserError(
                 f"run {folder.name} is being trained right now",
@@ -116,6 +172,13 @@ def epochs_done(folder: Path) -> int:
 
 def describe(folder: Path) -> str:
     """The status of a run in a few words, with its test metric or how to resume it."""
+    try:
+        return _describe(folder)
+    except UNREADABLE as error:
+        return f"cannot be read: {error!r}"
+
+
+def _describe(folder: Path) -> str:
     trainer = yaml.safe_load((folder / CONFIG).read_text())["trainer"]
     state = state_of(folder)
     if state == "finished":

@@ -12,6 +12,7 @@ import yaml
 
 from reprise.datasets.base import BaseDataset, Dataset
 from reprise.errors import UserError
+from reprise.project import ROOT, relative
 from reprise.runs.experiment import Data, open_data
 from reprise.runs.folder import (
     CHECKPOINTS,
@@ -20,10 +21,11 @@ from reprise.runs.folder import (
     RESULT,
     SPECS,
     SPLITS,
+    UNREADABLE,
     keep_of,
-    run_folders,
 )
 from reprise.spec import Spec
+from reprise.tracking.folders import LAST, all_runs, experiment_of, is_debug, run_folders
 from reprise.tracking.journal import delivered
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class SavedRun:
 
     Args:
         folder: Its folder, whose name is its id.
+        runs: The folder of all runs that it is in.
         choices: Option chosen for each config group.
         config: The resolved config, passwords masked.
         splits: Names of the samples in each split; of a stream how many, and by which rule.
@@ -46,6 +49,7 @@ class SavedRun:
     """
 
     folder: Path
+    runs: Path
     choices: Mapping[str, str]
     config: Mapping[str, Any]
     splits: Mapping[str, Any]
@@ -55,37 +59,71 @@ class SavedRun:
     data_digest: str | None = None
 
     @property
-    def runs(self) -> Path:
-        """The folder of all runs."""
-        return self.folder.parents[1]
+    def experiment(self) -> str:
+        """Name of its experiment."""
+        return experiment_of(self.folder) or self.folder.parent.name
 
 
 def find(run: str, runs: Path) -> SavedRun:
-    """Find a run by its id, by MLflow's id of it, or as `last`.
+    """Find a run by its id, its path, MLflow's id of it, or as `last`.
+
+    Args:
+        run: What names it. `last` is the run in `runs` that began last: a job of a sweep or an
+            update can be it; a sweep as such, and the runs of debug=… in runs/debug, cannot.
+        runs: Folder of all runs. Under runs/debug, all other runs are found as well, but `last`.
 
     Raises:
-        UserError: there is no such run; the message names the newest ones.
+        UserError: there is no such run, there are several, or its record cannot be read.
     """
-    folders = run_folders(runs)
-    last = (runs / "last").resolve() if (runs / "last").exists() else None
-    for folder in folders:
-        known = delivered(folder)
-        if run in (folder.name, known and known.mlflow_id) or (run == "last" and folder == last):
-            return _read(folder)
+    every = all_runs(runs)
+    folders = run_folders(every, IDENTITY)
+    if run == LAST:
+        found = [folder for folder in folders if folder.resolve() == _last(runs, folders)]
+    else:
+        found = [folder for folder in folders if run in (folder.name, str(folder))]
+        paths = {(place / run).resolve() for place in (every, ROOT)}
+        found = found or [folder for folder in folders if folder.resolve() in paths]
+        found = found or [f for f in folders if (to := delivered(f)) and to.mlflow_id == run]
     newest = ", ".join(sorted(folder.name for folder in folders)[-5:]) or "none"
-    raise UserError(
-        f"no run '{run}'",
-        expected=f"the id of a run under {runs.name}/, MLflow's id of it, or 'last'",
-        received=f"run={run}; the newest runs are: {newest}",
-        remedy="give one of these ids, or train one: make train exp=NAME",
-    )
+    if not found:
+        raise UserError(
+            f"no run '{run}'",
+            expected=f"the id of a run under {relative(runs)}/, MLflow's id of it, or 'last'",
+            received=f"run={run}; the newest runs are: {newest}",
+            remedy="give one of these ids, or train one: make train exp=NAME",
+        )
+    if len(found) > 1:
+        raise UserError(
+            f"several runs are '{run}'",
+            expected="one folder: a copy has another name, and its own delivered.json or none",
+            received="\n".join(relative(folder) for folder in found),
+            remedy=f"give the path of one: run={relative(found[0])}, or move the copy away",
+        )
+    try:
+        return _read(found[0], every)
+    except UNREADABLE as error:
+        raise UserError(
+            f"the record of run {found[0].name} cannot be read",
+            expected=f"{IDENTITY}, {CONFIG}, {SPLITS} and {SPECS} in {relative(found[0])}",
+            received=repr(error),
+            remedy="copy the whole folder again, or take another run",
+        ) from None
 
 
-def _read(folder: Path) -> SavedRun:
+def _last(runs: Path, folders: list[Path]) -> Path | None:
+    """The run that began last, as the link says or, where there is no link, by its id."""
+    if (runs / LAST).is_symlink():
+        return (runs / LAST).resolve()
+    own = [f for f in folders if f.is_relative_to(runs) and not is_debug(f, runs)]
+    return max(own, key=lambda folder: folder.name).resolve() if own else None
+
+
+def _read(folder: Path, runs: Path) -> SavedRun:
     identity = json.loads((folder / IDENTITY).read_text())
     specs = json.loads((folder / SPECS).read_text())
     return SavedRun(
         folder,
+        runs,
         identity["choices"],
         yaml.safe_load((folder / CONFIG).read_text()),
         json.loads((folder / SPLITS).read_text()),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from reprise.config.compose import Composed, Scalar, flatten
-from reprise.config.overrides import restate
+from reprise.config.overrides import quoted, restate
 from reprise.errors import UserError
 from reprise.project import ROOT
 from reprise.runs.experiment import Data, compose_and_check
-from reprise.runs.folder import CONFIG, RESULT, STATE, TRACEBACK, keep_of
+from reprise.runs.folder import CONFIG, RESULT, STATE, TRACEBACK, held, keep_of
 from reprise.runs.job import PRUNED
 from reprise.runs.load import SavedRun, find, open_saved_data
 from reprise.runs.train import train
@@ -89,15 +89,26 @@ def resume(
         force: Continue although the configuration or the data has changed.
         callbacks: As `train` takes them.
     """
-    from reprise.training.state import read_state
-
     saved = find(run, runs)
-    named = f"tracking.experiment={saved.folder.parent.name}"
+    named = f"tracking.experiment={quoted(saved.experiment)}"
     composed = compose_and_check(restate(saved.config, saved.choices, [named, *changes]))
     before, now = flatten(dict(saved.config)), flatten(dict(composed.values))
     before["tracking.experiment"] = now["tracking.experiment"]
     changed = differences(before, now)
     refuse_changes(changed, force=force)
+    with held(saved.folder):  # from here on: the state that is read is the newest one
+        _resume(saved, composed, changed, force, callbacks)
+
+
+def _resume(
+    saved: SavedRun,
+    composed: Composed,
+    changed: list[str],
+    force: bool,
+    callbacks: Callbacks | None,
+) -> None:
+    from reprise.training.state import read_state
+
     data = open_saved_data(saved, composed.values)
     changed += _refuse_changed_data(saved, data, force=force)
     state, passed = read_state(saved.folder / STATE)

@@ -5,7 +5,8 @@ from pathlib import Path
 from reprise.config.secrets import MASK, redact
 from reprise.errors import UserError
 from reprise.runs.folder import is_held
-from reprise.tracking.journal import JOURNAL, Journal, delivered, entries, undelivered
+from reprise.tracking.folders import run_folders
+from reprise.tracking.journal import Journal, delivered, entries, undelivered
 from reprise.tracking.settings import tracking_uri
 
 
@@ -19,11 +20,9 @@ def sync(runs: Path, uri: str = "") -> None:
     Raises:
         UserError: a store does not answer; the runs of others are delivered all the same.
     """
-    folders = {
-        path.parent for path in [*runs.glob(f"*/*/{JOURNAL}"), *runs.glob(f"debug/*/*/{JOURNAL}")]
-    }
+    folders = run_folders(runs)
     failed: dict[str, str] = {}
-    for folder in sorted(folders, key=lambda folder: folder.name):
+    for folder in folders:
         _mark_if_dead(folder)
         store = uri or _recorded_for(folder)
         if redact(store) in failed or not _is_outstanding(folder, redact(store)):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from reprise.config.build import build
 from reprise.config.compose import Composed
 from reprise.config.secrets import redact
-from reprise.project import ROOT, relative, typed
+from reprise.project import relative, typed
 from reprise.runs.experiment import Data, compiled, for_keras, new_model, set_up_device
-from reprise.runs.folder import CHECKPOINTS, STATE, held, new_folder
+from reprise.runs.folder import CHECKPOINTS, STATE, held, new_folder, place_of, require_place
 from reprise.runs.record import run_name, write_records
 from reprise.runs.score import result_table, score_best
 
@@ -57,6 +57,7 @@ def train(
     Returns:
         Metrics of the best model, `{'valid/…' and 'test/…': value}`.
     """
+    require_place(*place_of(composed))
     facts = set_up_device(composed.values)
     from reprise.training.checkpoint import weights_sha256
     from reprise.training.fit import fit
@@ -115,13 +116,10 @@ def _open(
     from reprise.tracking.run import open_run
 
     settings = build(composed.values["tracking"])
-    experiment = settings.experiment or composed.experiment
-    folder = (
-        resumed.folder
-        if resumed
-        else new_folder(ROOT / settings.runs, experiment, job.run if job else None)
-    )
-    stack.enter_context(held(folder))
+    runs, experiment = place_of(composed)
+    folder = resumed.folder if resumed else new_folder(runs, experiment, job.run if job else None)
+    if not resumed:  # that one is held already
+        stack.enter_context(held(folder))
     print(f"run {folder.name}", flush=True)
     name = job.title if job else run_name(composed, folder.name, parent)
     opened = open_run(folder, experiment, name, uri=settings.uri, redact=redact)

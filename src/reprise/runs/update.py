@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reprise.config.compose import Composed
-from reprise.config.overrides import restate
+from reprise.config.overrides import quoted, restate
 from reprise.datasets.base import Dataset
 from reprise.datasets.mixed import Mixed
 from reprise.errors import UserError
@@ -195,7 +195,7 @@ def _changed(saved: SavedRun, changes: list[str]) -> Composed:
             received=" ".join(changes) or "no change",
             remedy=f'make update run={saved.folder.name} args="dataset.KEY=VALUE"',
         )
-    named = f"tracking.experiment={saved.folder.parent.name}"
+    named = f"tracking.experiment={quoted(saved.experiment)}"
     return compose_and_check(restate(saved.config, saved.choices, [named, *changes]))
 
 

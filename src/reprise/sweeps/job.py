@@ -17,8 +17,10 @@ from reprise.runs.folder import IDENTITY, RESULT, TRACEBACK
 from reprise.runs.job import JOB, PRUNED, read_job
 from reprise.runs.resume import resume
 from reprise.runs.train import train
+from reprise.sweeps.ledger import Ledger
 from reprise.sweeps.plan import Compositions
 from reprise.sweeps.settings import STORAGE, STUDY_FILE, SWEEP
+from reprise.tracking.folders import folder_named, home
 
 if TYPE_CHECKING:
     import keras
@@ -37,8 +39,9 @@ def run_job(file: Path, words: list[str]) -> None:
         UserError: the files in conf/ have changed since the sweep began.
     """
     job, file = read_job(file), file.resolve()
-    sweep, runs = file.parents[1], file.parents[3]
-    folder = next(runs.glob(f"*/{job.run}"), runs)
+    sweep = file.parents[1]
+    runs = home(sweep)
+    folder = Ledger(sweep).run_folder(job) or sweep / "none"
     if (folder / RESULT).exists():
         return
     (folder / TRACEBACK).unlink(missing_ok=True)  # of an earlier attempt
@@ -75,8 +78,8 @@ def pruning_callbacks(run: Run) -> list[keras.callbacks.Callback]:
     job = read_job(path) if path.exists() else None
     if job is None or job.trial is None:
         return []
-    own = next(run.folder.parents[1].glob(f"*/{job.sweep}/{STUDY_FILE}"), None)
-    url = f"sqlite:///{own}" if job.trial["is_local"] and own else os.environ.get(STORAGE)
+    own = folder_named(job.sweep, home(run.folder)) if job.trial["is_local"] else None
+    url = f"sqlite:///{own / STUDY_FILE}" if own else os.environ.get(STORAGE)
     if url is None:
         print(f"note: {STORAGE} names no database; the job is not pruned", file=sys.stderr)
         return []

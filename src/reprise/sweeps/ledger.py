@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Literal
 from reprise.files import is_locked, lock
 from reprise.runs.folder import RESULT
 from reprise.runs.job import Job, read_job
+from reprise.tracking.folders import folder_named, home
 
 LEDGER, JOBS = "ledger.jsonl", "jobs"
 
@@ -69,7 +70,8 @@ class Ledger:
 
     def run_folder(self, job: Job) -> Path | None:
         """Return the folder of a job's run, or None before there is one."""
-        return next(self.folder.parents[1].glob(f"*/{job.run}"), None)
+        beside = self.folder.with_name(job.run)  # but for a sweep over experiments
+        return beside if beside.exists() else folder_named(job.run, home(self.folder))
 
     def result(self, job: Job) -> dict[str, float]:
         """Return the metrics of a job's best model, empty before its run is finished."""

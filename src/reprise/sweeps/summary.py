@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reprise.config.build import build
 from reprise.config.secrets import redact
 from reprise.errors import UserError
-from reprise.runs.folder import RESULT, TRACEBACK, held
+from reprise.runs.folder import RESULT, TRACEBACK, held, place_of
 from reprise.runs.job import PRUNED, Job
 from reprise.runs.score import markdown_table
 from reprise.sweeps.ledger import Ledger, Standing, State
@@ -105,7 +105,7 @@ def _open_run(folder: Path, plan: Plan, name: str) -> AbstractContextManager[Run
     from reprise.tracking.run import open_run
 
     uri = build(plan.first.values["tracking"]).uri
-    return open_run(folder, folder.parent.name, name, uri=uri, redact=redact)
+    return open_run(folder, place_of(plan.first)[1], name, uri=uri, redact=redact)
 
 
 def _record_summary(run: Run, rows: list[Row], plan: Plan) -> None:

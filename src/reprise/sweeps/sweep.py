@@ -9,13 +9,14 @@ from reprise.config.secrets import MASK, redact
 from reprise.errors import Stopped, UserError
 from reprise.files import locked, write_text
 from reprise.project import ROOT, relative
-from reprise.runs.folder import unused_folder
+from reprise.runs.folder import place_of, require_place, unused_folder
 from reprise.sweeps.driver import Driver
 from reprise.sweeps.ledger import Ledger
 from reprise.sweeps.plan import SETTING, Compositions, Plan, make_plan, require_measured
 from reprise.sweeps.settings import STORAGE, SWEEP
 from reprise.sweeps.space import every_combination
 from reprise.sweeps.summary import Row, counts, judge, recorded, rows_of, table
+from reprise.tracking.folders import LAST, all_runs, is_debug, run_folders
 
 SHOWN = 12  # changes listed in one message
 
@@ -27,8 +28,9 @@ def sweep(words: list[str]) -> bool:
         Whether no job has failed.
     """
     plan = make_plan(words)
-    settings = plan.first.values["tracking"]
-    home = ROOT / settings["runs"] / (settings["experiment"] or plan.first.experiment)
+    runs, experiment = place_of(plan.first)
+    require_place(runs, experiment)
+    home = runs / experiment
     home.mkdir(parents=True, exist_ok=True)
     with locked(home / ".sweeps.lock"):
         folder = None if plan.sweep.fresh else _started_by(plan, home)
@@ -49,8 +51,9 @@ def resume(words: list[str]) -> bool:
     given = {word.partition("=")[0]: word for word in words}
     wanted = given.pop("sweep").partition("=")[2]
     runs = ROOT / (given.pop("runs", "runs=runs").partition("=")[2])
-    folders = sorted(path.parent for path in runs.glob(f"*/*/{SWEEP}"))
-    found = [folder for folder in folders if wanted in (folder.name, "last")]
+    folders = run_folders(all_runs(runs), SWEEP)
+    own = [f for f in folders if f.is_relative_to(runs) and not is_debug(f, runs)]
+    found = own if wanted == LAST else [folder for folder in folders if folder.name == wanted]
     if not found:
         raise UserError(
             f"no sweep '{wanted}'",

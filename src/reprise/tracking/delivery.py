@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from reprise.tracking.journal import JOURNAL, delivered, entries, undelivered
+from reprise.tracking.folders import home, run_folders
+from reprise.tracking.journal import delivered, entries, undelivered
 
 START_S = 10.0  # until MLflow is imported, if no metrics come before: not before the first step
 PAUSE_S = 1.0  # between deliveries: many entries go in one call, and leave the processor alone
@@ -72,8 +73,7 @@ class Delivery:
             self._say(f"the tracking store answers again: {self._shown}")
         self._is_cut_off = False
         if not self._has_delivered_others:
-            runs = self._folder.parents[1]
-            for folder in sorted(path.parent for path in runs.glob(f"*/*/{JOURNAL}")):
+            for folder in run_folders(home(self._folder)):
                 start = next(entries(folder, "start"), None) if undelivered(folder) else None
                 if start and start["uri"] == self._shown:
                     deliver(folder, self._uri, self._shown, self._say)

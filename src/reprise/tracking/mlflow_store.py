@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from reprise.files import locked, replacing
+from reprise.tracking.folders import folder_named, home
 from reprise.tracking.journal import (
     OWN_ID,
     VALUES,
@@ -206,7 +207,7 @@ def _send_one(client: MlflowClient, run: Delivered, folder: Path, entry: Entry) 
         case "status":
             client.set_terminated(mlflow_id, entry["status"], entry["at"])
         case "parent":
-            parent = next(folder.parents[1].glob(f"*/{entry['run']}"), None)
+            parent = folder_named(entry["run"], home(folder))
             if parent is not None:
                 with locked(parent / "delivery.lock"):
                     found = _find_or_create(parent, client, run.uri)
