@@ -51,6 +51,7 @@ def write_run(
     spec = Spec((1,), "float32").as_json()
     (folder / SPECS).write_text(json.dumps({"input": spec, "target": spec}))
     journal = Journal(folder, failed=lambda error: None)
+    journal.add("start", experiment=experiment, name=run, uri="sqlite:///x")
     journal.add("params", values={"model.num_parameters": "99", "optimizer.learning_rate": "0.001"})
     journal.add("tags", values={"git.commit": commit})
     for epoch in range(1, epochs + 1):

@@ -22,17 +22,17 @@ def found(changes, mistaken=(), is_debug=False):
 @pytest.mark.parametrize(
     "name",
     ["", " ", "a/", "/a", "..", "a/../b", ".hidden", "last", "Debug", "debug/x", "a ", "a\nb",
-     "a\0b", "x" * 256, "x/" * 600 + "x", "\udcff", "team//x"],
+     "a\0b", "x" * 256, "x/" * 900 + "x", "\udcff", "team//x"],
 )  # fmt: skip
 def test_a_name_that_no_folder_can_have_is_refused(name):
     (one,) = found({"tracking.experiment": name})
-    assert "no runs can be kept under the name" in one.wrong
+    assert "no runs can be kept under the name" in one.what
     assert found({"tracking.experiment": "team/my iris, the 2nd (ä)"}) == []
 
 
 def test_the_name_of_the_experiment_counts_where_there_is_no_other():
     values = {"tracking": {"experiment": None, "runs": "~/runs"}}
-    wrong = [one.wrong for one in contradictions(values, (), str, experiment="last")]
+    wrong = [one.what for one in contradictions(values, (), str, experiment="last")]
     assert [word[:9] for word in wrong] == ["no runs c", "'~/runs' "]
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
-from reprise.runs.folder import IDENTITY
+from reprise.runs.folder import IDENTITY, UNREADABLE
 from reprise.runs.job import JOB
 from reprise.runs.load import find
 from reprise.runs.run_summary import RunSummary, read_summary
@@ -42,11 +42,13 @@ def compare(asked: dict[str, str]) -> None:
     """
     top, runs = _count(asked["top"]), ROOT / asked["folder"]
     title, folders = choose(asked, runs)
-    every = ranked([read_summary(folder) for folder in folders], asked["sort"])
+    read, unread = _summaries(folders)
+    every = ranked(read, asked["sort"])
     shown = every[:top]
     table = table_of(shown)
     text, left_out = layout(rounded(table, shown), shutil.get_terminal_size((WIDTH, 24)).columns)
     notes = [warning for column, warning in WARNINGS.items() if column in table]
+    notes += unread
     if left_out:
         more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
         notes.append(f"no room for {', '.join(left_out[:NAMED])}{more}")
@@ -59,6 +61,24 @@ def compare(asked: dict[str, str]) -> None:
     print(f"whole table  {relative(out.with_suffix('.csv'))}")
     if write_curves(out.with_suffix(".png"), shown):
         print(f"curves       {relative(out.with_suffix('.png'))}")
+
+
+def _summaries(folders: list[Path]) -> tuple[list[RunSummary], list[str]]:
+    """Read the runs whose record can be read, and say of each other one why not."""
+    read, unread = [], []
+    for folder in folders:
+        try:
+            read.append(read_summary(folder))
+        except UNREADABLE as error:
+            unread.append(f"{folder.name} cannot be read: {error!r}")
+    if not read:
+        raise UserError(
+            "no record of these runs can be read",
+            expected="run.json and config.yaml in each of their folders",
+            received="\n".join(unread),
+            remedy="copy their folders again",
+        )
+    return read, unread
 
 
 def _count(text: str) -> int:

@@ -90,25 +90,19 @@ def resume(
         callbacks: As `train` takes them.
     """
     saved = find(run, runs)
+    with held(saved.folder):  # from here on, so that the state that is read stays the newest
+        _resume(saved, changes, force, callbacks)
+
+
+def _resume(saved: SavedRun, changes: list[str], force: bool, callbacks: Callbacks | None) -> None:
+    from reprise.training.state import read_state
+
     named = f"tracking.experiment={quoted(saved.experiment)}"
     composed = compose_and_check(restate(saved.config, saved.choices, [named, *changes]))
     before, now = flatten(dict(saved.config)), flatten(dict(composed.values))
     before["tracking.experiment"] = now["tracking.experiment"]
     changed = differences(before, now)
     refuse_changes(changed, force=force)
-    with held(saved.folder):  # from here on: the state that is read is the newest one
-        _resume(saved, composed, changed, force, callbacks)
-
-
-def _resume(
-    saved: SavedRun,
-    composed: Composed,
-    changed: list[str],
-    force: bool,
-    callbacks: Callbacks | None,
-) -> None:
-    from reprise.training.state import read_state
-
     data = open_saved_data(saved, composed.values)
     changed += _refuse_changed_data(saved, data, force=force)
     state, passed = read_state(saved.folder / STATE)
