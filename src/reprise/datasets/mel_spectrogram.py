@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from reprise.datasets.base import Sample
 from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.drawing import write_target
 from reprise.datasets.moments import standardized
+from reprise.datasets.sound.recordings import Channel, RecordingHeader
 from reprise.datasets.sound.windows import Edges, Windows, read_annotations, samples_of
 from reprise.datasets.splits import listed_files, make_splits
 from reprise.datasets.targets import Targets
@@ -31,7 +33,7 @@ class MelSpectrogram(Decodable):
     A sample is a spectrogram, shape (n_mels, frames, 1), float32, lowest band first, with a frame
     every `hop_length` samples: frames = 1 + window_s * sample_rate // hop_length. Its target is
     the class of the annotation, int32; or 0 or 1 for each class, (classes,), uint8: whether it is
-    heard in the window. Only the window is read from a recording; channels are averaged.
+    heard in the window. Only the window is read from a recording.
 
     Args:
         annotations: CSV or Parquet file with a row for each annotation.
@@ -48,6 +50,7 @@ class MelSpectrogram(Decodable):
         classes: Labels in the order of their ids; None for the table's, sorted.
         sample_rate: In Hz; recordings of other rates are resampled.
         edges: As in `Windows`.
+        channel: Number of the channel to read, from 0; 'mean' averages them all.
         mel: Settings of the spectrogram.
         normalize: 'minmax' scales each spectrogram to 0..1; 'none' leaves decibels.
         split_seed: Seed of splits by fraction, which do not depend on `seed`.
@@ -78,11 +81,12 @@ class MelSpectrogram(Decodable):
         normalize: Literal["minmax", "none"] = "minmax",
         split_seed: Annotated[int, Ge(0)] = 0,
         augment: AudioAugment | None = None,
+        channel: Channel = "mean",
     ) -> None:
-        table = read_annotations(annotations, columns, suffix, group_by)
+        table = read_annotations(annotations, columns, suffix, group_by, Path(recordings))
         self._rows, self._targets = samples_of(table, target, classes)
         length = max(1, round(window_s * sample_rate))
-        self._windows = Windows(table, Path(recordings), length, sample_rate, edges)
+        self._windows = Windows(table, Path(recordings), length, sample_rate, edges, channel)
         self._log_mel, self._normalize, self._augment = LogMel(mel, sample_rate), normalize, augment
         self._files, self._split = (Path(annotations), Path(recordings)), dict(split)
         self._split_seed, self._suffix, self._overlap = split_seed, suffix, overlap
@@ -95,7 +99,9 @@ class MelSpectrogram(Decodable):
         self._reach = augment.reach(length, sample_rate) if augment else length
         self.decoded = (Spec((self._reach,) if self._decodes_sound else shape, "float32"),)
         made = None if self._decodes_sound else (mel, normalize)
-        self.recipe = repr(((length, sample_rate, edges), self._reach, made))
+        sound = (length, sample_rate, edges, *([] if channel == "mean" else [channel]))
+        self.recipe = repr((sound, self._reach, made))
+        self._notes: list[str] = []
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -142,7 +148,22 @@ class MelSpectrogram(Decodable):
         return recording, float(table.start[row]), float(table.stop[row])
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
-        return self._windows.check(self._rows[indices], thorough=thorough)
+        checked = self._windows.check(self._rows[indices], thorough=thorough)
+        self._notes = [*checked.notes, *self._rate_notes(checked.headers)]
+        return checked.problems
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return (*self._windows.annotations.notes, *self._table_notes, *self._notes)
+
+    @cached_property
+    def _table_notes(self) -> list[str]:
+        repeated = len(self._windows.annotations) - len(self)
+        is_class = self.target_spec.kind == "class"
+        notes = self._windows.table_notes(self._overlap if is_class else None)
+        if repeated and is_class:
+            notes.append(f"{repeated} rows repeat the time and the label of another: one sample")
+        return notes
 
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
         self.read(int(train[0]), None)  # raises for impossible bands before a run begins
@@ -172,6 +193,19 @@ class MelSpectrogram(Decodable):
         axes.tick_params(labelsize=7, labelleft=False, left=False)
         axes.set_xlabel("s", fontsize=7)
         write_target(axes, self.target_spec, y, prediction)
+
+    def _rate_notes(self, headers: Mapping[str, RecordingHeader]) -> list[str]:
+        """Recordings whose rate is too low for the upper bands, a line for each rate."""
+        names: dict[int, list[str]] = {}
+        for name, header in headers.items():
+            names.setdefault(header.rate, []).append(name)
+        return [
+            f"{len(own)} of {len(headers)} recordings ({own[0]}) have a rate of {rate} Hz: {empty} "
+            f"of {self._log_mel.mel.n_mels} bands, above {rate / 2:g} Hz, are empty in them; "
+            f"dataset.mel.fmax={rate / 2:g} leaves them out"
+            for rate, own in sorted(names.items())
+            if (empty := self._log_mel.bands_above(rate / 2))
+        ]
 
     def _spectrogram(self, around: np.ndarray, row: int, change: AudioChange) -> np.ndarray:
         decibels = self._log_mel(self._windows.sound(around, row, change))

@@ -84,6 +84,12 @@ class LogMel:
         is_odd = self.mel.n_fft % 2
         return self.mel.n_mels, 1 + (samples - is_odd) // self.mel.hop_length
 
+    def bands_above(self, hz: float) -> int:
+        """Number of bands that begin at `hz` or above."""
+        mel = self.mel
+        low, high = _to_mel(np.array([mel.fmin, mel.fmax or self._rate / 2])).tolist()
+        return int((_to_hz(np.linspace(low, high, mel.n_mels + 2))[:-2] >= hz).sum())
+
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """Compute the spectrogram of one channel.
 

@@ -24,7 +24,7 @@ def flac(tmp_path):
 
 def test_the_header_says_length_and_rate(tmp_path):
     header = read_header(write(tmp_path / "a.wav", noise(2.5, 44100, 2), 44100))
-    assert header == RecordingHeader(110250, 44100)
+    assert header == RecordingHeader(110250, 44100, 2)
     assert header.seconds == 2.5
     assert length_at(header, 16000) == 40000
     assert length_at(RecordingHeader(3, 44100), 16000) == 1
@@ -146,3 +146,49 @@ def test_values_that_are_no_numbers_are_named_with_their_time(tmp_path):
     assert not read_slice(tmp_path / "a.wav", 0, 4000, RATE).any()
     with pytest.raises(UserError, match=r"(?s)no numbers.*from 0\.25 to 0\.75 s"):
         read_slice(tmp_path / "a.wav", 2000, 4000, RATE)
+
+
+@pytest.mark.parametrize(("suffix", "rate"), [("ogg", 8000), ("mp3", 16000)])
+def test_a_slice_of_a_compressed_file_is_one_of_the_whole(tmp_path, suffix, rate):
+    """Where libsndfile alone, which seeks, gives other samples: bursts, and the last page."""
+    at = np.arange(10 * rate) / rate
+    bursts = np.sin(2750 * at) * ((at * 3).astype(int) % 2) + noise(10, rate)[:, 0] / 50000
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, 0.3 * bursts, rate)
+    whole, _ = soundfile.read(path, dtype="float32")
+    for start in (*range(1000, len(whole) - 500, 7919), len(whole) - 500):
+        found = read_slice(path, start, 500, rate)
+        assert np.abs(found - whole[start : start + 500]).max() < 1e-4
+
+
+def test_one_channel_is_read_as_it_is_and_must_be_there(tmp_path):
+    sound = noise(1, channels=3)
+    path = write(tmp_path / "a.wav", sound)
+    for channel in range(3):
+        found = read_slice(path, 0, RATE, RATE, channel)
+        assert np.array_equal(found * 32768, sound[:, channel])
+    found = read_slice(path, 0, 2 * RATE, 2 * RATE, 2)
+    assert np.abs(found[::2] - sound[:, 2] / 32768).max() < 0.2
+    with pytest.raises(UserError, match=r"(?s)no channel 3.*at least 4.*3 channel"):
+        read_slice(path, 0, RATE, RATE, 3)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"])
+def test_full_scale_is_one_in_every_format(tmp_path, subtype):
+    sound = noise(1)[:, 0] / 32768
+    soundfile.write(tmp_path / "a.wav", sound, RATE, subtype=subtype)
+    found = read_slice(tmp_path / "a.wav", 0, RATE, RATE)
+    assert np.abs(found - sound).max() < 0.02
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF])
+def test_a_wav_that_was_written_into_a_pipe_is_read_to_its_end(tmp_path, size):
+    path = write(tmp_path / "a.wav", noise(1))
+    data = bytearray(path.read_bytes())
+    data[4:8] = data[40:44] = size.to_bytes(4, "little")
+    path.write_bytes(data)
+    assert read_header(path).frames == RATE
+    data[40:44] = bytes(4)
+    (tmp_path / "b.wav").write_bytes(data)
+    with pytest.raises(UserError, match=r"(?s)0 samples.* in 16044 bytes \(ffmpeg -i b\.wav"):
+        read_header(tmp_path / "b.wav")

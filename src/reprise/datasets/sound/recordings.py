@@ -7,25 +7,32 @@ from contextlib import suppress
 from functools import lru_cache
 from math import gcd
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import soundfile
 import soxr
+from annotated_types import Ge
 
 from reprise.errors import UserError
 
 # Samples of the lower rate that the resampler needs on both sides of a slice. From 128 on, the
 # result is that of the whole recording resampled, within 3e-6 for white noise (measured).
 _MARGIN = 192
+_VORBIS_PAGE = 255 * 1024
+_MP3_RESERVOIR = 32 * 1152
 _UNKNOWN = 2**62  # about the length that libsndfile gives for a header without a length
 
 
+Channel = Annotated[int, Ge(0)] | Literal["mean"]
+
+
 class RecordingHeader(NamedTuple):
-    """Length of a recording, in samples of each channel, and its sample rate, in Hz."""
+    """Length of a recording, in samples of each channel, its sample rate, in Hz, and channels."""
 
     frames: int
     rate: int
+    channels: int = 1
 
     @property
     def seconds(self) -> float:
@@ -51,18 +58,21 @@ def require_end(path: Path) -> None:
         UserError: it is, or the header cannot be read.
     """
     header = read_header(path)
-    _read(path, header.frames - 1, header.frames)
+    read_frames(path, header.frames - 1, header.frames)
 
 
-def read_slice(path: Path, start: int, length: int, rate: int) -> np.ndarray:
+def read_slice(
+    path: Path, start: int, length: int, rate: int, channel: Channel = "mean"
+) -> np.ndarray:
     """Read `length` samples of a recording at a given sample rate.
 
     Args:
-        path: The recording; its channels are averaged.
+        path: The recording.
         start: First sample at `rate`; silence precedes and follows the recording.
         length: Number of samples.
         rate: Sample rate, in Hz. A recording of another rate is resampled by soxr ('HQ'), with the
             same result as if the whole recording were resampled.
+        channel: Number of the channel to read, from 0; 'mean' averages them all.
 
     Returns:
         Shape (length,), float32, full scale being 1.
@@ -74,7 +84,7 @@ def read_slice(path: Path, start: int, length: int, rate: int) -> np.ndarray:
     first, stop = max(start, 0), min(start + length, length_at(header, rate))
     if first >= stop:
         return np.zeros(length, np.float32)
-    sound = _resampled(path, header, first, stop, rate)
+    sound = _resampled(path, header, first, stop, rate, channel)
     return np.pad(sound, (first - start, start + length - stop)) if len(sound) < length else sound
 
 
@@ -88,33 +98,37 @@ def _read_header(path: Path, modified_ns: int) -> RecordingHeader:
     """Cached, since a window asks several times; `modified_ns` identifies a replaced file."""
     try:
         with soundfile.SoundFile(path) as file:
-            header = RecordingHeader(file.frames, file.samplerate)
+            header = RecordingHeader(file.frames, file.samplerate, file.channels)
     except soundfile.LibsndfileError as error:
         raise _unreadable(path, _reason(path, error)) from error
     if not 0 < header.frames < _UNKNOWN:
-        raise _unreadable(path, "0 samples, or a header that does not say how many")
+        size = f"0 samples, or a header that does not say how many, in {path.stat().st_size} bytes"
+        raise _unreadable(path, f"{size} (ffmpeg -i {path.name} NEW writes it anew)")
     return header
 
 
-def _resampled(path: Path, header: RecordingHeader, first: int, stop: int, rate: int) -> np.ndarray:
+def span(header: RecordingHeader, first: int, stop: int, rate: int) -> tuple[int, int]:
+    """The frames of a file that its samples from `first` to `stop` at `rate` are made of."""
     if header.rate == rate:
-        return _read(path, first, stop)
-    # Every `step` samples of the file, both rates have a sample at the same instant: start there.
+        return first, stop
+    # Every `step` frames of the file, both rates have a sample at the same instant: start there.
     step = header.rate // gcd(header.rate, rate)
     margin = _MARGIN * max(1, header.rate // rate + 1)
     begin = max(0, first * header.rate // rate - margin) // step * step
-    end = min(header.frames, -(-stop * header.rate // rate) + margin)
-    part = soxr.resample(_read(path, begin, end), header.rate, rate, quality="HQ")
-    skipped = first - begin * rate // header.rate
-    return part[skipped : skipped + stop - first]
+    return begin, min(header.frames, -(-stop * header.rate // rate) + margin)
 
 
-def _read(path: Path, start: int, stop: int) -> np.ndarray:
-    """Samples of the file, channels averaged, float32."""
+def read_frames(path: Path, start: int, stop: int) -> np.ndarray:
+    """Read all channels at the file's own rate: shape (stop - start, channels), float32.
+
+    Raises:
+        UserError: the file cannot be read there, or ends before `stop`.
+    """
     try:
         with soundfile.SoundFile(path) as file:
-            file.seek(start)
-            frames = file.read(stop - start, dtype="float32", always_2d=True)
+            begin = _safe_start(file, start)
+            file.seek(begin)
+            frames = file.read(stop - begin, dtype="float32", always_2d=True)[start - begin :]
             rate = file.samplerate
     except soundfile.LibsndfileError as error:
         raise _unreadable(path, _reason(path, error)) from error
@@ -123,7 +137,48 @@ def _read(path: Path, start: int, stop: int) -> np.ndarray:
         raise _unreadable(path, f"{len(frames)} of {stop - start} samples {place}: it is cut short")
     if not np.isfinite(frames).all():
         raise _unreadable(path, f"values that are no numbers (NaN or infinite) {place}")
-    return frames.mean(axis=1) if frames.shape[1] > 1 else frames[:, 0]
+    return frames
+
+
+def require_channel(path: Path, header: RecordingHeader, channel: Channel) -> None:
+    """Raise a UserError if a recording does not have this channel."""
+    if channel != "mean" and channel >= header.channels:
+        raise UserError(
+            f"{path} has no channel {channel}",
+            f"at least {channel + 1} channels, numbered from 0, for dataset.channel={channel}",
+            f"{header.channels} channel(s)",
+            "choose another dataset.channel, or mean, which averages what there is",
+        )
+
+
+def _resampled(
+    path: Path, header: RecordingHeader, first: int, stop: int, rate: int, channel: Channel
+) -> np.ndarray:
+    require_channel(path, header, channel)
+    begin, end = span(header, first, stop, rate)
+    frames = read_frames(path, begin, end)
+    if channel == "mean" and header.channels > 1:
+        part = frames.mean(axis=1)
+    else:
+        part = frames[:, 0 if channel == "mean" else channel]
+    if header.rate == rate:
+        return part
+    part = soxr.resample(part, header.rate, rate, quality="HQ")
+    skipped = first - begin * rate // header.rate
+    return part[skipped : skipped + stop - first]
+
+
+def _safe_start(file: soundfile.SoundFile, start: int) -> int:
+    """Where to begin reading, for the same samples at `start` as when the whole file is read.
+
+    libsndfile (1.2.2, issue 885) miscounts where it seeks into the last page of Ogg Vorbis, of at
+    most 255 packets. A frame of MP3 needs bits of those before it.
+    """
+    if file.subtype == "VORBIS":
+        return max(0, min(start, file.frames - _VORBIS_PAGE))
+    if file.subtype.startswith("MPEG"):
+        return max(0, start - _MP3_RESERVOIR)
+    return start
 
 
 def _reason(path: Path, error: soundfile.LibsndfileError) -> str:
