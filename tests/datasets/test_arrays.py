@@ -229,3 +229,54 @@ def test_forms(y, target, classes, values, spec):
 def test_what_does_not_fit_is_refused(y, target, classes, said):
     with pytest.raises(UserError, match=said):
         array_targets(y, target, classes, place)
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (4, 20, 30), (13, 64, 64), (3, 4, 4)])
+def test_channels_first_are_refused_until_they_are_chosen(save, shape):
+    x = np.random.default_rng(0).random((4, *shape), np.float32)
+    keys = save(x=x, y=np.arange(4) % 2)
+    with pytest.raises(
+        UserError, match=rf"(?s)channels first.*height {shape[0]}, .*channels_first=true"
+    ):
+        Arrays(**keys)
+    dataset = Arrays(**keys, channels_first=True)
+    assert dataset.input_spec.shape == (*shape[1:], shape[0])
+    batch = dataset.read_many(np.array([2, 0]), [None] * 2)[0]
+    assert np.array_equal(batch, np.moveaxis(x, 1, -1)[[2, 0]])
+    dataset.learn(np.arange(4))
+    assert np.allclose(dataset.input_spec.offset, x.mean((0, 2, 3)))
+    assert Arrays(**keys, channels_first=False).read(0, None)[0].shape == shape
+
+
+@pytest.mark.parametrize(
+    ("shape", "notes"),
+    [((3, 32, 3), 1), ((1, 28, 1), 1), ((4, 4, 3), 0), ((28, 28), 0), ((32, 32, 3), 0)],
+)
+def test_shapes_that_allow_both_readings_are_mentioned(save, shape, notes):
+    keys = save(x=np.zeros((4, *shape), np.uint8), y=np.arange(4) % 2)
+    said = Arrays(**keys).notes
+    assert len(said) == notes
+    assert not Arrays(**keys, channels_first=False).notes
+    assert all("channels_first=true" in line for line in said)
+
+
+def test_channels_first_without_channels_are_refused(save):
+    with pytest.raises(UserError, match="channels_first=true has no effect"):
+        Arrays(**save(x=np.zeros((4, 8, 8)), y=np.arange(4) % 2), channels_first=True)
+
+
+MILLISECONDS = 1_700_000_000_000 + 1000 * np.arange(100)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64", "uint64"])
+def test_numbers_that_float32_merges_are_refused_with_figures(save, dtype):
+    x = np.stack([np.arange(100), MILLISECONDS], 1).astype(dtype)
+    dataset = Arrays(**save(x=x, y=np.arange(100) % 2))
+    found = dataset.check(np.arange(100))
+    assert len(found) == 1
+    assert "x[..., 1]" in found[0]
+    assert "100 different values, 1700000000000 to" in found[0]
+    assert "subtract the least" in found[0]
+    assert not Arrays(**save(x=x[:, :1] * 2.5, y=np.arange(100) % 2)).check(np.arange(100))
+    with pytest.raises(UserError, match=r"(?s)too large for what they differ by.*100 different"):
+        Arrays(**save(x=x[:, :1], y=MILLISECONDS.astype(dtype)), target="value")

@@ -493,3 +493,43 @@ def test_values_in_another_order_are_read_by_name(tmp_path):
     assert np.array_equal(turned[0], x[..., ::-1])
     assert np.array_equal(turned[1], y[..., ::-1])
     assert (data.input_spec.names, data.target_spec.names) == (("b", "a"), ("a", "b"))
+
+
+def write_ahead(path, rows=SEED):
+    write(path, rows)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    return connection
+
+
+def test_reading_a_file_in_wal_mode_leaves_its_folder_as_it_was(tmp_path):
+    with closing(write_ahead(tmp_path / "a.db")):
+        pass
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert list(before) == ["a.db"]
+    x, _ = dataset(f"sqlite:///{tmp_path}/a.db").read_many(np.array([0, 1]), [None, None])
+    assert x.any()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_changes_that_stand_in_the_wal_alone_are_refused(tmp_path):
+    with closing(write_ahead(tmp_path / "a.db")) as writer:
+        writer.execute("INSERT INTO cells VALUES (3, 0, 0, 5)")
+        writer.commit()
+        before = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+        with pytest.raises(UserError, match=r"(?s)a.db is not complete.*a.db-wal of.*checkpoint"):
+            dataset(f"sqlite:///{tmp_path}/a.db")
+        assert {path.name: path.stat().st_size for path in tmp_path.iterdir()} == before
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert len(dataset(f"sqlite:///{tmp_path}/a.db")) == 3
+
+
+def test_a_file_that_may_not_be_written_is_read(tmp_path):
+    with closing(write_ahead(tmp_path / "a.db")):
+        pass
+    (tmp_path / "a.db").chmod(0o444)
+    tmp_path.chmod(0o555)
+    try:
+        assert len(dataset(f"sqlite:///{tmp_path}/a.db")) == 2
+    finally:
+        tmp_path.chmod(0o755)

@@ -91,9 +91,14 @@ class Rows:
             those of the first.
         memory_map: Leave the arrays on disk, in `.npy` files.
 
+    Attributes:
+        channels_first: Whether a row's first axis is to be its last.
+
     Raises:
         UserError: the two have different shapes or dtypes.
     """
+
+    channels_first = False
 
     def __init__(self, files: Sequence[ArrayFile], *, memory_map: bool = False) -> None:
         first, last = files[0], files[-1]
@@ -111,18 +116,28 @@ class Rows:
         self.files = tuple(files)
         self.memory_map = memory_map
         self._arrays: list[np.ndarray] | None = None
-        self.shape, self.dtype = first.shape[1:], first.dtype
+        self.dtype = first.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Axis lengths of a row."""
+        stored = self.files[0].shape[1:]
+        return (*stored[1:], stored[0]) if self.channels_first else stored
 
     def __len__(self) -> int:
         return sum(file.shape[0] for file in self.files)
 
     def __getitem__(self, indices: np.ndarray) -> np.ndarray:
         """Copy rows: shape (indices, *shape), in the order of `indices`."""
+        rows = self._stored(indices)
+        return np.ascontiguousarray(np.moveaxis(rows, 1, -1)) if self.channels_first else rows
+
+    def _stored(self, indices: np.ndarray) -> np.ndarray:
         arrays = self._load()
         if len(arrays) == 1:
             # `take` is a quarter faster than [indices], and reads a memory map's rows into memory
             return np.asarray(arrays[0].take(indices, axis=0))
-        rows = np.empty((len(indices), *self.shape), self.dtype)
+        rows = np.empty((len(indices), *self.files[0].shape[1:]), self.dtype)
         in_first = indices < len(arrays[0])
         rows[in_first] = arrays[0][indices[in_first]]
         rows[~in_first] = arrays[1][indices[~in_first] - len(arrays[0])]

@@ -1,6 +1,6 @@
 """Arrays in NumPy's files: images or rows of numbers, in memory or mapped into it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,8 @@ from annotated_types import Ge
 
 from reprise.datasets.array_files import Rows, open_rows
 from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.moments import standardized
+from reprise.datasets.moments import Moments, standardized
+from reprise.datasets.precision import float32_loss, is_coarse, said
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits
 from reprise.datasets.targets import (
     Place,
@@ -27,6 +28,7 @@ from reprise.transforms.augment import Augment
 from reprise.transforms.place import draw_placement
 
 _IMAGES = ("uint8", "uint16")  # scaled by the dtype's range, other numbers by mean and deviation
+_MOST_CHANNELS = 4  # that a picture usually has: shorter axes than any height
 _FORMS = {
     "class": "ids or names, shape (samples,) or (samples, 1); or one 1 in each row of "
     "(samples, classes)",
@@ -56,6 +58,8 @@ class Arrays(Dataset):
             each. 'value': a number, or several.
         classes: Names in the order of their ids; None for "0", "1", …, or for the names in `y`.
         memory_map: Leave `.npy` inputs on disk and read what a batch needs.
+        channels_first: Inputs are (samples, channels, height, width), as PyTorch has them, and
+            become (height, width, channels); None refuses shapes that look like it.
         split_seed: Seed of splits by fraction, which do not depend on `seed`.
         augment: Random changes in training, for images in uint8 or uint16; or None.
 
@@ -76,13 +80,16 @@ class Arrays(Dataset):
         target: Target = "class",
         classes: list[str] | None = None,
         memory_map: bool = False,
+        channels_first: bool | None = None,
         split_seed: Annotated[int, Ge(0)] = 0,
         augment: Augment | None = None,
     ) -> None:
         names = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
         self._x, self._y = open_rows(file, names, memory_map=memory_map)
+        self._x.channels_first = is_channels_first(self._x, channels_first)
         self._split = dict(split)
         self._split_seed = split_seed
+        self._is_chosen = channels_first is not None
         self._augment = None if augment is None or augment.is_idle else augment
         self.input_spec = spec = input_spec(self._x)
         self._target: Target = target
@@ -128,14 +135,42 @@ class Arrays(Dataset):
         return make_splits(keys, range(len(self)), self._split, self._split_seed, num_test)
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
-        """Look for NaN and infinity; in a memory map, which is on disk, only if `thorough`."""
-        if self._x.dtype.kind != "f" or (self._x.memory_map and not thorough):
+        """Look for NaN and infinity, and for numbers that float32 merges.
+
+        In a memory map, which is on disk, only if `thorough`.
+        """
+        if self._x.memory_map and not thorough:
             return []
-        return [
+        is_float = self._x.dtype.kind == "f"
+        found = [
             f"{self.name(int(at))}: expected finite numbers; received NaN or infinity"
-            for some, values in self._x.chunks(np.sort(indices))
+            for some, values in self._x.chunks(np.sort(indices) if is_float else indices[:0])
             for at in some[~np.isfinite(values.reshape(len(values), -1)).all(axis=1)]
         ]
+        if found:
+            return found
+        return [
+            f"{self._x.files[0].name}[..., {entry}]: expected numbers that float32, in which "
+            f"models compute, tells apart; received {text}; subtract the least of them"
+            for entry, text in self._merged(indices)
+        ]
+
+    def _merged(self, indices: np.ndarray) -> Iterator[tuple[int, str]]:
+        """Entries of the last axis whose numbers float32 merges, and the loss in words."""
+        if self._x.dtype.itemsize < 4 or self._x.dtype == np.float32:
+            return
+        entries, moments = self.input_spec.shape[-1], Moments(self.input_spec)
+        largest = np.zeros(entries)
+        for _, rows in self._x.chunks(indices):
+            moments.add(rows)
+            flat = rows.reshape(-1, entries)
+            largest = np.maximum(largest, np.maximum(flat.max(0), -flat.min(0).astype(float)))
+        scale = moments.onto(self.input_spec).scale
+        for entry in np.flatnonzero(is_coarse(largest, np.array(scale))).tolist():
+            parts = [rows.reshape(-1, entries)[:, entry] for _, rows in self._x.chunks(indices)]
+            loss = float32_loss(column := np.concatenate(parts))
+            if loss and loss.is_grave:
+                yield entry, said(loss, column)
 
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
         self.target_spec, learned = self._targets.learned(train)
@@ -144,6 +179,19 @@ class Arrays(Dataset):
         chunks = (rows for _, rows in self._x.chunks(np.sort(train)))
         spec = self.input_spec = standardized(self.input_spec, chunks)
         return {"offset": list(spec.offset), "scale": list(spec.scale), **learned}
+
+    @property
+    def notes(self) -> Sequence[str]:
+        shape = self.input_spec.shape
+        if self._is_chosen or len(self._x.shape) < 3 or max(shape[::2]) > _MOST_CHANNELS:
+            return ()
+        if shape[0] == shape[1] != shape[2]:
+            return ()
+        name, (height, width, channels) = self._x.files[0].name, shape
+        return (
+            f"{name} is read as pictures of height {height}, width {width}, {channels} channels; "
+            "where its channels come first, set dataset.channels_first=true",
+        )
 
     @property
     def sources(self) -> Sequence[Path]:
@@ -157,6 +205,34 @@ class Arrays(Dataset):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_targets"}
+
+
+def is_channels_first(rows: Rows, chosen: bool | None) -> bool:
+    """Whether the first axis of a row holds channels, as the user says or its shape does not deny.
+
+    Raises:
+        UserError: it has the shape of a picture with channels first, and nothing is chosen; or it
+            has no channels.
+    """
+    shape = rows.shape
+    if len(shape) != 3:
+        if chosen:
+            what, remedy = "dataset.channels_first=true has no effect", "set it to null"
+            raise UserError(
+                what, "x of shape (samples, channels, height, width)", f"{shape}", remedy
+            )
+        return False
+    first, middle, last = shape
+    looks_first = first <= _MOST_CHANNELS < min(middle, last) or first != middle == last
+    if chosen is None and looks_first:
+        raise UserError(
+            f"dataset.x: {rows.files[0].name} looks like pictures with their channels first",
+            "shape (samples, height, width, channels)",
+            f"shape {rows.files[0].shape}: height {first}, width {middle}, {last} channels",
+            "set dataset.channels_first=true where the axes are (samples, channels, height, "
+            "width), as PyTorch has them; false where they are not",
+        )
+    return bool(chosen)
 
 
 def input_spec(rows: Rows) -> Spec:

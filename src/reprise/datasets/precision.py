@@ -43,13 +43,23 @@ def float32_loss(values: np.ndarray) -> Loss | None:
     if are_integers:
         apart = apart.astype(np.uint64)  # a range of more than int64 has
     deviation = float(apart.std(dtype=np.float64))
-    if spacing <= _UNIFORM * deviation:
+    if not is_coarse(largest, deviation):
         return None
     before, after = len(np.unique(values)), len(np.unique(kept))
     if before - after <= _MERGED * before:
         return None
     is_whole = are_integers or bool((values == np.floor(values)).all())
     return Loss(before, after, is_whole or spacing > _COARSE * deviation)
+
+
+def is_coarse(largest: np.ndarray, deviation: np.ndarray | float) -> np.ndarray:
+    """Whether float32 is so coarse that values of this size and spread may merge.
+
+    Args:
+        largest: Absolute value, of each column or of one.
+        deviation: Standard deviation, likewise.
+    """
+    return np.spacing(np.asarray(largest, np.float32)) > _UNIFORM * np.asarray(deviation)
 
 
 def said(loss: Loss, values: np.ndarray) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from reprise.datasets.moments import Counts, standardized
+from reprise.datasets.precision import float32_loss, said
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -152,13 +153,22 @@ def value_targets(values: np.ndarray, place: Place) -> Targets:
     """Make targets of numbers in the user's own unit, shape (samples,) or (samples, values).
 
     Raises:
-        UserError: a value is not finite.
+        UserError: a value is not finite, or float32 merges values.
     """
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
         what, received = f"{place(int(wrong[0][0]))}: no value", str(values[tuple(wrong[0])])
         remedy = "fill it in, or take the sample out"
         raise UserError(what, "a finite number for every sample", received, remedy)
+    for column in values.reshape(len(values), -1).T:
+        loss = float32_loss(column)
+        if loss and loss.is_grave:
+            raise UserError(
+                "the values to learn are too large for what they differ by",
+                "numbers that float32, in which models compute, tells apart: about 7 digits",
+                said(loss, column),
+                "subtract the least of them, or take a greater unit (days, not milliseconds)",
+            )
     return Targets(values.astype(np.float32), Spec(values.shape[1:], "float32"))
 
 

@@ -154,10 +154,10 @@ def parse_url(text: str) -> sa.URL:
 
 
 def readable(url: sa.URL) -> sa.URL:
-    """The URL to read by: a SQLite file is opened read-only and never made, text is UTF-8.
+    """The URL to read by: a SQLite file is opened read-only, nothing is made, text is UTF-8.
 
     Raises:
-        UserError: the SQLite file does not exist, or is none.
+        UserError: the SQLite file does not exist, or has changes in a `-wal` beside it.
     """
     if url.get_backend_name() != "sqlite":
         options = {"charset": "utf8mb4"} if url.get_backend_name() in {"mysql", "mariadb"} else {}
@@ -173,6 +173,8 @@ def readable(url: sa.URL) -> sa.URL:
             "correct dataset.url; scripts/load_csv.py makes such a file",
         )
     options = {"mode": "ro", "uri": "true"}
+    if _is_write_ahead(path):
+        options["immutable"] = "1"  # else SQLite makes a -shm and a -wal beside the file
     return url.set(database=f"file:{quote(str(path))}", query={**url.query, **options})
 
 
@@ -229,6 +231,28 @@ def shown(url: sa.URL) -> str:
         url.drivername, url.username, None, url.host, url.port, url.database, socket
     )
     return plain.render_as_string().replace("%2F", "/")
+
+
+def _is_write_ahead(path: Path) -> bool:
+    """Whether a SQLite file keeps its changes in a file `-wal`, which is empty.
+
+    Raises:
+        UserError: the `-wal` holds changes. To read them means to write beside the file, and what
+            identifies the data would not see them.
+    """
+    with path.open("rb") as file:
+        is_write_ahead = file.read(20)[18:] == b"\2\2"
+    wal = path.with_name(f"{path.name}-wal")
+    if is_write_ahead and wal.exists() and wal.stat().st_size:
+        raise UserError(
+            f"the SQLite file {path} is not complete",
+            "one file with all of its rows",
+            f"{wal.name} of {wal.stat().st_size:,} bytes with changes that are not in it yet",
+            "end the program that writes to it, and then: "
+            f"sqlite3 {path} 'PRAGMA wal_checkpoint(TRUNCATE)'; or train on a copy made by: "
+            f"sqlite3 {path} '.backup COPY'",
+        )
+    return is_write_ahead
 
 
 def _path(url: sa.URL) -> Path:
