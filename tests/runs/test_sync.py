@@ -45,7 +45,7 @@ def test_what_is_missing_is_delivered_once(runs, tmp_path):
         done = reprise("sync", f"runs={runs}")
         assert done.returncode == 0, done.stderr
         assert "3 runs, nothing is outstanding" in done.stdout
-        assert done.stdout.count("entries to") == (3, 0, 3)[attempt]
+        assert done.stdout.count("entries to") == (3, 0, 0)[attempt]
         if attempt == 1:  # what a kill between delivery and its record leaves
             for folder in runs.glob("*/*"):
                 (folder / "delivered.json").unlink(missing_ok=True)
@@ -90,4 +90,4 @@ def test_what_the_store_refuses_for_good_holds_nothing_else_up(tmp_path, capsys)
     found = stored(tmp_path)[1]["a"]
     assert found.data.params == {"seed": "0", "lr": "2"}
     assert found.data.metrics == {"valid/loss": 1.0}
-    assert "refuses seed" in capsys.readouterr().err
+    assert "seed: MLflow refuses it" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Deliver to MLflow what it has missed of any run."""
+"""Deliver to MLflow what it lacks of any run."""
 
 from pathlib import Path
 
@@ -6,44 +6,91 @@ from reprise.config.secrets import MASK, redact
 from reprise.errors import UserError
 from reprise.runs.folder import is_held
 from reprise.tracking.folders import run_folders
-from reprise.tracking.journal import Journal, delivered, entries, undelivered
+from reprise.tracking.journal import Journal, entries
 from reprise.tracking.settings import tracking_uri
+from reprise.tracking.trouble import Trouble
+
+NAMED = 3  # things that a line names, at most
 
 
 def sync(runs: Path, uri: str = "") -> None:
-    """Deliver the outstanding records of all runs, the oldest run first.
+    """Compare all runs with what their stores have and deliver what is missing, the oldest first.
 
     Args:
         runs: Folder of all runs.
         uri: Address of the store; empty: of each run, the one it was recorded for.
 
     Raises:
-        UserError: a store does not answer; the runs of others are delivered all the same.
+        UserError: something could not be delivered, or a store does not answer; everything else
+            is delivered all the same.
     """
     folders = run_folders(runs)
-    failed: dict[str, str] = {}
+    away: dict[str, Trouble] = {}  # of stores
+    missing: dict[str, list[str]] = {}  # by what to do
     for folder in folders:
         _mark_if_dead(folder)
         store = uri or _recorded_for(folder)
-        if redact(store) in failed or not _is_outstanding(folder, redact(store)):
-            continue
-        try:
-            from reprise.tracking.mlflow_store import deliver
-
-            count = deliver(folder, store, redact(store), lambda what: print(redact(what)))
-            print(f"{folder.name}  {count} entries to {redact(store)}", flush=True)
-        except Exception as error:  # of whatever library stands before the store
-            failed[redact(store)] = redact(str(error).partition("\n")[0])
-    if failed:
+        for what, trouble in _sync_one(folder, store, away).items():
+            line = redact(f"{folder.name}: {what}{trouble.reason}")
+            missing.setdefault(redact(trouble.remedy), []).append(line)
+    if missing:
+        masked = any(MASK in store for store in away)
         raise UserError(
-            "what is outstanding could not all be delivered",
-            expected="a tracking store that answers at " + ", ".join(failed),
-            received="; ".join(failed.values()),
+            "not everything could be delivered; the runs' folders have it",
+            expected="MLflow to have what is in the journals and folders of all runs",
+            received="\n".join(line for lines in missing.values() for line in lines),
             remedy="give the address with its password as uri=… or MLFLOW_TRACKING_URI"
-            if any(MASK in uri for uri in failed)
-            else "start the store, then again: make sync",
+            if masked
+            else "\n".join(missing),
         )
     print(f"{len(folders)} runs, nothing is outstanding")
+
+
+def _sync_one(folder: Path, store: str, away: dict[str, Trouble]) -> dict[str, Trouble]:
+    """Deliver what is missing of a run; returns what is still missing, and why.
+
+    Args:
+        away: The stores that did not answer, which are not asked again; added to.
+    """
+    shown = redact(store)
+    if shown in away:
+        return {"": away[shown]}
+    from reprise.tracking.artifacts import deliver_files
+    from reprise.tracking.mlflow_store import deliver
+
+    sent: dict[str, int] = {}
+    missing: dict[str, Trouble] = {}
+    asked, files = shown, f"the files of {shown}"
+    try:
+        done = deliver(folder, store, shown, lambda line: print(redact(line)), compare=True)
+        sent |= done.sent
+        missing |= _together(done.missing)
+        asked = files
+        if files in away:
+            raise away[files]
+        done = deliver_files(folder, store, shown, compare=True)
+        sent |= done.sent
+        missing |= _together(done.missing)
+    except Trouble as trouble:
+        if trouble.of_store:
+            away[asked] = trouble
+        missing[""] = trouble
+    if sent:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sent.items())
+        print(f"{folder.name}  {sum(sent.values())} entries to {shown} ({kinds})", flush=True)
+    return missing
+
+
+def _together(missing: dict[str, Trouble]) -> dict[str, Trouble]:
+    """Things that are missing for one reason, in one line that names a few of them."""
+    names: dict[str, list[str]] = {}
+    for name, trouble in missing.items():
+        names.setdefault(str(trouble), []).append(name)
+    found = {}
+    for some in names.values():
+        more = f" and {len(some) - NAMED} more" if len(some) > NAMED else ""
+        found[f"{', '.join(some[:NAMED])}{more}: "] = missing[some[0]]
+    return found
 
 
 def _recorded_for(folder: Path) -> str:
@@ -51,11 +98,6 @@ def _recorded_for(folder: Path) -> str:
     start = next(entries(folder, "start"), None)
     here = tracking_uri(None)
     return start["uri"] if start and start["uri"] != redact(here) else here
-
-
-def _is_outstanding(folder: Path, shown: str) -> bool:
-    known = delivered(folder)
-    return known is None or known.uri != shown or undelivered(folder) > 0
 
 
 def _mark_if_dead(folder: Path) -> None:

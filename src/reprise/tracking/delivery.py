@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from reprise.tracking.folders import home, run_folders
-from reprise.tracking.journal import delivered, entries, undelivered
+from reprise.tracking.journal import DELIVERED_FILES, delivered, entries, undelivered
+from reprise.tracking.trouble import Trouble
 
 START_S = 10.0  # until MLflow is imported, if no metrics come before: not before the first step
 PAUSE_S = 1.0  # between deliveries: many entries go in one call, and leave the processor alone
@@ -13,7 +15,10 @@ RETRY_S = (1.0, 2.0, 5.0, 15.0, 30.0)  # between attempts at a store that does n
 
 
 class Delivery:
-    """A thread that delivers a run, and once what other runs in the same folder have left.
+    """Two threads that deliver a run: one its numbers, params, tags and status, one its files.
+
+    A file that takes long, or that is refused, holds no number up. The second also delivers, once,
+    what other runs in the same folder have left.
 
     Args:
         folder: The run's folder, `runs/<experiment>/<id>`.
@@ -24,66 +29,118 @@ class Delivery:
 
     def __init__(self, folder: Path, uri: str, shown: str, say: Callable[[str], None]) -> None:
         self._folder, self._uri, self._shown, self._say = folder, uri, shown, say
-        self._begin, self._news, self._closing = (threading.Event() for _ in range(3))
-        self._is_cut_off = False
-        self._has_delivered_others = False
-        self._thread = threading.Thread(target=self._work, daemon=True, name="tracking")
-        self._thread.start()
+        self._refused: set[str] = set()  # files, which are not tried again by this process
+        self._are_others_done = False
+        self._said: set[str] = set()
+        self._numbers = _Courier("tracking", self._deliver_numbers, START_S)
+        self._files = _Courier("tracking files", self._deliver_files, None)
 
     def notify(self, *, begin: bool = False) -> None:
         """Say that the journal has something new, and that the first delivery may begin."""
+        self._numbers.notify(begin=begin)
+
+    def close(self, timeout_s: float) -> None:
+        """Deliver what is left, for as long as the store takes any of it within `timeout_s`."""
+        for courier in (self._numbers, self._files):
+            courier.close(timeout_s, self._notes)
+
+    def _notes(self) -> object:
+        return delivered(self._folder), delivered(self._folder, DELIVERED_FILES)
+
+    def _deliver_numbers(self) -> bool:
+        from reprise.tracking.mlflow_store import deliver
+
+        try:
+            found = deliver(self._folder, self._uri, self._shown, self._say_once)
+        except Trouble as trouble:
+            self._say_trouble(trouble)
+            return False
+        if self._said:
+            self._say(f"the tracking store answers again: {self._shown}")
+            self._said.clear()
+        for name, refusal in found.missing.items():
+            self._say(f"{name}: {refusal}")
+        self._files.notify(begin=True)
+        return True
+
+    def _deliver_files(self) -> bool:
+        from reprise.tracking.artifacts import deliver_files
+        from reprise.tracking.mlflow_store import deliver
+
+        where = self._uri, self._shown
+        try:
+            found = deliver_files(self._folder, *where, leave=self._refused)
+        except Trouble as trouble:
+            self._say_trouble(trouble)
+            return False
+        for name, refusal in found.missing.items():
+            self._say_trouble(refusal, f"{name}: ")
+        self._refused |= {name for name, refusal in found.missing.items() if refusal.lasts}
+        if not self._are_others_done:
+            for folder in run_folders(home(self._folder)):
+                start = next(entries(folder, "start"), None) if undelivered(folder) else None
+                if folder != self._folder and start and start["uri"] == self._shown:
+                    with suppress(Trouble):  # of that run: `sync` says it
+                        deliver(folder, *where, self._say_once)
+                        deliver_files(folder, *where)
+            self._are_others_done = True
+        return set(found.missing) <= self._refused
+
+    def _say_once(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self._say(line)
+
+    def _say_trouble(self, trouble: Trouble, what: str = "") -> None:
+        """Say what is wrong and what mends it, once until the store answers again."""
+        if trouble.reason not in self._said:
+            self._said.add(trouble.reason)
+            self._say(
+                f"{what}{trouble.reason}; the run goes on, and its folder has everything; "
+                f"to have it in MLflow, too: {trouble.remedy}"
+            )
+
+
+class _Courier:
+    """A thread that calls `deliver` when there is news, and again where that returns False.
+
+    Args:
+        name: Of the thread.
+        deliver: Returns whether all went well.
+        start_s: Seconds until the first call, if `notify` does not say that it may begin.
+    """
+
+    def __init__(self, name: str, deliver: Callable[[], bool], start_s: float | None) -> None:
+        self._deliver, self._start_s = deliver, start_s
+        self._begin, self._news, self._closing = (threading.Event() for _ in range(3))
+        self._thread = threading.Thread(target=self._work, daemon=True, name=name)
+        self._thread.start()
+
+    def notify(self, *, begin: bool = False) -> None:
         self._news.set()
         if begin:
             self._begin.set()
 
-    def close(self, timeout_s: float) -> None:
-        """Deliver what is left, for as long as the store takes any of it within `timeout_s`."""
+    def close(self, timeout_s: float, progress: Callable[[], object]) -> None:
+        """Call `deliver` a last time, and wait while `progress` changes within `timeout_s`."""
         self._closing.set()
         self.notify(begin=True)
         while self._thread.is_alive():
-            before = delivered(self._folder)
+            before = progress()
             self._thread.join(timeout_s)
-            if delivered(self._folder) == before:
+            if progress() == before:
                 return
 
     def _work(self) -> None:
-        self._begin.wait(START_S)
+        self._begin.wait(self._start_s)
         failures = 0
         while True:
             self._news.clear()
             is_last = self._closing.is_set()
-            try:
-                self._deliver_all()
-                failures = 0
-            except Exception as error:  # of whatever library stands before the store
-                self._say_cut_off(error)
-                failures += 1
+            failures = 0 if self._deliver() else failures + 1
             if is_last:
                 return
             if failures:
                 self._closing.wait(RETRY_S[min(failures, len(RETRY_S)) - 1])
             elif not self._closing.wait(PAUSE_S):
                 self._news.wait()
-
-    def _deliver_all(self) -> None:
-        from reprise.tracking.mlflow_store import deliver
-
-        deliver(self._folder, self._uri, self._shown, self._say)
-        if self._is_cut_off:
-            self._say(f"the tracking store answers again: {self._shown}")
-        self._is_cut_off = False
-        if not self._has_delivered_others:
-            for folder in run_folders(home(self._folder)):
-                start = next(entries(folder, "start"), None) if undelivered(folder) else None
-                if start and start["uri"] == self._shown:
-                    deliver(folder, self._uri, self._shown, self._say)
-            self._has_delivered_others = True
-
-    def _say_cut_off(self, error: Exception) -> None:
-        if not self._is_cut_off:
-            reason = str(error).partition("\n")[0][:200]
-            self._say(
-                f"the tracking store {self._shown} does not answer ({reason}); the run goes on, "
-                "and what it records is delivered later, by itself or by: make sync"
-            )
-        self._is_cut_off = True

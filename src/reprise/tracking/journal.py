@@ -3,9 +3,10 @@
 An entry is a line with a JSON object: its `kind`, the time `at` in milliseconds, and its content.
 Lines are only ever added. A kill can tear the last one, and a torn line does not count.
 
-`delivered.json` beside it says how much of the journal the tracking store has. Where a kill comes
-between a delivery and that note, the same entries are delivered again, which changes nothing:
-MLflow stores a metric of equal time, step and value once.
+`delivered.json` beside it says up to which byte the journal was brought to the tracking store, and
+`delivered_files.json` the same of the files that it names. Where a kill comes between a delivery
+and that note, the same entries are delivered again, which changes nothing: MLflow stores a metric
+of equal time, step and value once. What the store still has of it, only the store knows.
 """
 
 import json
@@ -19,7 +20,7 @@ from typing import Any
 
 from reprise.files import write_text
 
-JOURNAL, DELIVERED = "journal.jsonl", "delivered.json"
+JOURNAL, DELIVERED, DELIVERED_FILES = "journal.jsonl", "delivered.json", "delivered_files.json"
 VALUES = 100  # at most in an entry: MLflow takes as many params or tags in a call
 OWN_ID = "{mlflow_id}"  # in a tag: MLflow's own id of the run, which only the delivery knows
 
@@ -132,35 +133,39 @@ def tags_of(folder: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Delivered:
-    """How much of a run a tracking store has.
+    """How much of a run was brought to a tracking store.
 
     Args:
         uri: The store's address, passwords masked.
         mlflow_id: MLflow's own id of the run there.
         offset: Bytes of the journal that were delivered.
+        waiting: Files recorded before `offset` that were not.
     """
 
     uri: str
     mlflow_id: str
     offset: int
+    waiting: Sequence[str] = ()
 
 
-def delivered(folder: Path) -> Delivered | None:
-    """What was delivered of a run, or None where it is not known."""
+def delivered(folder: Path, note: str = DELIVERED) -> Delivered | None:
+    """What was delivered of a run, or with DELIVERED_FILES of its files; None: not known."""
     try:
-        return Delivered(**json.loads((folder / DELIVERED).read_text()))
+        return Delivered(**json.loads((folder / note).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def write_delivered(folder: Path, now: Delivered) -> None:
+def write_delivered(folder: Path, now: Delivered, note: str = DELIVERED) -> None:
     """Record how much of a run was delivered."""
-    write_text(folder / DELIVERED, json.dumps(asdict(now)))
+    write_text(folder / note, json.dumps(asdict(now)))
 
 
 def undelivered(folder: Path) -> int:
-    """Bytes of a run's journal that the store it was last delivered to does not have."""
-    known = delivered(folder)
-    journal = folder / JOURNAL
+    """Bytes of a run's journal, and files, that were not delivered to the store it went to last."""
+    known, journal = delivered(folder), folder / JOURNAL
+    files = delivered(folder, DELIVERED_FILES) or known
     size = journal.stat().st_size if journal.exists() else 0
-    return size - (known.offset if known else 0)
+    if known is None or files is None or files.mlflow_id != known.mlflow_id:
+        return size
+    return size - min(known.offset, files.offset) + len(files.waiting)

@@ -1,41 +1,59 @@
 """Delivery of journals to an MLflow tracking store: exactly once, however often it is tried.
 
-The only module that talks to the store. Importing MLflow takes seconds, so this module is imported
-in the delivery's own thread.
+With artifacts.py, the only module that talks to the store. Importing MLflow takes seconds, so both
+are imported in the delivery's own threads.
 """
 
 import logging
+import math
 import os
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
+import mlflow.store.db.utils
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, Experiment, Metric, Param, RunTag, ViewType
+from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from reprise.files import locked, replacing
+from reprise.project import typed
 from reprise.tracking.folders import folder_named, home
 from reprise.tracking.journal import (
+    DELIVERED_FILES,
     OWN_ID,
     VALUES,
     Delivered,
     Entry,
     delivered,
     entries,
+    metric_history,
     read,
     write_delivered,
 )
+from reprise.tracking.trouble import Trouble, explain, http_status, mlflow_command, plain
 
 RUN_TAG = "reprise.run"  # the name of the run's folder; MLflow chooses its own id by itself
 # What the experiment is for. Which pages the UI opens on, it remembers itself since release 3.17.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 SMALL = {"params", "tags", "metrics"}  # kinds of entries that share a call
-PERMANENT = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}  # errors that a new attempt does not mend
+SHORTER = (5000, 500, 250)  # characters that older servers take of a text
+DELETED = "deleted"
+REFUSED = {
+    400,
+    404,
+    405,
+    409,
+    413,
+    422,
+    501,
+}  # HTTP status: of the values, not of the user or the run
+ILL = 3  # values in a row at which a server fails: not the values are at fault
+
+Value = Metric | Param | RunTag
 
 # The libraries' notes about their own work stay out of the user's terminal.
 LOG_LEVELS = {
@@ -48,37 +66,32 @@ LOG_LEVELS = {
 HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 
 
-def deliver(folder: Path, uri: str, shown: str, say: Callable[[str], None]) -> int:
-    """Bring what is outstanding of a run to the tracking store; one thread or process at a time.
+@dataclass
+class Outcome:
+    """What became of a delivery.
 
     Args:
-        folder: The run's folder.
-        uri: The store's absolute address.
-        shown: The same with its passwords masked.
-        say: Called with what the store refuses for good; only the journal has that.
-
-    Returns:
-        Number of entries delivered.
-
-    Raises:
-        Exception: the store cannot be reached; what was delivered before that is written down.
+        sent: Number of values, files and so on that went there, by their kind.
+        missing: What did not, by its name.
     """
+
+    sent: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, Trouble] = field(default_factory=dict)
+
+    def count(self, kind: str, number: int = 1) -> None:
+        """Add to what was sent."""
+        self.sent[kind] = self.sent.get(kind, 0) + number
+
+
+def connect(uri: str) -> MlflowClient:
+    """A client of the store, which is made where it is a local database that does not exist."""
     for name, level in LOG_LEVELS.items():
         logging.getLogger(name).setLevel(level)
     for name, value in HTTP.items():
         os.environ.setdefault(name, value)
+    mlflow.store.db.utils.MAX_RETRY_COUNT = 2  # 10 take 100 s, for a database that is not there
     make_database(uri)
-    client = MlflowClient(uri)
-    with locked(folder / "delivery.lock"):
-        found = _find_or_create(folder, client, shown)
-        if found is None:
-            return 0
-        count = 0
-        for batch, end in _batches(folder, found.offset):
-            _send(client, found, folder, batch, say)
-            write_delivered(folder, replace(found, offset=end))
-            count += len(batch)
-        return count
+    return MlflowClient(uri)
 
 
 def make_database(uri: str) -> None:
@@ -93,35 +106,120 @@ def make_database(uri: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.parent):
         if not path.exists():
-            with replacing(path) as partial:
-                MlflowClient(f"sqlite:///{partial}").search_experiments()
+            with replacing(path) as made:
+                MlflowClient(f"sqlite:///{made}").search_experiments()
 
 
-def _find_or_create(folder: Path, client: MlflowClient, shown: str) -> Delivered | None:
+def deliver(
+    folder: Path, uri: str, shown: str, say: Callable[[str], None], *, compare: bool = False
+) -> Outcome:
+    """Bring all of a run but its files to the tracking store; one thread or process at a time.
+
+    Args:
+        folder: The run's folder.
+        uri: The store's absolute address.
+        shown: The same with its passwords masked.
+        say: Called with a line about a run that stands in the store more than once.
+        compare: Ask the store what it has and send what is missing, instead of what was recorded
+            since the last delivery.
+
+    Raises:
+        Trouble: the store cannot be reached, or does not take the run. What was delivered before
+            that is written down.
+    """
+    outcome = Outcome()
+    try:
+        client = connect(uri)
+        with locked(folder / "delivery.lock"):
+            found = _find_or_create(folder, client, shown, say, look=compare)
+            if found is not None:
+                try:
+                    _deliver(folder, client, found, outcome, compare)
+                except MlflowException as error:
+                    if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                        raise
+                    found = _find_or_create(folder, client, shown, say, look=True)
+                    assert found is not None
+                    _deliver(folder, client, found, outcome, compare)
+    except Exception as error:  # of whatever library stands before the store
+        raise explain(error, shown) from error
+    return outcome
+
+
+def _find_or_create(
+    folder: Path,
+    client: MlflowClient,
+    shown: str,
+    say: Callable[[str], None],
+    *,
+    look: bool = False,
+) -> Delivered | None:
     """Find the run in the store by its tag, or create it; None where its journal has no start.
 
     Only under the lock of the run's delivery: two at once would create two.
+
+    Args:
+        look: Whether to ask the store even if it is known to have the run.
     """
     known = delivered(folder)
     if known is not None and known.uri == shown:
-        return known
+        if delivered(folder, DELIVERED_FILES) is None:  # a run of before files had their own note
+            write_delivered(folder, known, DELIVERED_FILES)
+        if not look or _is_active(client, known.mlflow_id):
+            return known
     start = next(entries(folder, "start"), None)
     if start is None:
         return None
-    experiment = _experiment_id(client, start["experiment"])
-    there = client.search_runs([experiment], f"tags.`{RUN_TAG}` = '{folder.name}'", max_results=1)
-    if there:
-        mlflow_id = there[0].info.run_id
-    else:
+    experiment = _experiment(client, start["experiment"])
+    runs = _runs_of(client, experiment, folder)
+    if not runs:
+        if experiment.lifecycle_stage == DELETED:
+            raise _deleted_experiment(experiment, shown)
         tags = {MLFLOW_RUN_NAME: start["name"], RUN_TAG: folder.name}
-        mlflow_id = client.create_run(experiment, start["at"], tags).info.run_id
+        made = client.create_run(experiment.experiment_id, start["at"], tags).info.run_id
+        runs = _runs_of(client, experiment, folder)
+        if runs and runs[0].info.run_id != made:  # another machine, which has the same folder
+            client.delete_run(made)
+    mlflow_id = runs[0].info.run_id if runs else made
+    active = [run.info.run_id for run in runs if run.info.lifecycle_stage != DELETED]
+    if len(active) > 1 and look:
+        others = [other for other in active if other != mlflow_id]
+        say(
+            f"{folder.name} stands in MLflow {len(active)} times; {mlflow_id} is kept up; "
+            "to take another away: " + mlflow_command(shown, f"runs delete --run-id {others[0]}")
+        )
+    if known is not None and (known.uri, known.mlflow_id) == (shown, mlflow_id):
+        return known
     found = Delivered(shown, mlflow_id, 0)
+    write_delivered(folder, found, DELIVERED_FILES)
     write_delivered(folder, found)
     return found
 
 
-def _experiment_id(client: MlflowClient, name: str) -> str:
-    """Id of the experiment of this name, which is created where it is missing."""
+def _is_active(client: MlflowClient, mlflow_id: str) -> bool:
+    try:
+        return client.get_run(mlflow_id).info.lifecycle_stage != DELETED
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+
+
+def _runs_of(client: MlflowClient, experiment: Experiment, folder: Path) -> list[StoredRun]:
+    """Runs in the store with the folder's name: those not deleted first, then the fullest."""
+    runs = client.search_runs(
+        [experiment.experiment_id], f"tags.`{RUN_TAG}` = '{folder.name}'", ViewType.ALL
+    )
+    return sorted(
+        runs,
+        key=lambda run: (
+            run.info.lifecycle_stage == DELETED, -len(run.data.metrics), run.info.run_id
+        ),
+    )  # fmt: skip
+
+
+def _experiment(client: MlflowClient, name: str) -> Experiment:
+    """The experiment of this name, which is created where it is missing."""
     location = None  # a server decides by itself
     if client.tracking_uri.startswith("sqlite:///"):
         database = Path(client.tracking_uri.removeprefix("sqlite:///"))
@@ -129,12 +227,51 @@ def _experiment_id(client: MlflowClient, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return client.create_experiment(name, location, EXPERIMENT_TAGS)
+            return client.get_experiment(client.create_experiment(name, location, EXPERIMENT_TAGS))
         except MlflowException:  # another process was quicker
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
-    return found.experiment_id
+    return found
+
+
+def _deleted_experiment(experiment: Experiment, shown: str) -> Trouble:
+    restore = f"experiments restore --experiment-id {experiment.experiment_id}"
+    return Trouble(
+        f"MLflow's experiment '{experiment.name}' at {shown} is deleted",
+        f"{mlflow_command(shown, restore)}, then: {typed('sync')}; or, for new runs, "
+        "tracking.experiment=ANOTHER_NAME",
+        of_store=False,
+    )
+
+
+def _deleted_run(client: MlflowClient, mlflow_id: str, folder: Path, shown: str) -> Trouble | None:
+    """What is wrong with a run that refuses what is sent; None where it is there and active."""
+    run = client.get_run(mlflow_id)
+    experiment = client.get_experiment(run.info.experiment_id)
+    if experiment.lifecycle_stage == DELETED:
+        return _deleted_experiment(experiment, shown)
+    if run.info.lifecycle_stage != DELETED:
+        return None
+    return Trouble(
+        f"run {folder.name} is deleted in MLflow at {shown}",
+        mlflow_command(shown, f"runs restore --run-id {mlflow_id}") + f", then: {typed('sync')}",
+        of_store=False,
+    )
+
+
+def _deliver(
+    folder: Path, client: MlflowClient, run: Delivered, outcome: Outcome, compare: bool
+) -> None:
+    """Send a run's entries from where it stands on, or those values that the store lacks."""
+    sending = _Sending(folder, client, run, outcome)
+    lacking = _Lacking(folder, client, run, outcome) if compare else None
+    for batch, end in _batches(folder, 0 if compare else run.offset):
+        wanted = [lacking.of(entry) for entry in batch] if lacking else batch
+        sending.send([entry for entry in wanted if entry is not None])
+        if end > run.offset:
+            run = replace(run, offset=end)
+            write_delivered(folder, run)
 
 
 def _batches(folder: Path, offset: int) -> Iterator[tuple[list[Entry], int]]:
@@ -156,99 +293,208 @@ def _batches(folder: Path, offset: int) -> Iterator[tuple[list[Entry], int]]:
         yield batch, offset
 
 
-def _send(
-    client: MlflowClient,
-    run: Delivered,
-    folder: Path,
-    batch: list[Entry],
-    say: Callable[[str], None],
-) -> None:
-    """Send a batch; where the store refuses it, each entry by itself."""
-    try:
-        if batch[0]["kind"] in SMALL:
-            _log_batch(client, run.mlflow_id, batch)
-        else:
-            _send_one(client, run, folder, batch[0])
-    except MlflowException as refusal:
-        if refusal.error_code not in PERMANENT:
-            raise
-        if len(batch) > 1:
-            for entry in batch:
-                _send(client, run, folder, [entry], say)
-        else:
-            what = ", ".join(batch[0].get("values", ())) or batch[0]["kind"]
-            say(f"MLflow refuses {what}, which only the journal has now: {refusal}")
+class _Sending:
+    """Sends entries; what the store refuses by itself holds nothing else up."""
 
+    def __init__(
+        self, folder: Path, client: MlflowClient, run: Delivered, outcome: Outcome
+    ) -> None:
+        self._folder, self._client, self._run, self._outcome = folder, client, run, outcome
+        self._failures = 0  # in a row
 
-def _log_batch(client: MlflowClient, mlflow_id: str, batch: list[Entry]) -> None:
-    """Send params, tags and metrics; of a tag that is given twice, the later value."""
-    params: dict[str, str] = {}
-    tags: dict[str, str] = {}
-    metrics: list[Metric] = []
-    for entry in batch:
+    def send(self, batch: list[Entry]) -> None:
+        """Send a batch: values together, or one entry of another kind."""
+        values: dict[str, Value] = {}
+        for entry in batch:
+            if entry["kind"] in SMALL:
+                values |= self._values(entry)
+            else:
+                self._attempt(entry["kind"], partial(self._send_one, entry))
+        if values:
+            self._log(list(values.values()))
+
+    def _values(self, entry: Entry) -> dict[str, Value]:
+        """An entry's values, by what a later one replaces."""
+        items, at, step = entry["values"].items(), entry["at"], entry.get("step", 0)
         if entry["kind"] == "metrics":
-            at, step = entry["at"], entry["step"]
-            metrics += [Metric(name, value, at, step) for name, value in entry["values"].items()]
-        else:
-            (params if entry["kind"] == "params" else tags).update(entry["values"])
-    client.log_batch(
-        mlflow_id,
-        params=[Param(name, value) for name, value in params.items()],
-        tags=[RunTag(name, value.replace(OWN_ID, mlflow_id)) for name, value in tags.items()],
-        metrics=metrics,
-    )
+            return {f"{at} {step} {k}": Metric(k, v, at, step) for k, v in items}
+        if entry["kind"] == "params":
+            return {f"param {k} {v}": Param(k, v) for k, v in items}
+        own = self._run.mlflow_id
+        return {f"tag {k}": RunTag(k, v.replace(OWN_ID, own)) for k, v in items}
 
+    def _log(self, values: list[Value]) -> None:
+        metrics = [value for value in values if isinstance(value, Metric)]
+        params = [value for value in values if isinstance(value, Param)]
+        tags = [value for value in values if isinstance(value, RunTag)]
+        is_last = len(values) == 1
+        name = values[0].key if is_last else None
+        log, mlflow_id = self._client.log_batch, self._run.mlflow_id
+        if self._attempt(name, lambda: log(mlflow_id, metrics, params, tags)):
+            for kind, some in (("values", metrics), ("params", params), ("tags", tags)):
+                if some:
+                    self._outcome.count(kind, len(some))
+        elif not is_last:
+            middle = len(values) // 2
+            self._log(values[:middle])
+            self._log(values[middle:])
+        elif not isinstance(values[0], Metric):
+            value = values[0]
+            length = next((most for most in SHORTER if most < len(value.value)), None)
+            if length is not None:
+                self._log([type(value)(value.key, value.value[:length])])
 
-def _send_one(client: MlflowClient, run: Delivered, folder: Path, entry: Entry) -> None:
-    mlflow_id = run.mlflow_id
-    match entry["kind"]:
-        case "status" if entry["status"] == "RUNNING":
-            client.update_run(mlflow_id, status="RUNNING")
-        case "status":
-            client.set_terminated(mlflow_id, entry["status"], entry["at"])
-        case "parent":
-            parent = folder_named(entry["run"], home(folder))
-            if parent is not None:
-                with locked(parent / "delivery.lock"):
-                    found = _find_or_create(parent, client, run.uri)
+    def _attempt(self, name: str | None, call: Callable[[], object]) -> bool:
+        """Whether the store took it; if not, it is noted as `name`, unless that is None.
+
+        Raises:
+            Exception: it is not about this call, but about the run or the store.
+        """
+        try:
+            call()
+        except MlflowException as error:
+            status = http_status(error)
+            is_ill = status == 500
+            is_gone = error.error_code == "RESOURCE_DOES_NOT_EXIST"
+            if is_gone or not (is_ill or status in REFUSED):
+                raise
+            trouble = _deleted_run(self._client, self._run.mlflow_id, self._folder, self._run.uri)
+            if trouble is not None:
+                raise trouble from error
+            if name is not None:
+                self._failures += is_ill
+                if self._failures >= ILL:
+                    raise
+                self._outcome.missing[name] = Trouble(
+                    f"MLflow refuses it (HTTP {status}: {plain(str(error))})",
+                    "the run's folder has it; a server of a newer release may take it, "
+                    f"then: {typed('sync')}",
+                    lasts=True,
+                )
+            return False
+        self._failures = 0
+        if name is not None:
+            self._outcome.missing.pop(name, None)  # a shorter text
+        return True
+
+    def _send_one(self, entry: Entry) -> None:
+        client, mlflow_id = self._client, self._run.mlflow_id
+        match entry["kind"]:
+            case "status" if entry["status"] == "RUNNING":
+                client.update_run(mlflow_id, status="RUNNING")
+            case "status":
+                client.set_terminated(mlflow_id, entry["status"], entry["at"])
+            case "parent":
+                found = _parent(self._folder, client, self._run, entry)
                 if found:
                     client.set_tag(mlflow_id, MLFLOW_PARENT_RUN_ID, found.mlflow_id)
-        case "dataset":
-            seen = Dataset(entry["name"], entry["digest"], "local", entry["source"])
-            client.log_inputs(mlflow_id, datasets=[DatasetInput(seen)])
-        case "artifact":
-            _send_artifact(client, mlflow_id, folder, entry["path"])
+            case "dataset":
+                seen = Dataset(entry["name"], entry["digest"], "local", entry["source"])
+                client.log_inputs(mlflow_id, datasets=[DatasetInput(seen)])
+            case _:
+                return
+        self._outcome.count(entry["kind"])
 
 
-def _send_artifact(client: MlflowClient, mlflow_id: str, folder: Path, name: str) -> None:
-    path = folder / name
-    if path.is_dir():
-        if not _link_folder(client, mlflow_id, path, name):
-            client.log_artifacts(mlflow_id, str(path), name)
-    elif path.exists():  # else it was deleted by hand
-        where = Path(name).parent.as_posix()
-        client.log_artifact(mlflow_id, str(path), None if where == "." else where)
+def _parent(folder: Path, client: MlflowClient, run: Delivered, entry: Entry) -> Delivered | None:
+    """The parent of a run in the store; None where its folder is of another machine."""
+    parent = folder_named(entry["run"], home(folder))
+    if parent is None:
+        return None
+    with locked(parent / "delivery.lock"):
+        return _find_or_create(parent, client, run.uri, lambda line: None)
 
 
-def _link_folder(client: MlflowClient, mlflow_id: str, path: Path, name: str) -> bool:
-    """Hard-link a folder's files into a local artifact store, so that they take no room twice.
+class _Lacking:
+    """What of a run's journal the store lacks, by comparison with what it has."""
 
-    Only of folders, which hold models: their files are replaced, and never changed in place.
+    def __init__(
+        self, folder: Path, client: MlflowClient, run: Delivered, outcome: Outcome
+    ) -> None:
+        self._folder, self._client, self._run, self._outcome = folder, client, run, outcome
+        self._there = client.get_run(run.mlflow_id)
+        self._recorded = metric_history(folder)
+        self._steps: dict[str, dict[int, float]] = {}
+        self._tags: dict[str, list[str]] = {}  # all values that were given
+        for entry in entries(folder, "tags"):
+            for name, value in entry["values"].items():
+                self._tags.setdefault(name, []).append(value.replace(OWN_ID, run.mlflow_id))
+        self._status = [entry for entry in entries(folder, "status")][-1:]
 
-    Returns:
-        Whether the store is local and on the same file system.
-    """
-    uri = client.get_run(mlflow_id).info.artifact_uri
-    if not uri.startswith("file:"):
+    def of(self, entry: Entry) -> Entry | None:
+        """The part of an entry that the store lacks, or None."""
+        data = self._there.data
+        match entry["kind"]:
+            case "metrics" | "params" | "tags" as kind:
+                lacks = getattr(self, f"_lacks_{kind}")
+                values = {k: v for k, v in entry["values"].items() if lacks(k, v, entry)}
+                return {**entry, "values": values} if values else None
+            case "status":
+                is_there = self._status != [entry] or self._there.info.status == entry["status"]
+            case "parent":
+                found = _parent(self._folder, self._client, self._run, entry)
+                is_there = not found or data.tags.get(MLFLOW_PARENT_RUN_ID) == found.mlflow_id
+            case "dataset":
+                inputs = self._there.inputs
+                seen = [one.dataset for one in inputs.dataset_inputs] if inputs else []
+                is_there = (entry["name"], entry["digest"]) in [(d.name, d.digest) for d in seen]
+            case _:
+                is_there = True
+        return None if is_there else entry
+
+    def _lacks_metrics(self, name: str, value: float, entry: Entry) -> bool:
+        steps, step = self._steps_of(name), entry["step"]
+        if step not in steps:
+            steps[step] = value
+            return True
+        if not _same(steps[step], value):
+            self._differs(name, f"{steps[step]} at step {step}", value)
         return False
-    store = Path(url2pathname(urlsplit(uri).path))
 
-    def link(source: str, target: str) -> None:
-        Path(target).unlink(missing_ok=True)
-        Path(target).hardlink_to(source)
+    def _steps_of(self, name: str) -> dict[int, float]:
+        """What the store has of a metric, `{step: value}`."""
+        if name not in self._steps:
+            newest, recorded = self._there.data.metrics.get(name), self._recorded[name]
+            if newest is None:
+                found = {}
+            elif len(recorded) == 1 and _same(newest, *recorded.values()):
+                found = dict(recorded)
+            else:
+                points = self._client.get_metric_history(self._run.mlflow_id, name)
+                found = {point.step: point.value for point in points}
+            self._steps[name] = found
+        return self._steps[name]
 
-    try:
-        shutil.copytree(path, store / name, copy_function=link, dirs_exist_ok=True)
-    except OSError:  # shutil.Error is one: another file system, or one without links
-        return False
-    return True
+    def _lacks_params(self, name: str, value: str, entry: Entry) -> bool:
+        there = self._there.data.params.get(name)
+        if there is not None and not _is_cut(there, value):
+            self._differs(name, repr(there), repr(value))
+        return there is None
+
+    def _lacks_tags(self, name: str, value: str, entry: Entry) -> bool:
+        """A tag that was changed in the UI stays; one that a later value replaced is sent."""
+        given, there = self._tags[name], self._there.data.tags.get(name)
+        is_newest = value.replace(OWN_ID, self._run.mlflow_id) == given[-1]
+        return is_newest and (there is None or (there in given and not _is_cut(there, given[-1])))
+
+    def _differs(self, name: str, there: object, here: object) -> None:
+        self._outcome.missing.setdefault(
+            name,
+            Trouble(
+                f"is {there} in MLflow and {here} here; what stands there is never changed",
+                f"{typed('sync')} to another store, uri=ADDRESS",
+                lasts=True,
+            ),
+        )
+
+
+def _same(there: float, here: float) -> bool:
+    """Whether two numbers are one: databases hold no infinity, and some round the last digit."""
+    if math.isnan(here) or math.isnan(there):
+        return math.isnan(here) and math.isnan(there)
+    return math.isclose(there, here, rel_tol=1e-12) or (math.isinf(here) and there * here > 1e300)
+
+
+def _is_cut(there: str, here: str) -> bool:
+    """Whether a text is the one that was sent, or as much of it as a server takes."""
+    return there == here or (len(there) >= min(SHORTER) and here.startswith(there))

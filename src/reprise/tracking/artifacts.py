@@ -1,0 +1,141 @@
+"""Delivery of a run's files to the artifact store of MLflow, which may be another server."""
+
+import shutil
+import time
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from mlflow import MlflowClient
+
+from reprise.files import locked
+from reprise.tracking.journal import (
+    DELIVERED_FILES,
+    Delivered,
+    delivered,
+    read,
+    write_delivered,
+)
+from reprise.tracking.mlflow_store import Outcome, connect
+from reprise.tracking.trouble import explain
+
+SLOW_S = 5.0  # a store that takes longer to fail is not asked again for the next file
+
+
+def deliver_files(
+    folder: Path, uri: str, shown: str, *, compare: bool = False, leave: Collection[str] = ()
+) -> Outcome:
+    """Bring a run's files to where MLflow keeps them; each file by itself.
+
+    Args:
+        folder: The run's folder.
+        uri: The store's absolute address.
+        shown: The same with its passwords masked.
+        compare: Ask the store which files it has, and of which size, instead of what was recorded
+            since the last delivery.
+        leave: Files that are not tried again unless they were recorded again.
+
+    Returns:
+        What went there, and why the others did not. Nothing of a run that is not in the store yet.
+
+    Raises:
+        Trouble: the tracking store does not say where the run's files belong, or their store does
+            not answer for a while.
+    """
+    outcome = Outcome()
+    run = delivered(folder)
+    if run is None or run.uri != shown:
+        return outcome
+    with locked(folder / "files.lock"):
+        note = delivered(folder, DELIVERED_FILES)
+        if note is None or (note.uri, note.mlflow_id) != (shown, run.mlflow_id):
+            note = Delivered(shown, run.mlflow_id, 0)
+        recorded = list(read(folder, 0 if compare else note.offset))
+        new = [entry["path"] for entry, _ in recorded if entry["kind"] == "artifact"]
+        end = recorded[-1][1] if recorded else note.offset
+        left = [name for name in note.waiting if name in leave and name not in new]
+        names = list(dict.fromkeys([*note.waiting, *new]))
+        note = replace(note, offset=end, waiting=names)
+        write_delivered(folder, note, DELIVERED_FILES)
+        try:
+            store = _Files(folder, connect(uri), run.mlflow_id) if names != left else None
+        except Exception as error:  # of whatever library stands before the store
+            raise explain(error, shown) from error
+        for name in names:
+            if store is None or name in left:
+                continue
+            began = time.monotonic()
+            try:
+                if not (compare and store.has(name)) and store.send(name):
+                    outcome.count("files")
+            except Exception as error:
+                outcome.missing[name] = explain(error, store.where)
+                if time.monotonic() - began > SLOW_S:
+                    raise outcome.missing[name] from error
+            else:
+                note = replace(note, waiting=[other for other in note.waiting if other != name])
+                write_delivered(folder, note, DELIVERED_FILES)
+    return outcome
+
+
+class _Files:
+    """The files of a run in its artifact store, whose address is `where`."""
+
+    def __init__(self, folder: Path, client: MlflowClient, mlflow_id: str) -> None:
+        self._folder, self._client, self._id = folder, client, mlflow_id
+        self._sizes: dict[str, dict[str, int | None]] = {}  # of the files in a folder there
+        self.where = client.get_run(mlflow_id).info.artifact_uri
+
+    def has(self, name: str) -> bool:
+        """Whether the store has a file, or all files of a folder, in the size they have here."""
+        local = self._folder / name
+        files = [path for path in local.rglob("*") if path.is_file()] if local.is_dir() else [local]
+        for path in files:
+            where = path.relative_to(self._folder)
+            if path.exists() and self._listed(where.parent).get(path.name) != path.stat().st_size:
+                return False
+        return True
+
+    def _listed(self, where: Path) -> dict[str, int | None]:
+        name = where.as_posix()
+        if name not in self._sizes:
+            found = self._client.list_artifacts(self._id, None if name == "." else name)
+            self._sizes[name] = {Path(one.path).name: one.file_size for one in found}
+        return self._sizes[name]
+
+    def send(self, name: str) -> bool:
+        """Send a file or a folder; False where it was deleted by hand."""
+        path = self._folder / name
+        if path.is_dir():
+            if not self._link_folder(path, name):
+                self._client.log_artifacts(self._id, str(path), name)
+        elif path.exists():
+            where = Path(name).parent.as_posix()
+            self._client.log_artifact(self._id, str(path), None if where == "." else where)
+        else:
+            return False
+        return True
+
+    def _link_folder(self, path: Path, name: str) -> bool:
+        """Hard-link a folder's files into a local artifact store; they take no room twice.
+
+        Only of folders, which hold models: their files are replaced, and never changed in place.
+
+        Returns:
+            Whether the store is local and on the same file system.
+        """
+        if not self.where.startswith("file:"):
+            return False
+        store = Path(url2pathname(urlsplit(self.where).path))
+
+        def link(source: str, target: str) -> None:
+            Path(target).unlink(missing_ok=True)
+            Path(target).hardlink_to(source)
+
+        try:
+            shutil.copytree(path, store / name, copy_function=link, dirs_exist_ok=True)
+        except OSError:  # shutil.Error is one: another file system, or one without links
+            return False
+        return True
