@@ -154,6 +154,8 @@ class Dataset(BaseDataset[np.ndarray]):
     methods; handles and connections open on first use, one per process and thread.
     """
 
+    thorough_finds_more: bool = False  # `check` sees in files what no sample shows
+
     @abstractmethod
     def __len__(self) -> int:
         """Number of samples, all splits together."""

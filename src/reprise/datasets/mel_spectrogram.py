@@ -60,6 +60,8 @@ class MelSpectrogram(Decodable):
         UserError: the table or a setting is not as described.
     """
 
+    thorough_finds_more = True
+
     def __init__(
         self,
         annotations: Annotated[str, "file"],

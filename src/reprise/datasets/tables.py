@@ -40,6 +40,7 @@ CSV: dict[str, Any] = {
     "index_col": False,
     "encoding": "utf-8-sig",
 }
+_TABS = (".tsv", ".txt")  # endings of tables with tabs between the cells
 _INPUTS, _LABEL = "dataset.columns", "dataset.label"  # config keys
 # What pandas calls a column without a name, and the number of a row that it has written.
 _NAMELESS = re.compile(r"(Unnamed: \d+(_level_\d+)?(\.\d+)*|__index_level_\d+__)?")
@@ -180,12 +181,12 @@ class Table:
 
 def row_place(file: Path, row: int) -> str:
     """Name a row, numbered from 0, as an editor does: line 1 of a CSV is the header."""
-    is_csv = file.suffix.lower() == ".csv"
-    return f"{file}, line {row + 2}" if is_csv else f"{file}, row {row + 1}"
+    is_text = file.suffix.lower() in (".csv", *_TABS)
+    return f"{file}, line {row + 2}" if is_text else f"{file}, row {row + 1}"
 
 
 def read_table(path: str, key: str) -> Table:
-    """Read a CSV file, with commas and a header, in UTF-8; or a Parquet file.
+    """Read a CSV file, with commas and a header, in UTF-8; one with tabs; or a Parquet file.
 
     Raises:
         UserError: the file is neither, cannot be read, names a column twice, or has no row.
@@ -217,7 +218,7 @@ def readable(file: Path, key: str) -> Iterator[None]:
         ) from error
 
 
-def csv_header(file: Path) -> list[str]:
+def csv_header(file: Path, sep: str = ",") -> list[str]:
     """The names in the first line of a CSV file, without surrounding spaces.
 
     Raises:
@@ -225,7 +226,7 @@ def csv_header(file: Path) -> list[str]:
     """
     import pandas as pd
 
-    (header,) = pd.read_csv(file, header=None, nrows=1, **CSV).to_numpy().tolist() or [[]]
+    (header,) = pd.read_csv(file, header=None, nrows=1, sep=sep, **CSV).to_numpy().tolist() or [[]]
     names = [str(name).strip() for name in header]
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
@@ -378,12 +379,13 @@ def _read(file: Path) -> "pandas.DataFrame":
 
     if file.suffix.lower() in (".parquet", ".pq"):
         return pd.read_parquet(file).reset_index(drop=True)
-    if file.suffix.lower() != ".csv":
+    if file.suffix.lower() not in (".csv", *_TABS):
         raise ValueError(f"a file of kind '{file.suffix}'")
+    tabs = {"sep": "\t"} if file.suffix.lower() in _TABS else {}
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-        header = csv_header(file)  # says what is wrong where the rows do not fit it
-        return tidy(pd.read_csv(file, **CSV), header)
+        header = csv_header(file, **tabs)  # says what is wrong where the rows do not fit it
+        return tidy(pd.read_csv(file, **CSV, **tabs), header)
 
 
 def _decoded(cell: Any) -> Any:

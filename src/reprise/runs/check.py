@@ -33,7 +33,8 @@ def check_data(composed: Composed, strict: str, quarantine: str, rare: str) -> N
     is_strict, is_quarantine = _yes("strict", strict), _yes("quarantine", quarantine)
     data = open_data(composed.values, checked=False)
     sheet, found = examine(data, _count(rare))
-    findings = [*found, *judge(sheet)]
+    notes = [Finding("note", "files", note) for note in data.dataset.notes]
+    findings = [*found, *judge(sheet), *notes]
     counts = ", ".join(f"{list(sheet.splits).count(split)} {split}" for split in data.splits)
     sound = "" if findings else ", all sound"
     print(f"{len(sheet.names)} samples read{sound}: {counts}")

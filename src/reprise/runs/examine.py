@@ -61,7 +61,8 @@ def _examine_dataset(data: Data, dataset: Dataset, rare: int) -> tuple[Sheet, li
     )
     sound = sheet.good[records["bad"][sheet.good] == 0]
     is_own = dataset.package == "reprise"  # of whose thorough checks reading is the one difference
-    lines = dataset.check(indices[sound], thorough=not is_own)
+    is_thorough = not is_own or dataset.thorough_finds_more
+    lines = dataset.check(indices[sound], thorough=is_thorough)
     return sheet, [Finding("error", "unreadable", line, _named_in(line, names)) for line in lines]
 
 

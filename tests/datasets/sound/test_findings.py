@@ -7,6 +7,7 @@ from datasets.sounds import RATE, noise
 
 from reprise.datasets.mel_spectrogram import MelSpectrogram
 from reprise.datasets.sound.findings import hear
+from reprise.errors import UserError
 from reprise.transforms.mel import Mel
 
 COLUMNS = {"recording": "recording", "label": "label", "t_min": "t_min", "t_max": "t_max"}
@@ -79,8 +80,7 @@ def test_what_several_channels_lose_is_noted(look, sound, channel, said):
 @pytest.mark.parametrize(
     ("sound", "said"),
     [
-        (0 * SOUND, "4 of 4 windows (a.wav 0-0.5 s, a.wav 1-1.5 s, …) are silent"),
-        (np.clip(8 * SOUND, -1, 1), "are clipped"),
+        (np.clip(8 * SOUND, -1, 1), "4 of 4 windows (a.wav 0-0.5 s, a.wav 1-1.5 s, …) are clipped"),
         (SOUND + 0.2, "have a constant offset, of up to 0.2"),
         (SOUND * 32768, "have values beyond full scale, up to 9000"),
     ],
@@ -150,6 +150,35 @@ def test_a_name_means_the_file_that_differs_in_form_alone(look, written, file):
     problems, notes = look(SOUND, False, table=table, names=(file, "b.wav"))
     assert problems == []
     assert "1 recordings are named otherwise" in notes
+
+
+RAVEN = (
+    "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tBegin File\tSpecies\n"
+    "1\tWaveform 1\t1\t1.0\t1.5\ta.wav\towl\n1\tSpectrogram 1\t1\t1.0\t1.5\ta.wav\towl\n\n"
+    "2\tSpectrogram 1\t1\t2.9\t{}\tb.wav\tfrog\n"
+)
+
+
+def test_a_selection_table_of_raven_is_read_as_it_comes(look, tmp_path):
+    (tmp_path / "t.txt").write_text(RAVEN.format("3"))
+    columns = {"recording": "Begin File", "label": "Species"}
+    columns |= {"t_min": "Begin Time (s)", "t_max": "End Time (s)"}
+    keys = {"annotations": str(tmp_path / "t.txt"), "columns": columns}
+    problems, notes = look(SOUND, **keys)
+    assert problems == []
+    assert "1 rows repeat the time and the label" in notes
+    assert "column 'Channel' of" in notes
+    (tmp_path / "t.txt").write_text(RAVEN.format("3.5"))
+    problems, _ = look(SOUND, **keys)
+    assert "t.txt, line 5: the annotation ends behind" in problems[0]
+
+
+def test_a_label_track_of_audacity_is_refused_with_what_it_lacks(look, tmp_path):
+    (tmp_path / "t.txt").write_text("0.500000\t1.250000\towl\n1.5\t2\tfrog\n")
+    with pytest.raises(
+        UserError, match=r"(?s)label track of Audacity.*'t_min t_max label recording'"
+    ):
+        look(SOUND, annotations=str(tmp_path / "t.txt"))
 
 
 def test_a_name_that_may_mean_two_files_is_refused(look):

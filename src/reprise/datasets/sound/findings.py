@@ -1,4 +1,4 @@
-"""What windows of recordings sound like: silence, clipping, offsets, channels that cancel."""
+"""What windows of recordings sound like: clipping, offsets, channels that cancel."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -109,12 +109,9 @@ def channel_notes(
 def window_notes(heard: Mapping[str, Heard]) -> list[str]:
     """What is odd about windows, by name, one line for each kind."""
     notes, total = [], len(heard)
-    silent = [name for name, one in heard.items() if one.powers.max() <= _SILENT]
     clipped = [name for name, one in heard.items() if one.is_clipped]
     shifted = [name for name, one in heard.items() if one.offset > _OFFSET]
     loud = [name for name, one in heard.items() if one.peak > 1]
-    if silent:
-        notes.append(f"{_some(silent, total, 'window')} are silent")
     if clipped:
         notes.append(f"{_some(clipped, total, 'window')} are clipped")
     if shifted:

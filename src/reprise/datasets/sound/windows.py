@@ -52,6 +52,7 @@ class Annotations:
     stop: np.ndarray  # likewise, above `start`
     labels: tuple[str, ...]  # of each row
     groups: tuple[str, ...]  # of each row; rows of one group must be in one split
+    numbers: np.ndarray  # of each row in the table, from 0
     notes: tuple[str, ...] = ()  # what is not read, and what was assumed, a line each
 
     def __len__(self) -> int:
@@ -59,7 +60,7 @@ class Annotations:
 
     def place(self, row: int) -> str:
         """Name a row by its line in the table."""
-        return row_place(self.file, row)
+        return row_place(self.file, int(self.numbers[row]))
 
     def name(self, row: int) -> str:
         """Name a row by its recording and times: 'george_00.flac 0.75-1.16 s'."""
@@ -118,7 +119,15 @@ def read_annotations(
             notes.append(f"{what}: dataset.channel is one for all annotations")
     names = tuple(recordings.tolist())
     return Annotations(
-        table.file, names, recording, start, stop, tuple(labels), tuple(groups), tuple(notes)
+        table.file,
+        names,
+        recording,
+        start,
+        stop,
+        tuple(labels),
+        tuple(groups),
+        table.frame.index.to_numpy(),
+        tuple(notes),
     )
 
 
@@ -148,12 +157,13 @@ def _refuse_label_track(table: Table, columns: Mapping[Column, str]) -> None:
     if len(header) == 3 and columns["recording"] not in header:
         with suppress(ValueError):
             float(header[0]), float(header[1])
+            order = [columns[name] for name in ("t_min", "t_max", "label", "recording")]
             raise UserError(
                 f"dataset.annotations: {table.file} is a label track of Audacity",
                 "a table with a header, that names the recording in each row",
                 "  ".join(header),
-                f"write a line '{','.join(columns.values())}' at its top and the recording's name "
-                "into each row; docs/your_recordings.md shows how to join many label tracks",
+                f"write a line '{' '.join(order)}', with tabs, at its top, and the recording's name "
+                "at the end of each row; docs/your_recordings.md joins many label tracks",
             )
 
 
