@@ -162,7 +162,7 @@ def _refuse_label_track(table: Table, columns: Mapping[Column, str]) -> None:
                 f"dataset.annotations: {table.file} is a label track of Audacity",
                 "a table with a header, that names the recording in each row",
                 "  ".join(header),
-                f"write a line '{' '.join(order)}', with tabs, at its top, and the recording's name "
+                f"write a line '{' '.join(order)}', with tabs, at its top, and the recording "
                 "at the end of each row; docs/your_recordings.md joins many label tracks",
             )
 
