@@ -12,7 +12,7 @@ from reprise.spec import Spec
 
 SILENT_DB = -80.0  # of full scale; the noise of 16 bits is at -98
 _FEW = 0.01  # share of samples, up to which they can be outliers
-_FENCES = 4.5  # quartile distances beyond the quartiles, from which a sample is an outlier
+_FENCE = 3.0  # times as far from the median as 95 % of the values: an outlier
 _UNEVEN = 10.0  # times that the most frequent class occurs more often than the rarest
 _REPEATED = 0.05  # share of rows with a twin, from which repetition is the nature of a table
 _COMPARED = 1000  # pairs of pictures that are read again and compared in full
@@ -60,6 +60,14 @@ class Sheet:
         """Places of the readable samples whose input is finite and not constant."""
         own = self.records[self.good]
         return self.good[(own["bad"] == 0) & (own["low"] < own["high"])]
+
+    @cached_property
+    def dark(self) -> np.ndarray:
+        """Places of pictures without a value above a 255th of the dtype's largest."""
+        if not self.is_picture:
+            return self.plain[:0]
+        highest = self.records["high"][self.plain]
+        return self.plain[highest <= np.iinfo(self.input_spec.dtype).max // 255]
 
     @cached_property
     def present(self) -> np.ndarray:
@@ -258,32 +266,34 @@ def _columns(sheet: Sheet) -> np.ndarray | None:
 def outliers(values: np.ndarray) -> np.ndarray:
     """Positions of values far outside of the others; none if more than a hundredth are.
 
-    Far is 4.5 times the distance of the quartiles beyond a quartile, and as far again from its
-    nearest neighbour inside as the quartiles are from each other. Where half of the values are
-    equal, any other one is far.
+    Far is three times as far from the median as 19 of 20 values are on that side, and away from
+    the nearest value inside by as much again. Where these are equal, any other value is far.
     """
-    low, high = np.percentile(values, [25, 75])
-    reach = high - low
-    inside = (values >= low - _FENCES * reach) & (values <= high + _FENCES * reach)
-    if inside.any():
-        nearest = np.clip(values, values[inside].min(), values[inside].max())
-        inside |= np.abs(values - nearest) < reach
-    far = np.flatnonzero(~inside)
-    return far if len(far) <= max(1, _FEW * len(values)) and len(values) >= 20 else far[:0]
+    if len(values) < 20:
+        return np.empty(0, np.int64)
+    low, middle, high = np.percentile(values, [2.5, 50, 97.5])
+    far = np.zeros(len(values), bool)
+    for side, reach in ((middle - values, middle - low), (values - middle, high - middle)):
+        inside = side <= _FENCE * reach
+        far |= side > max(_FENCE * reach, side[inside].max() + reach)
+    found = np.flatnonzero(far)
+    return found if len(found) <= max(1, _FEW * len(values)) else found[:0]
 
 
 def _outliers(sheet: Sheet) -> Iterator[Finding]:
+    reasons: dict[int, list[str]] = {}
     for name, (values, places) in quantities(sheet).items():
         if name == "share of foreground":
             continue
-        middle, unit = np.median(values), name.partition(" in ")[2]
+        what, _, unit = name.partition(" in ")
+        shown = "{:.4g} " + unit if unit else "{:.4g}"
+        middle = f"the median is {np.median(values):.4g}"
         for at in outliers(values).tolist():
-            what = name.partition(" in ")[0]
-            message = (
-                f"{sheet.names[places[at]]}: {what} {values[at]:.4g}{f' {unit}' if unit else ''}; "
-                f"the median is {middle:.4g}"
-            )
-            yield Finding("note", "outlier", message, sheet.named([places[at]]))
+            reason = f"{what} {shown.format(values[at])} ({middle})"
+            reasons.setdefault(int(places[at]), []).append(reason)
+    for at in sorted(reasons.keys() - set(sheet.dark.tolist())):
+        message = f"{sheet.names[at]}: {', '.join(reasons[at])}"
+        yield Finding("note", "outlier", message, sheet.named([at]))
 
 
 def _repetitions(sheet: Sheet) -> Iterator[Finding]:
@@ -296,26 +306,26 @@ def _repetitions(sheet: Sheet) -> Iterator[Finding]:
         return
     for group in groups:
         yield from _twins_of(sheet, group)
-        targets = sheet.records["y"][group]
-        if sheet.target_spec.classes and len(set(targets.tolist())) > 1:
-            others = np.array([group[0], *group[targets != targets[0]]])
-            message = f"the same input with different targets: {_shown(sheet, others)}"
-            yield Finding("warning", "contradiction", message, sheet.named(group))
 
 
 def _twins_of(sheet: Sheet, group: np.ndarray) -> Iterator[Finding]:
     """Lines on samples of equal content: for each that is in another split than the first one."""
-    splits = sheet.splits[group]
+    splits, targets = sheet.splits[group], sheet.records["y"][group]
     order = [at for name in ("train", "valid", "test") for at in group[splits == name].tolist()]
     first = order[0]
-    others = [at for at in order[1:] if sheet.splits[at] != sheet.splits[first]]
-    for at in others:
-        yield _leak(sheet, Twins(first, at, ""), "the same content")
     own = [at for at in order if sheet.splits[at] == sheet.splits[first]]
-    if len(own) > 1:
-        message = (
-            f"the same content, {len(own)} times in {sheet.splits[first]}: {_listed(sheet, own)}"
-        )
+    for at in order[len(own) :]:
+        yield _leak(sheet, Twins(first, at), "the same content")
+    if sheet.target_spec.classes and len(set(targets.tolist())) > 1:
+        others = [
+            first,
+            *(at for at in order if sheet.records["y"][at] != sheet.records["y"][first]),
+        ]
+        message = f"the same content with different targets: {_shown(sheet, others)}"
+        yield Finding("warning", "contradiction", message, sheet.named(group))
+    elif len(own) > 1:
+        split = sheet.splits[first]
+        message = f"the same content, {len(own)} times in {split}: {_listed(sheet, own)}"
         yield Finding("note", "duplicate", message, sheet.named(own))
 
 
@@ -325,18 +335,27 @@ def _near_twins(sheet: Sheet) -> Iterator[Finding]:
     _, firsts = np.unique(sheet.records["x"][sheet.plain], return_index=True)
     places = sheet.plain[np.sort(firsts)]  # of samples that differ
     found = candidates(sheet.records["thumb"][places], sheet.is_picture)
-    pairs = [Twins(int(places[one]), int(places[other]), turn) for one, other, turn in found]
+    pairs = [
+        pair._replace(first=int(places[pair.first]), second=int(places[pair.second]))
+        for pair in found
+    ]
+    alike: list[set[int]] = []  # within a split
     for pair in _same_pictures(sheet, pairs[:_COMPARED]):
         turned = f", {pair.turn}" if pair.turn else ""
+        targets = sheet.records["y"][list(pair[:2])]
         if sheet.splits[pair.first] != sheet.splits[pair.second]:
             yield _leak(sheet, pair, f"nearly the same picture{turned}")
-        else:
-            message = f"nearly the same picture{turned}: {_shown(sheet, pair[:2])}"
-            yield Finding("note", "near duplicate", message, sheet.named(pair[:2]))
-        targets = sheet.records["y"][list(pair[:2])]
-        if sheet.target_spec.kind in ("class", "labels") and not turned and len(set(targets)) > 1:
+        elif sheet.target_spec.kind == "class" and not turned and targets[0] != targets[1]:
             message = f"nearly the same picture with different targets: {_shown(sheet, pair[:2])}"
             yield Finding("warning", "contradiction", message, sheet.named(pair[:2]))
+        else:
+            joined = [one for one in alike if one & {*pair[:2]}]
+            alike = [one for one in alike if one not in joined]
+            alike.append({*pair[:2]}.union(*joined))
+    for one in alike:
+        own = sorted(one)
+        message = f"nearly the same picture, in {sheet.splits[own[0]]}: {_listed(sheet, own)}"
+        yield Finding("note", "near duplicate", message, sheet.named(own))
     if len(pairs) > _COMPARED:
         message = (
             f"{len(pairs) - _COMPARED} further pairs look alike, and were not compared in full"
@@ -350,7 +369,7 @@ def _same_pictures(sheet: Sheet, pairs: Sequence[Twins]) -> Iterator[Twins]:
         some = pairs[start : start + _TOGETHER]
         inputs = sheet.read(sorted({at for pair in some for at in pair[:2]}))
         for pair in some:
-            if are_same(inputs[pair.first], inputs[pair.second], pair.turn):
+            if are_same(inputs[pair.first], inputs[pair.second], pair.turn, pair.detail):
                 yield pair
 
 

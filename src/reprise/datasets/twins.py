@@ -20,19 +20,26 @@ TURNS: dict[str, Turn] = {
     "transposed": lambda image: image.swapaxes(0, 1),
     "transposed the other way": lambda image: np.rot90(image, 2).swapaxes(0, 1),
 }
+_BACK = {"turned left": "turned right", "turned right": "turned left"}
 _FREQUENCIES = 5  # of the cosine transform, along each axis
 _NEIGHBOURS = 8  # that are looked at for each sample and turn
-_ALIKE = 0.985  # correlation of small copies, from which pictures are compared in full
-_SAME = 0.97  # correlation of pictures, from which they are near duplicates
-_SAME_DETAIL = 0.6  # likewise of what is left of them without their coarse shapes
+_NEAR = 0.084  # distance of small copies (of norm 1), up to which two pictures may be the same
+_SPARSE = 0.2  # the same as a part of the distance that pictures of this dataset usually have
+_LOOKED_AT = 500  # samples, from which that is learned
+_SAME_DETAIL, _SOME_DETAIL = 0.8, 0.1  # correlation of what is left without the coarse shapes
+_SAME_COLOR = 0.97  # correlation of small copies in colour
 
 
 class Twins(NamedTuple):
-    """Two samples by their places, and how the second one is turned to be like the first."""
+    """Two samples by their places, and how the second one is turned to be like the first.
+
+    `detail` is the least correlation of their details with which they are the same.
+    """
 
     first: int
     second: int
-    turn: str
+    turn: str = ""
+    detail: float = _SAME_DETAIL
 
 
 def equal_groups(digests: np.ndarray, places: np.ndarray) -> Iterator[np.ndarray]:
@@ -48,8 +55,9 @@ def equal_groups(digests: np.ndarray, places: np.ndarray) -> Iterator[np.ndarray
 def candidates(thumbs: np.ndarray, turns: bool) -> list[Twins]:
     """Pairs of small copies that are nearly alike, the most alike first.
 
-    They are found by their low frequencies in a k-d tree, a perceptual hash that is not rounded to
-    bits.
+    They are found by their low frequencies in a k-d tree: a perceptual hash that is not rounded to
+    bits. How near two of them must be depends on how near others are: digits are much alike, and
+    photographs are not.
 
     Args:
         thumbs: Shape (samples, rows, columns), each of mean 0 and deviation 1.
@@ -57,9 +65,10 @@ def candidates(thumbs: np.ndarray, turns: bool) -> list[Twins]:
     """
     if len(thumbs) < 2:
         return []
-    thumbs = thumbs.astype(np.float32)
+    thumbs = thumbs.astype(np.float32) / thumbs.shape[1]  # of norm 1
     tree = cKDTree(_hashes(thumbs))
-    reach = np.sqrt(2 * (1 - _ALIKE))
+    sparse = min(_SPARSE, _SPARSE * _usual_distance(thumbs))
+    reach = max(_NEAR, sparse)
     found: dict[tuple[int, int], tuple[float, str]] = {}
     for name, turn in TURNS.items() if turns else [("", TURNS[""])]:
         turned = np.stack([turn(one) for one in thumbs]) if name else thumbs
@@ -67,21 +76,34 @@ def candidates(thumbs: np.ndarray, turns: bool) -> list[Twins]:
         _, near = tree.query(_hashes(turned), count, distance_upper_bound=reach)
         second, at = np.nonzero((near < len(thumbs)) & (near != np.arange(len(thumbs))[:, None]))
         first = near[second, at]
-        alike = (thumbs[first] * turned[second]).mean(axis=(1, 2))
-        for one, other, how in zip(first.tolist(), second.tolist(), alike.tolist(), strict=True):
+        apart = np.sqrt(((thumbs[first] - turned[second]) ** 2).sum(axis=(1, 2)))
+        for one, other, how in zip(first.tolist(), second.tolist(), apart.tolist(), strict=True):
             pair = (min(one, other), max(one, other))
-            if how >= _ALIKE and how > found.get(pair, (0.0, ""))[0]:
-                found[pair] = how, name
-    ordered = sorted(found.items(), key=lambda item: -item[1][0])
-    return [Twins(one, other, name) for (one, other), (_, name) in ordered]
+            if how <= reach and how < found.get(pair, (reach + 1, ""))[0]:
+                found[pair] = how, name if pair == (one, other) else _BACK.get(name, name)
+    ordered = sorted(found.items(), key=lambda item: item[1][0])
+    return [
+        Twins(*pair, name, _SOME_DETAIL if how <= sparse else _SAME_DETAIL)
+        for pair, (how, name) in ordered
+    ]
+
+
+def _usual_distance(thumbs: np.ndarray) -> float:
+    """Distance to the fourth neighbour, as it is for the samples with the nearest ones."""
+    step = -(-len(thumbs) // _LOOKED_AT)
+    flat = thumbs.reshape(len(thumbs), -1)
+    alike = flat[::step] @ flat.T
+    rank = min(4, len(thumbs) - 1)
+    fourth = -np.partition(-alike, rank, axis=1)[:, rank]
+    return float(np.sqrt(2 * (1 - np.percentile(fourth, 95)).clip(0)))
 
 
 def _hashes(thumbs: np.ndarray) -> np.ndarray:
     coarse = dctn(thumbs, axes=(1, 2), norm="ortho")[:, :_FREQUENCIES, :_FREQUENCIES]
-    return coarse.reshape(len(thumbs), -1)[:, 1:] / thumbs.shape[1]
+    return coarse.reshape(len(thumbs), -1)[:, 1:]
 
 
-def are_same(one: np.ndarray, other: np.ndarray, turn: str) -> bool:
+def are_same(one: np.ndarray, other: np.ndarray, turn: str, detail: float) -> bool:
     """Whether two pictures of height, width and channels show the same, the second one turned.
 
     A copy that was stored again as JPEG, made brighter, or brought to another size and back, is the
@@ -90,13 +112,19 @@ def are_same(one: np.ndarray, other: np.ndarray, turn: str) -> bool:
     one = one.astype(np.float32)
     turned = np.ascontiguousarray(TURNS[turn](other.astype(np.float32)))
     if turned.shape != one.shape:
-        turned = cv2.resize(turned, one.shape[1::-1], interpolation=cv2.INTER_AREA).reshape(
-            one.shape
-        )
-    if _correlation(one, turned) < _SAME:
-        return False
-    details = (image - cv2.blur(image, (7, 7)).reshape(image.shape) for image in (one, turned))
-    return _correlation(*details) >= _SAME_DETAIL
+        turned = cv2.resize(turned, one.shape[1::-1], interpolation=cv2.INTER_AREA)
+        turned = turned.reshape(one.shape)
+    colors, details = ([look(image) for image in (one, turned)] for look in (_small, _detail))
+    return _correlation(*colors) >= _SAME_COLOR and _correlation(*details) >= detail
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+    return cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA)
+
+
+def _detail(image: np.ndarray) -> np.ndarray:
+    grey = image.mean(axis=2)
+    return cv2.blur(grey, (3, 3)) - cv2.blur(grey, (7, 7))
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
