@@ -53,14 +53,26 @@ def keys(tmp_path):
     return {"table": str(table), "path": "file", "label": "kind", "split": HALVES, **size}
 
 
+def test_values_in_another_order_are_read_by_name(keys, tmp_path):
+    rows = "".join(f"p{at}.png,{at},{10 * at}\n" for at in range(4))
+    write(tmp_path / "set", f"file,mass,size\n{rows}")
+    dataset = ImageTable(**{**keys, "target": "value", "label": ["mass", "size"]})
+    assert dataset.read(1, None)[1].tolist() == [1, 10]
+    dataset.arrange("target", ["size", "mass"])
+    assert dataset.read(1, None)[1].tolist() == [10, 1]
+    assert dataset.target_spec.names == ("size", "mass")
+
+
 @pytest.mark.parametrize(
     ("changes", "spec", "targets"),
     [
         ({}, Spec((), "int32", ("cat", "hen")), [1, 0, 1, 0]),
         ({"target": "labels", "label": "tags"}, Spec((2,), "uint8", ("a", "b")),
          [[1, 1], [0, 1], [0, 0], [1, 0]]),
-        ({"target": "value", "label": "mass"}, Spec((), "float32"), [1.5, 2, -3, 40]),
-        ({"target": "value", "label": ["mass"]}, Spec((1,), "float32"), [[1.5], [2], [-3], [40]]),
+        ({"target": "value", "label": "mass"}, Spec((), "float32", names=("mass",)),
+             [1.5, 2, -3, 40]),
+        ({"target": "value", "label": ["mass"]}, Spec((1,), "float32", names=("mass",)),
+             [[1.5], [2], [-3], [40]]),
     ],
 )  # fmt: skip
 def test_a_sample_is_a_picture_and_what_its_row_says(keys, changes, spec, targets):

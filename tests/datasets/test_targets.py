@@ -30,6 +30,12 @@ def place(at: int) -> str:
         (["1", "0", "1"], ["no", "yes"], [1, 0, 1], ("no", "yes")),  # ids of names
         (["7", "1"], ["1", "7"], [1, 0], ("1", "7")),  # names that are numbers
         (["None", "NA"], None, [1, 0], ("NA", "None")),
+        (["1.0", "0.0"], ["no", "yes"], [1, 0], ("no", "yes")),  # ids, as pandas writes floats
+        (["caf\u00e9", "cafe\u0301", "tee"], None, [0, 0, 1], ("cafe\u0301", "tee")),
+        (["cafe\u0301", "te\u200be"], ["tee", "caf\u00e9"], [1, 0], ("tee", "caf\u00e9")),
+        (["red  fox", "red\u00a0fox"], ["red fox"], [0, 0], ("red fox",)),
+        (["a", "A"], None, [1, 0], ("A", "a")),  # letters that are written by hand
+        (["Cat", "cat"], ["cat", "Cat"], [1, 0], ("cat", "Cat")),
     ],
 )
 def test_one_class_each(names, classes, ids, found):
@@ -46,6 +52,12 @@ def test_one_class_each(names, classes, ids, found):
         (["cat", "zebra"], ["cat", "dog"], ["line 3", "one of cat, dog", "dataset.classes"]),
         (["cat", "", "cat"], None, ["line 3", "an empty cell"]),
         (["0", "2"], ["no", "yes"], ["line 3", "2 is no class", "no, yes"]),
+        (["cat", "CAT"], ["cat", "dog"], ["line 3", "'CAT' is no class", "did you mean 'cat'"]),
+        (["cat", "Cat"], None, ["line 2", "'cat' and 'Cat' would be two", "dataset.classes=["]),
+        (["TRUE", "true", "false"], None, ["'true' and 'TRUE' would be two classes"]),
+        (["1", "1.0", "2"], None, ["line 3", "'1.0' and '1' would be two classes"]),
+        (["7", "07"], None, ["'7' and '07' would be two classes"]),
+        (["red fox", "Red  Fox"], None, ["'red fox' and 'Red  Fox'"]),
     ],
 )
 def test_what_is_no_class_is_named_with_its_place(names, classes, said):
@@ -66,6 +78,13 @@ def test_several_labels_each():
     assert label_targets([{"b"}], ["c", "b"], place).values.tolist() == [[0, 1]]
     with pytest.raises(UserError, match=r"line 3: 'x' is no class"):
         label_targets([{"a"}, {"a", "x"}], ["a"], place)
+
+
+def test_labels_that_mean_one_class_are_one_or_named():
+    labels = [{"caf\u00e9"}, {"cafe\u0301", "tee"}]
+    assert label_targets(labels, None, place).values.tolist() == [[1, 0], [1, 1]]
+    with pytest.raises(UserError, match="line 3: 'tee' and 'Tee' would be two classes"):
+        label_targets([{"Tee"}, {"tee"}], None, place)
 
 
 def test_yes_and_no_of_any_dtype():

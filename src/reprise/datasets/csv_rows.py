@@ -13,7 +13,7 @@ from reprise.datasets.drawing import draw_values, write_target
 from reprise.datasets.moments import standardized
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.tables import feature_columns, features, read_table, table_targets
-from reprise.datasets.targets import Target, Targets
+from reprise.datasets.targets import Target
 from reprise.spec import Spec
 
 if TYPE_CHECKING:
@@ -108,14 +108,13 @@ class CsvRows(Dataset):
         }
 
     def arrange(self, part: Literal["input", "target"], names: Sequence[str]) -> None:
-        spec = self.input_spec if part == "input" else self.target_spec
-        order = [spec.names.index(name) for name in names]
-        if part == "input":
-            self._x, self._columns = self._x[:, order], list(names)
-            self.input_spec = replace(spec, names=tuple(names))
-        else:
-            self.target_spec = replace(spec, names=tuple(names))
-            self._targets = Targets(self._targets.values[:, order], self.target_spec)
+        if part == "target":
+            self._targets = self._targets.arranged(names)
+            self.target_spec = self._targets.spec
+            return
+        self._x = self._x[:, [self._columns.index(name) for name in names]]
+        self._columns = list(names)
+        self.input_spec = replace(self.input_spec, names=tuple(names))
 
     @property
     def notes(self) -> Sequence[str]:

@@ -57,6 +57,7 @@ class ImageTable(LabelledImages):
         self._table, self._folder = Path(table), Path(folder or Path(table).parent)
         self._files = read.distinct(path, "dataset.path")
         targets = table_targets(read, target, label, separator, classes)
+        self._table_notes = tuple(read.notes)
         self._groups = read.present(group, "dataset.group") if group else None
         self._split, self._split_seed = split, split_seed
         paths = [self._folder / file for file in self._files]
@@ -75,6 +76,14 @@ class ImageTable(LabelledImages):
             return self._given
         groups = self._groups or self._files
         return make_splits(file_keys(self._files), groups, self._split, self._split_seed)
+
+    def arrange(self, part: Literal["input", "target"], names: Sequence[str]) -> None:
+        self._targets = self._targets.arranged(names)
+        self.target_spec = self._targets.spec
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return (*super().notes, *self._table_notes)
 
     @property
     def sources(self) -> Sequence[Path]:

@@ -1,8 +1,10 @@
 """Targets of samples, made from names, ids, flags or values."""
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +16,8 @@ from reprise.spec import Spec
 
 Target = Literal["class", "labels", "value"]
 Place = Callable[[int], str]  # what the user calls a sample, for errors: "table.csv, line 7"
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+_WHOLE = re.compile(r"\d+(\.0*)?", re.ASCII)
 _MOST_CLASSES = 1 << 16  # greater ids are taken for values or a mistake, unless classes are named
 
 
@@ -33,6 +37,11 @@ class Targets:
     def label(self, index: int) -> int | None:
         """The class id of a sample; None if its target is not one class."""
         return int(self.values[index]) if self.spec.kind == "class" else None
+
+    def arranged(self, names: Sequence[str]) -> "Targets":
+        """The same values in this order of the spec's names."""
+        order = [self.spec.names.index(name) for name in names]
+        return Targets(self.values[:, order], replace(self.spec, names=tuple(names)))
 
     def learned(self, train: np.ndarray) -> tuple[Spec, dict[str, Any]]:
         """Learn from the train split, of which `train` are the indices.
@@ -59,25 +68,32 @@ def class_targets(names: Sequence[str], classes: Sequence[str] | None, place: Pl
         names: Class of each sample. If all are whole numbers and none is in `classes`, they are
             ids.
         classes: Names in the order of the ids; None for the names that occur, sorted (whole
-            numbers by size).
+            numbers by size). Unicode forms of one text are one name.
 
     Raises:
-        UserError: a sample has no class, or one that is not in `classes`.
+        UserError: a sample has no class, or one that is not in `classes`; or two names differ in
+            case, in blanks or in how a number is written alone, and `classes` does not have both.
     """
     missing = next((at for at, name in enumerate(names) if not name), None)
     if missing is not None:
         raise _no_class(place(missing), "an empty cell", classes)
     distinct = set(names)
-    are_numbers = all(name.isascii() and name.isdigit() for name in distinct)
+    if (
+        classes is not None
+        and distinct.isdisjoint(classes)
+        and all(map(_WHOLE.fullmatch, distinct))
+    ):
+        return id_targets(np.array([int(name.partition(".")[0]) for name in names]), classes, place)
+    meant = _meant(distinct, classes, lambda name: place(names.index(name)))
     if classes is None:
-        classes = sorted(distinct, key=int) if are_numbers else sorted(distinct)
-    elif are_numbers and distinct.isdisjoint(classes):
-        return id_targets(np.array([int(name) for name in names]), classes, place)
+        found = set(meant.values())
+        are_numbers = all(name.isascii() and name.isdigit() for name in found)
+        classes = sorted(found, key=int) if are_numbers else sorted(found)
     ids = {name: number for number, name in enumerate(classes)}
-    unknown = next((at for at, name in enumerate(names) if name not in ids), None)
+    unknown = next((at for at, name in enumerate(names) if meant[name] not in ids), None)
     if unknown is not None:
         raise _no_class(place(unknown), f"'{names[unknown]}'", classes)
-    values = np.array([ids[name] for name in names], np.int32)
+    values = np.array([ids[meant[name]] for name in names], np.int32)
     return Targets(values, Spec((), "int32", tuple(classes)))
 
 
@@ -109,16 +125,22 @@ def label_targets(
         classes: Names in the order of the target; None for the names that occur, sorted.
 
     Raises:
-        UserError: a name is not in `classes`.
+        UserError: a name is not in `classes`, or two mean one class (see `class_targets`).
     """
-    names = sorted(set().union(*labels)) if classes is None else classes
+    distinct: set[str] = set().union(*labels)
+    meant = _meant(
+        distinct,
+        classes,
+        lambda name: place(next(at for at, own in enumerate(labels) if name in own)),
+    )
+    names = sorted(set(meant.values())) if classes is None else classes
     ids = {name: number for number, name in enumerate(names)}
     flags = np.zeros((len(labels), len(names)), np.uint8)
     for at, own in enumerate(labels):
         for name in own:
-            if name not in ids:
+            if meant[name] not in ids:
                 raise _no_class(place(at), f"'{name}'", names)
-            flags[at, ids[name]] = 1
+            flags[at, ids[meant[name]]] = 1
     return Targets(flags, Spec((len(names),), "uint8", tuple(names)))
 
 
@@ -172,9 +194,56 @@ def value_targets(values: np.ndarray, place: Place) -> Targets:
     return Targets(values.astype(np.float32), Spec(values.shape[1:], "float32"))
 
 
+def _meant(
+    names: Collection[str], classes: Sequence[str] | None, place: Callable[[str], str]
+) -> dict[str, str]:
+    """For each name the class that it means: the same text, in whatever Unicode form.
+
+    Args:
+        names: Each once.
+        classes: As `class_targets` takes them.
+        place: Names the first sample that has a name.
+
+    Raises:
+        UserError: two of the names mean one class and are other texts, and there are no `classes`.
+    """
+    texts: dict[str, str] = {}
+    for name in sorted(names) if classes is None else classes:
+        texts.setdefault(_seen(name), name)
+    meant = {
+        name: name if name in texts.values() else texts.get(_seen(name), name) for name in names
+    }
+    first: dict[str, str] = {}
+    for name in sorted(set(meant.values())) if classes is None else ():
+        other = first.setdefault(_meaning(name), name)
+        if other != name:
+            raise UserError(
+                f"{place(name)}: '{name}' and '{other}' would be two classes",
+                "one spelling for each class",
+                f"{name!a} and {other!a}, which differ in case, blanks or digits alone",
+                "write both alike; where both are meant, list them in dataset.classes=[…]",
+            )
+    return meant
+
+
+def _seen(name: str) -> str:
+    """A name as the eye sees it: in one Unicode form, without letters that do not show."""
+    text = "".join(one for one in name if unicodedata.category(one) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _meaning(name: str) -> str:
+    """A name whatever its case and the form of its number; a single letter keeps its case."""
+    text = _seen(name)
+    if _NUMBER.fullmatch(text):
+        return str(float(text))
+    return text.casefold() if len(text) > 1 else text
+
+
 def _no_class(place: str, received: str, classes: Sequence[str] | None) -> UserError:
-    known = list(classes or ["the names of the classes"])
-    near = difflib.get_close_matches(received.strip("'"), known, n=1) if "'" in received else []
+    known, name = list(classes or ["the names of the classes"]), received.strip("'")
+    near = [one for one in known if _meaning(one) == _meaning(name)]
+    near = near or (difflib.get_close_matches(name, known, n=1) if "'" in received else [])
     return UserError(
         f"{place}: {received} is no class",
         f"one of {_listed(known)}",
