@@ -26,13 +26,14 @@ _CERTAIN = 0.5  # from this probability on, one of several labels counts as pred
 def draw_input(axes: "Axes", x: np.ndarray, spec: Spec) -> None:
     """Show a sample's input: an image, or else numbers (see `draw_values`).
 
-    An image has the shape (height, width, channels); it is shown in grey or RGB (see `as_rgb`), or,
-    with any other number of channels, by its first one in colours.
+    An image has the shape (height, width, channels); it is shown as `as_rgb` says, or, if it has
+    neither 1 nor 3 channels and is no unsigned integer, by its first one in colours.
     """
     if x.ndim != 3:
         draw_values(axes, x, spec)
         return
-    axes.imshow(as_rgb(x) if x.shape[2] in (1, 3) else x[..., 0])
+    is_picture = x.shape[2] in (1, 3) or x.dtype.kind == "u"
+    axes.imshow(as_rgb(x) if is_picture else x[..., 0])
     axes.set_axis_off()
 
 
@@ -40,12 +41,14 @@ def as_rgb(pixels: np.ndarray) -> np.ndarray:
     """Convert an image to 8-bit RGB.
 
     Args:
-        pixels: Shape (height, width, 1 or 3). Dtypes other than uint8 are stretched from the
-            lowest to the highest value: cameras seldom use all of 16 bits.
+        pixels: Shape (height, width, channels): grey, RGB, grey and another one, or RGB and others;
+            these others are not shown. Dtypes other than uint8 are stretched from the lowest to
+            the highest value: cameras seldom use all of 16 bits.
 
     Returns:
         Shape (height, width, 3), uint8, 0 to 255.
     """
+    pixels = pixels[..., : 1 if pixels.shape[2] < 3 else 3]
     if pixels.dtype != np.uint8:
         low, high = float(pixels.min()), float(pixels.max())
         pixels = ((pixels - low) * (255.0 / (high - low or 1))).astype(np.uint8)
@@ -74,7 +77,7 @@ def draw_masks(
 
     Args:
         axes: matplotlib's.
-        image: Shape (height, width, 1 or 3), see `as_rgb`.
+        image: Shape (height, width, channels), see `as_rgb`.
         masks: Class ids, shape (height, width, 1), by title.
         spec: Of a mask; where it has one class, 0 is background and left clear.
         colors: Red, green and blue of each class, 0 to 255; None to choose them.

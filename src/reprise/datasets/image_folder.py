@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge
 
+from reprise.datasets.images.files import Pages
 from reprise.datasets.images.folders import list_classes
-from reprise.datasets.images.labelled import ImageSize, LabelledImages, file_keys
+from reprise.datasets.images.labelled import Channels, ImageSize, LabelledImages, file_keys
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.targets import class_targets
 from reprise.errors import UserError
@@ -31,7 +32,10 @@ class ImageFolder(LabelledImages):
             None if there are folders train and valid.
         fit: 'resize' scales to `image_size` and may change the proportions. 'crop' cuts it out, at
             random in training and otherwise from the middle; a smaller image is padded.
-        channels: 1 for grey, 3 for RGB.
+        channels: 1 for grey, 3 for RGB: a picture is converted. Any other number: the bands of a
+            file as they are stored, all of them: 4 for RGB and alpha or infrared.
+        pages: What becomes of files with several pages: 'one' refuses them, 'first' reads the first
+            page alone, 'channels' stacks the bands of all pages.
         classes: Names of the class folders in the order of their ids; None for all, sorted (whole
             numbers by size). If the folders are 0, 1, 2, …, these may be other names for them.
         split_seed: Seed of splits by fraction, which do not depend on `seed`.
@@ -47,7 +51,8 @@ class ImageFolder(LabelledImages):
         image_size: ImageSize,
         split: SplitSettings | None,
         fit: Fit = "resize",
-        channels: Literal[1, 3] = 3,
+        channels: Channels = 3,
+        pages: Pages = "one",
         classes: list[str] | None = None,
         split_seed: Annotated[int, Ge(0)] = 0,
         augment: Augment | None = None,
@@ -57,7 +62,7 @@ class ImageFolder(LabelledImages):
         self._split, self._split_seed = split, split_seed
         targets = class_targets(self._listing.classes, classes, self.name)
         paths = [self._folder / file for file in self._listing.files]
-        super().__init__(paths, targets, image_size, channels, fit, augment)
+        super().__init__(paths, targets, image_size, channels, fit, augment, pages)
         has_folders = "valid" in self._listing.splits
         if has_folders != (split is None):
             raise UserError(

@@ -1,20 +1,21 @@
 """Image files, each with a mask file of the same stem, for segmentation."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
+import cv2
 import numpy as np
 from annotated_types import Ge, Interval, Len
 
 from reprise.datasets.base import Sample, find_problems
 from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.drawing import class_ids, draw_masks
-from reprise.datasets.images.files import read_header, read_image, require_dtype
+from reprise.datasets.images.files import Pages, has_varying_alpha, read_header, require_readable
 from reprise.datasets.images.folders import list_images, require_pairs
-from reprise.datasets.images.labelled import ImageSize
+from reprise.datasets.images.labelled import LOOKED_AT, Channels, ImageSize
 from reprise.datasets.images.masks import MaskMode, make_coding
+from reprise.datasets.images.reader import ImageReader
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits
 from reprise.errors import UserError
 from reprise.spec import Spec
@@ -38,9 +39,11 @@ class ImageMask(Decodable):
         images: Folder of PNG, JPEG or TIFF files, 8 or 16 bits, all of one depth.
         masks: Folder of PNG or TIFF files, each of the size of its image.
         image_size: Height and width of a sample, in pixels.
-        fit, channels, split_seed, augment: As in `ImageFolder`.
+        fit, channels, pages, split_seed, augment: As in `ImageFolder`. Pages of masks are never
+            stacked.
         mask_mode: 'binary' (0 and 1, or 0 and 255), 'ids' (a value, or an index into a palette,
-            is a class id) or 'colors' (an RGB colour is a class).
+            is a class id), 'colors' (an RGB colour is a class), or 'alpha' (as 'binary', in the
+            alpha channel).
         classes: For 'ids', names of the ids 0, 1, 2, … without those in `ignore`; for 'binary', the
             name of the foreground; for 'colors' None.
         ignore: Ids, or names of colours, that count in no loss and no metric.
@@ -59,7 +62,8 @@ class ImageMask(Decodable):
         image_size: ImageSize,
         split: SplitSettings,
         fit: Fit = "resize",
-        channels: Literal[1, 3] = 3,
+        channels: Channels = 3,
+        pages: Pages = "one",
         mask_mode: MaskMode = "binary",
         classes: list[str] | None = None,
         ignore: list[int | str] | None = None,
@@ -79,12 +83,17 @@ class ImageMask(Decodable):
         self._augment = augment
         self._enough = pixels_needed(self._size, fit)
         self._split, self._split_seed = dict(split), split_seed
-        dtype = read_header(self._pair(0)[0], oriented=True).dtype
-        self.input_spec = Spec((*self._size, channels), dtype)
+        self._reader, self._pages = ImageReader(self._pair(0)[0], channels, pages), pages
+        self._turned: set[int] = set()  # pairs of which the image alone is turned
+        self._alphas: set[int] = set()  # pairs whose mask has an alpha that is not read
+        self._present: set[int] = set()  # class ids in the masks that were decoded
+        self._looked_at_all, self._mask_mode = False, mask_mode
+        self.input_spec = Spec((*self._size, channels), self._reader.dtype)
         coding = self._coding
         self.target_spec = Spec((*self._size, 1), "uint8", coding.classes, coding.ignore)
+        dtype = self._reader.dtype
         self.decoded = Spec((None, None, channels), dtype), Spec((None, None), "uint8")
-        self.recipe = repr((self._enough, mask_mode, classes, ignore, colors))
+        self.recipe = repr((self._enough, mask_mode, classes, ignore, colors, pages))
 
     def __len__(self) -> int:
         return len(self._files)
@@ -117,19 +126,44 @@ class ImageMask(Decodable):
         return {"height": header.height, "width": header.width}
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
-        """Look at head and tail of every file and decode some masks, or decode all files."""
-        stride = 1 if thorough else max(1, len(indices) // _DECODED_MASKS)
+        """Look at head and tail of every file and decode some of them, or decode all files."""
+        mask_step, step = (
+            1 if thorough else max(1, len(indices) // many) for many in (_DECODED_MASKS, LOOKED_AT)
+        )
 
         def look(at: int) -> None:
             index = int(indices[at])
+            self._compare_headers(index, decode=at % step == 0)
             if thorough:
-                self._read(index, math.inf)
-                return
-            self._compare_headers(index)
-            if at % stride == 0:
-                self._coding.read(self._pair(index)[1])
+                self._reader.read(self._pair(index)[0])
+            if at % mask_step == 0:
+                self._look_at_mask(index)
 
-        return find_problems(look, len(indices))
+        found = find_problems(look, len(indices))
+        self._looked_at_all = mask_step == 1 and len(indices) == len(self)
+        is_one = self._looked_at_all and not found and len(self._known()) < 2
+        return found + [self._one_class()] * is_one
+
+    @property
+    def notes(self) -> Sequence[str]:
+        folder, lines = self._folders[1], [*self._reader.notes()]
+        if self._turned:
+            lines.append(
+                f"{self._some(self._turned)}: EXIF turns the image and not its mask, which "
+                "is taken to fit the turned image"
+            )
+        if self._alphas:
+            lines.append(
+                f"{self._some(self._alphas)}: the mask's alpha channel, which varies, is not read "
+                "(dataset.mask_mode=alpha reads it alone)"
+            )
+        known, names = self._known(), self._names()
+        if self._present and len(known) < 2:
+            lines.append(self._one_class())
+        elif missing := [name for at, name in names.items() if known and at not in known]:
+            which = "no mask" if self._looked_at_all else "none of the masks looked at"
+            lines.append(f"{folder}: {which} has a pixel of {', '.join(missing)}")
+        return lines
 
     @property
     def sources(self) -> Sequence[Path]:
@@ -150,19 +184,22 @@ class ImageMask(Decodable):
     def _read(self, index: int, enough: float) -> tuple[np.ndarray, np.ndarray]:
         """Image, shape (height, width, channels), and class ids, shape (height, width), uint8."""
         image_file, mask_file = self._pair(index)
-        image, factor = read_image(image_file, self.input_spec.shape[2], enough)
-        require_dtype(image_file, str(image.dtype), self.input_spec.dtype)
+        image, factor = self._reader.read(image_file, enough)
         ids = self._coding.read(mask_file)
         if image.shape[:2] != tuple(-(-side // factor) for side in ids.shape):
             self._compare_headers(index)  # raises, with the sizes of the files
         image = reduce_image(image, enough)
         return image, reduce_mask(ids, image.shape)
 
-    def _compare_headers(self, index: int) -> None:
+    def _compare_headers(self, index: int, *, decode: bool = False) -> None:
         image_file, mask_file = self._pair(index)
-        image = read_header(image_file, oriented=True)
-        mask = read_header(mask_file, oriented=False)
-        require_dtype(image_file, image.dtype, self.input_spec.dtype)
+        image = self._reader.look(image_file, decode=decode)
+        mask = read_header(mask_file)
+        # Masks of several pages are as ambiguous as images, and none is stacked.
+        pages: Pages = "first" if self._pages == "first" else "one"
+        require_readable(mask_file, mask, mask.bands, pages)
+        if image.is_turned and not mask.is_turned:
+            self._turned.add(index)
         if (image.height, image.width) != (mask.height, mask.width):
             raise UserError(
                 f"{mask_file} has another size than its image {image_file}",
@@ -171,3 +208,32 @@ class ImageMask(Decodable):
                 f"{mask.height} rows and {mask.width} columns",
                 "draw the mask at the size of the image",
             )
+
+    def _look_at_mask(self, index: int) -> None:
+        file = self._pair(index)[1]
+        counts = cv2.calcHist([self._coding.read(file)], [0], None, [256], [0, 256])
+        self._present.update(np.flatnonzero(counts).tolist())
+        if self._mask_mode != "alpha" and read_header(file).has_alpha and has_varying_alpha(file):
+            self._alphas.add(index)
+
+    def _names(self) -> dict[int, str]:
+        """Names of the ids that count in a target."""
+        classes = self._coding.classes
+        return dict(enumerate(classes if len(classes) > 1 else ("background", *classes)))
+
+    def _known(self) -> set[int]:
+        """Ids in the masks looked at, without the ignored one."""
+        return self._present - {self._coding.ignore}
+
+    def _one_class(self) -> str:
+        names = ", ".join(self._names()[at] for at in self._known()) or "what is ignored"
+        which = "every mask" if self._looked_at_all else "every mask looked at"
+        return (
+            f"{self._folders[1]} has nothing to tell apart: expected masks of "
+            f"{' and '.join(list(self._names().values())[:3])}; received nothing but {names} in "
+            f"{which}; correct dataset.masks or dataset.mask_mode"
+        )
+
+    def _some(self, indices: set[int]) -> str:
+        more = f" and {len(indices) - 1} more" if len(indices) > 1 else ""
+        return f"{self.name(min(indices))}{more}"

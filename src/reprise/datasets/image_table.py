@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Len
 
-from reprise.datasets.images.labelled import ImageSize, LabelledImages, file_keys
+from reprise.datasets.images.files import Pages
+from reprise.datasets.images.labelled import Channels, ImageSize, LabelledImages, file_keys
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.tables import read_table, table_targets
 from reprise.datasets.targets import Target
@@ -30,7 +31,7 @@ class ImageTable(LabelledImages):
         folder: Folder that paths are relative to; None for the table's own.
         path: Column of PNG, JPEG or TIFF files, 8 or 16 bits, all of one depth, none twice.
         target, label, separator, classes, group, split_seed: As in `CsvRows`.
-        fit, channels, augment: As in `ImageFolder`.
+        fit, channels, pages, augment: As in `ImageFolder`.
 
     Raises:
         UserError: the table, a row of it, or a setting is not as described.
@@ -48,7 +49,8 @@ class ImageTable(LabelledImages):
         separator: Annotated[str, Len(1)] = "|",
         classes: list[str] | None = None,
         fit: Fit = "resize",
-        channels: Literal[1, 3] = 3,
+        channels: Channels = 3,
+        pages: Pages = "one",
         group: str | None = None,
         split_seed: Annotated[int, Ge(0)] = 0,
         augment: Augment | None = None,
@@ -61,7 +63,7 @@ class ImageTable(LabelledImages):
         self._groups = read.present(group, "dataset.group") if group else None
         self._split, self._split_seed = split, split_seed
         paths = [self._folder / file for file in self._files]
-        super().__init__(paths, targets, image_size, channels, fit, augment)
+        super().__init__(paths, targets, image_size, channels, fit, augment, pages)
         if isinstance(split, str):
             self._given = split_by_words(read.present(split, "dataset.split"), read.place)
 

@@ -56,7 +56,8 @@ def build(
     before evaluation is as good as training.
 
     Args:
-        input_spec: Pictures of 1 or 3 channels, integers, or floats that `scale` brings to 0..1.
+        input_spec: Pictures, integers, or floats that `scale` brings to 0..1; of 1 or 3 channels if
+            there are `encoder_weights`.
         target_spec: One class, several labels, or values.
         backbone, encoder_weights, encoder_freeze, batchnorm_momentum: As in
             `segmentation.assemble`, but for Keras's names and all of its networks.
@@ -70,11 +71,12 @@ def build(
     """
     import keras
 
-    from reprise.models.layers import add_head, scale, to_imagenet
+    from reprise.models.layers import add_head, encoder_channels, scale, to_imagenet
 
-    _check(input_spec, target_spec, backbone)
+    _check(input_spec, target_spec, backbone, encoder_weights)
     inputs = keras.Input(input_spec.shape, dtype=input_spec.dtype, name="inputs")
-    network = _network(backbone, input_spec.shape[:2], encoder_weights, batchnorm_momentum)
+    size = (*input_spec.shape[:2], encoder_channels(input_spec))
+    network = _network(backbone, size, encoder_weights, batchnorm_momentum)
     for layer in network.layers:  # one by one, as training/release.py lets them go
         layer.trainable = not encoder_freeze
     features = network(to_imagenet(scale(inputs, input_spec), _mode(backbone), white=1.0))
@@ -85,9 +87,9 @@ def build(
     return model
 
 
-def _check(spec: Spec, target_spec: Spec, backbone: str) -> None:
+def _check(spec: Spec, target_spec: Spec, backbone: str, encoder_weights: str | None) -> None:
     require_picture("application", spec)
-    require_colours("application", spec.shape[2])
+    require_colours("application", spec.shape[2], encoder_weights)
     smallest = next((SMALLEST[family] for family in SMALLEST if backbone.startswith(family)), 32)
     reason = f"{backbone} halves it five times"
     require_size("application", spec, smallest, reason, "choose model=cnn")
@@ -102,7 +104,7 @@ def _network(
     make = getattr(keras.applications, backbone)
     weights = find_weights(encoder_weights)
     with loading_weights(encoder_weights, backbone):
-        network = make(include_top=False, weights=weights, input_shape=(*size, 3))
+        network = make(include_top=False, weights=weights, input_shape=size)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization) and momentum is not None:
             layer.momentum = momentum

@@ -54,30 +54,39 @@ def to_imagenet(images: keras.KerasTensor, mode: Mode, white: float) -> keras.Ke
     """Bring images to the values that published ImageNet weights were trained on.
 
     Args:
-        images: Grey or RGB, shape (batch, height, width, 1 or 3), any dtype.
+        images: Shape (batch, height, width, channels), any dtype: grey, RGB, or any other bands,
+            for which 'caffe' and 'torch' are 'tf'.
         mode: 'caffe': BGR 0 to 255 less its mean. 'tf': RGB -1 to 1. 'torch': RGB less its mean,
             over its deviation. 'raw': RGB 0 to 255.
         white: The value of white in `images`; black is 0.
 
     Returns:
-        Shape (batch, height, width, 3), float32 under every policy, bfloat16 having 8 bits; made
-        of plain Keras layers and slices only.
+        Shape (batch, height, width, channels), with three channels for grey; float32 under every
+        policy, bfloat16 having 8 bits; made of plain Keras layers and slices only.
 
     Source: `preprocess_input` of keras.applications, the modes of the same names.
     """
     to_255 = 255 / white
     if images.shape[-1] == 1:
         images = keras.layers.Concatenate(name="grey_to_rgb")([images, images, images])
-    factor, offset = [to_255] * 3, [0.0] * 3
+    channels = images.shape[-1]
+    factor, offset = [to_255] * channels, [0.0] * channels
+    if channels != 3 and mode != "raw":
+        mode = "tf"
     if mode == "caffe":
         images = images[..., ::-1]  # RGB to BGR
         offset = [-mean for mean in CAFFE_MEAN]
     elif mode == "tf":
-        factor, offset = [to_255 / 127.5] * 3, [-1.0] * 3
+        factor, offset = [to_255 / 127.5] * channels, [-1.0] * channels
     elif mode == "torch":
         factor = [to_255 / (255 * deviation) for deviation in TORCH_DEVIATION]
         offset = [-m / d for m, d in zip(TORCH_MEAN, TORCH_DEVIATION, strict=True)]
     return keras.layers.Rescaling(factor, offset, dtype="float32", name="to_imagenet")(images)
+
+
+def encoder_channels(spec: Spec) -> int:
+    """Channels that `to_imagenet` gives for images of this spec."""
+    return 3 if spec.shape[2] == 1 else spec.shape[2]
 
 
 def add_head(

@@ -93,14 +93,16 @@ def require_same_picture(model: str, input_spec: Spec, target_spec: Spec) -> Non
         )
 
 
-def require_colours(model: str, channels: int) -> None:
-    """Check that pictures are grey or RGB."""
-    if channels not in (1, 3):
+def require_colours(model: str, channels: int, encoder_weights: str | None) -> None:
+    """Check that pictures are grey or RGB if the encoder's weights are given."""
+    if channels not in (1, 3) and encoder_weights is not None:
         raise UserError(
-            f"model={model} cannot take images of {channels} channels",
-            expected="1 (grey) or 3 (RGB)",
-            received=str(channels),
-            remedy="set dataset.channels=3",
+            f"model.encoder_weights={encoder_weights} does not go with {channels} channels",
+            expected=f"images of 1 (grey) or 3 (RGB) channels, as the weights of "
+            f"model={model} were trained on",
+            received=f"{channels} channels",
+            remedy="set model.encoder_weights=null to begin with random weights, or "
+            "dataset.channels=3",
         )
 
 
@@ -127,14 +129,17 @@ def require_mask(target_spec: Spec, classes: int | None) -> None:
         )
 
 
-def require_images(architecture: str, backbone: str, spec: Spec, step: int) -> None:
-    """Check that images are grey or RGB, their height and width multiples of `step`.
+def require_images(
+    architecture: str, backbone: str, spec: Spec, step: int, encoder_weights: str | None
+) -> None:
+    """Check that images fit the encoder's weights, their height and width multiples of `step`.
 
     Raises:
         UserError: they are not; the message names the nearest sizes that are.
     """
+    require_picture(architecture, spec)
     height, width, channels = spec.shape
-    require_colours(architecture, channels)
+    require_colours(architecture, channels, encoder_weights)
     smallest = step * -(-INCEPTION_SMALLEST // step) if backbone.startswith("inception") else step
     if height % step or width % step or min(height, width) < smallest:
         smaller = [max(smallest, size // step * step) for size in (height, width)]

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from reprise.models.encoders import find_weights, loading_weights
-from reprise.models.layers import Mode, to_imagenet
+from reprise.models.layers import Mode, encoder_channels, to_imagenet
 from reprise.models.requirements import require_images, require_mask
 from reprise.spec import Spec
 
@@ -77,13 +77,13 @@ def assemble(
     """
     name = architecture.lower()
     require_mask(target_spec, classes)
-    require_images(name, backbone, input_spec, size_step)
+    require_images(name, backbone, input_spec, size_step, encoder_weights)
     num_classes, weights = len(target_spec.classes), find_weights(encoder_weights)
     build = getattr(_segmentation_models(), architecture)
     with loading_weights(encoder_weights, backbone):
         network = build(
             backbone,
-            input_shape=(*input_spec.shape[:2], 3),
+            input_shape=(*input_spec.shape[:2], encoder_channels(input_spec)),
             classes=num_classes,
             activation="linear",
             encoder_weights=weights,
@@ -106,11 +106,11 @@ def scale_images(images: keras.KerasTensor, backbone: str) -> keras.KerasTensor:
     """Bring raw images to the values that the backbone's published weights were trained on.
 
     Args:
-        images: Grey or RGB, shape (batch, height, width, 1 or 3), uint8 or uint16.
+        images: Shape (batch, height, width, channels), uint8 or uint16.
         backbone: A name of segmentation-models.
 
     Returns:
-        Shape (batch, height, width, 3), float32.
+        Shape (batch, height, width, channels), float32, with three channels for grey.
     """
     families = (mode for family, mode in SCALINGS.items() if backbone.startswith(family))
     mode: Mode = next(families, "raw")

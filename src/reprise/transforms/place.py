@@ -55,6 +55,9 @@ class Placement:
         Returns:
             Shape (*size, channels), of the same dtype and range.
         """
+        if pixels.shape[2] > 4:  # more than OpenCV's scalars have
+            parts = np.split(pixels, range(4, pixels.shape[2], 4), axis=2)
+            return np.concatenate([self.image(part) for part in parts], axis=2)
         placed = self._place(pixels, self.cval, smooth=True)
         if self.brightness != 1:
             placed = cv2.multiply(placed, np.full(4, self.brightness))

@@ -7,7 +7,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from reprise.datasets.images.files import (
     ImageHeader,
@@ -100,13 +100,13 @@ def test_empty_files_and_other_data_are_named(tmp_path):
     Image.fromarray(GREY.astype(np.float32)).save(tmp_path / "float.tif")
     for name, received in (
         ("empty.png", "an empty file"),
-        ("text.png", "cannot identify image"),
-        ("float.tif", "32 bits"),
+        ("text.png", "which begins with b'not an image"),
+        ("float.tif", "32-bit floats"),
         ("missing.png", "No such file"),
     ):
         with pytest.raises(UserError, match=f"(?s){name} cannot be read.*{received}"):
-            read_header(tmp_path / name, oriented=True)
-        for read in (lambda path: read_image(path, 1), lambda path: read_mask(path, colors=False)):
+            read_header(tmp_path / name)
+        for read in (lambda path: read_image(path, 1), lambda path: read_mask(path, "values")):
             with pytest.raises(UserError, match=f"{name} cannot be read"):
                 read(tmp_path / name)
 
@@ -114,7 +114,7 @@ def test_empty_files_and_other_data_are_named(tmp_path):
 def test_colours_of_a_mask_whatever_it_is_stored_as(tmp_path):
     for version in (indexed(), indexed().convert("RGB"), indexed().convert("RGBA")):
         version.save(tmp_path / "a.png")
-        assert np.array_equal(read_mask(tmp_path / "a.png", colors=True), PALETTE[IDS])
+        assert np.array_equal(read_mask(tmp_path / "a.png", "colors"), PALETTE[IDS])
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -128,7 +128,7 @@ def test_colours_of_a_mask_whatever_it_is_stored_as(tmp_path):
 )
 def test_a_mask_gives_the_values_that_are_stored(tmp_path, suffix, stored):
     stored.save(tmp_path / f"a.{suffix}")
-    assert np.array_equal(read_mask(tmp_path / f"a.{suffix}", colors=False), IDS)
+    assert np.array_equal(read_mask(tmp_path / f"a.{suffix}", "values"), IDS)
 
 
 @pytest.mark.parametrize(
@@ -137,21 +137,21 @@ def test_a_mask_gives_the_values_that_are_stored(tmp_path, suffix, stored):
 )
 def test_few_bits_give_what_is_stored(tmp_path, bits, row, values):
     write_grey_png(tmp_path / "a.png", row, 4, bits)
-    found = read_mask(tmp_path / "a.png", colors=False)
+    found = read_mask(tmp_path / "a.png", "values")
     assert (found.dtype, found.tolist()) == (np.uint8, [values])
 
 
 def test_a_colour_mask_is_not_taken_for_values(tmp_path):
     Image.fromarray(RGB).save(tmp_path / "a.png")
     with pytest.raises(UserError, match=r"(?s)a.png is a colour image.*mask_mode=colors"):
-        read_mask(tmp_path / "a.png", colors=False)
+        read_mask(tmp_path / "a.png", "values")
 
 
 def test_a_jpeg_is_no_mask_even_by_another_name(tmp_path):
     Image.fromarray(IDS).save(tmp_path / "a.png", "JPEG")
     for colors in (False, True):
         with pytest.raises(UserError, match=r"(?s)a.png cannot be read.*a JPEG"):
-            read_mask(tmp_path / "a.png", colors=colors)
+            read_mask(tmp_path / "a.png", "colors" if colors else "values")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_size_and_depth(tmp_path, suffix, dtype, channels):
         dtype = "uint8"
     path = tmp_path / f"a.{suffix}"
     cv2.imwrite(str(path), NOISE[..., :channels].astype(dtype))
-    assert read_header(path, oriented=True) == ImageHeader(30, 50, dtype)
+    assert read_header(path) == ImageHeader(30, 50, dtype, channels)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
@@ -200,15 +200,26 @@ def test_the_size_is_the_one_that_is_decoded(tmp_path, suffix, orientation, size
     exif = Image.Exif()
     exif[274] = orientation
     Image.fromarray(NOISE).save(path, exif=exif)
-    header = read_header(path, oriented=True)
+    header = read_header(path)
     assert (header.height, header.width) == size == pixels_of(path, 3).shape[:2]
 
 
-def test_a_mask_keeps_the_size_that_is_stored(tmp_path):
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_image_and_mask_are_turned_alike(tmp_path, suffix, turn):
     exif = Image.Exif()
-    exif[274] = 6
-    Image.fromarray(NOISE).save(tmp_path / "a.png", exif=exif)
-    assert read_header(tmp_path / "a.png", oriented=False) == ImageHeader(30, 50, "uint8")
+    exif[274] = turn
+    Image.fromarray(NOISE[..., 0]).save(tmp_path / f"a.{suffix}", exif=exif)
+    image, mask = (
+        pixels_of(tmp_path / f"a.{suffix}", 1),
+        read_mask(tmp_path / f"a.{suffix}", "values"),
+    )
+    Image.fromarray(NOISE[..., 0]).save(tmp_path / "b.png", exif=exif)
+    with Image.open(tmp_path / "b.png") as opened:
+        shown = np.asarray(ImageOps.exif_transpose(opened))
+    assert np.array_equal(image[..., 0], mask)
+    assert np.array_equal(mask, shown)
+    assert read_header(tmp_path / f"a.{suffix}").is_turned == (turn > 1)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
@@ -221,10 +232,10 @@ def test_a_file_that_ends_early_is_named(tmp_path, name, kept):
         Image.fromarray(NOISE).save(path, **({"progressive": True} if "jpg" in name else {}))
     else:
         cv2.imwrite(str(path), NOISE)
-    read_header(path, oriented=True)
+    read_header(path)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * kept)])
-    for read in (lambda: read_header(path, oriented=True), lambda: read_image(path, 3)):
+    for read in (lambda: read_header(path), lambda: read_image(path, 3)):
         with pytest.raises(UserError, match=f"{name} cannot be read"):
             read()
 
@@ -243,7 +254,7 @@ def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(tmp_path):
     data = path.read_bytes()
     path.write_bytes(data[:-40])
     with pytest.raises(UserError, match=r"(?s)a.jpg cannot be read.*bytes that end before"):
-        read_header(path, oriented=True)
+        read_header(path)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
@@ -251,7 +262,7 @@ def test_bytes_behind_the_end_do_no_harm(tmp_path, name):
     path = tmp_path / name
     cv2.imwrite(str(path), NOISE)
     path.write_bytes(path.read_bytes() + b"\xff\xda a film, for instance")
-    assert read_header(path, oriented=True) == ImageHeader(30, 50, "uint8")
+    assert read_header(path) == ImageHeader(30, 50, "uint8")
 
 
 @pytest.mark.parametrize("progressive", [False, True])

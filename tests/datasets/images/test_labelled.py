@@ -29,7 +29,7 @@ class Listed(LabelledImages):
 
 def images(paths, channels=3, fit="resize", augment=None):
     targets = Targets(np.arange(len(paths), dtype=np.int32), Spec((), "int32", tuple("abcd")))
-    return Listed(paths, targets, [6, 8], channels, fit, augment)
+    return Listed(paths, targets, [6, 8], channels, fit, augment, "one")
 
 
 def pixels(dataset, index, rng=None):

@@ -1,6 +1,5 @@
 """Image files with one target each: what datasets of folders and of tables have in common."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
@@ -11,12 +10,15 @@ from annotated_types import Ge, Len
 
 from reprise.datasets.base import Sample, find_problems
 from reprise.datasets.decodable import Decodable, Decoded
-from reprise.datasets.images.files import read_header, read_image, require_dtype
+from reprise.datasets.images.files import Pages
+from reprise.datasets.images.reader import ImageReader
 from reprise.datasets.targets import Targets
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
 from reprise.transforms.place import Fit, draw_placement, pixels_needed, reduce_image
 
+Channels = Annotated[int, Ge(1)]
+LOOKED_AT = 64  # files of which a quick check decodes what their heads leave open
 ImageSize = Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)]  # height and width, in pixels
 
 
@@ -41,22 +43,24 @@ class LabelledImages(Decodable):
         channels: int,
         fit: Fit,
         augment: Augment | None,
+        pages: Pages,
     ) -> None:
         self._paths, self._targets, self._augment = paths, targets, augment
         self._size, self._fit = (image_size[0], image_size[1]), fit
         self._enough = pixels_needed(self._size, fit)
-        dtype = read_header(paths[0], oriented=True).dtype
-        self.input_spec = Spec((*self._size, channels), dtype)
+        self._reader = ImageReader(paths[0], channels, pages)
+        self.input_spec = Spec((*self._size, channels), self._reader.dtype)
         self.target_spec = targets.spec
-        self.decoded = (Spec((None, None, channels), dtype),)
-        self.recipe = repr(self._enough)
+        self.decoded = (Spec((None, None, channels), self._reader.dtype),)
+        self.recipe = repr((self._enough, pages))
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def decode(self, index: int) -> Decoded:
         """Read an image, reduced if its file has far more pixels than are needed."""
-        return (reduce_image(self._read(index, self._enough), self._enough),)
+        pixels, _ = self._reader.read(self._paths[index], self._enough)
+        return (reduce_image(pixels, self._enough),)
 
     def finish(self, arrays: Decoded, index: int, rng: np.random.Generator | None) -> Sample:
         pixels = arrays[0]
@@ -71,24 +75,23 @@ class LabelledImages(Decodable):
         return {"height": header.height, "width": header.width}
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
+        stride = 1 if thorough else max(1, len(indices) // LOOKED_AT)
+
         def look(at: int) -> None:
-            index = int(indices[at])
+            path = self._paths[int(indices[at])]
+            self._reader.look(path, decode=at % stride == 0)
             if thorough:
-                self._read(index, math.inf)
-            else:
-                path = self._paths[index]
-                require_dtype(path, read_header(path, oriented=True).dtype, self.input_spec.dtype)
+                self._reader.read(path)
 
         return find_problems(look, len(indices))
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self._reader.notes()
 
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
         self.target_spec, learned = self._targets.learned(train)
         return learned
-
-    def _read(self, index: int, enough: float) -> np.ndarray:
-        pixels, _ = read_image(self._paths[index], self.input_spec.shape[2], enough)
-        require_dtype(self._paths[index], str(pixels.dtype), self.input_spec.dtype)
-        return pixels
 
 
 def file_keys(files: Sequence[str]) -> dict[str, int]:

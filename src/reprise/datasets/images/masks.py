@@ -8,10 +8,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from reprise.datasets.images.files import read_mask
+from reprise.datasets.images.files import MaskPart, read_mask
 from reprise.errors import UserError
 
-MaskMode = Literal["binary", "ids", "colors"]
+MaskMode = Literal["binary", "ids", "colors", "alpha"]
 IGNORED = 255  # in every target
 _UNKNOWN = 254
 _MAX_CLASSES = 254
@@ -34,18 +34,23 @@ class MaskCoding(ABC):
 
 
 class BinaryMasks(MaskCoding):
-    """Masks in which 0 is background; foreground is 255 in a file, or else 1."""
+    """Masks in which 0 is background; foreground is 255 in a file, or else 1.
+
+    Args:
+        classes: One name, of the foreground.
+        part: What of a file is the mask.
+    """
 
     ignore = None
 
-    def __init__(self, classes: Sequence[str]) -> None:
+    def __init__(self, classes: Sequence[str], part: MaskPart = "values") -> None:
         if len(classes) != 1:
-            expected = "one name, or null, for mask_mode=binary"
+            expected = "one name, or null, for mask_mode=binary and alpha"
             raise _wrong_setting("classes", expected, list(classes))
-        self.classes = tuple(classes)
+        self.classes, self._part = tuple(classes), part
 
     def read(self, path: Path) -> np.ndarray:
-        values = read_mask(path, colors=False)
+        values = read_mask(path, self._part)
         yes = values == (255 if values.max() > 1 else 1)
         if np.count_nonzero(yes) + np.count_nonzero(values == 0) < values.size:
             raise UserError(
@@ -72,7 +77,7 @@ class IdMasks(MaskCoding):
         self._targets[self._ignored] = IGNORED
 
     def read(self, path: Path) -> np.ndarray:
-        values = read_mask(path, colors=False)
+        values = read_mask(path, "values")
         target = cv2.LUT(values.astype(np.uint8, copy=False), self._targets)
         foreign = (target == _UNKNOWN) | (values > 255)
         if foreign.any():
@@ -107,7 +112,7 @@ class ColorMasks(MaskCoding):
         self._targets = list(zip(packed, targets, strict=True))
 
     def read(self, path: Path) -> np.ndarray:
-        pixels = read_mask(path, colors=True)
+        pixels = read_mask(path, "colors")
         packed = _pack(pixels)
         ids = np.full(packed.shape, _UNKNOWN, np.uint8)
         for color, target in self._targets:  # a quarter of the time of a search by np.searchsorted
@@ -142,12 +147,12 @@ def make_coding(
     if mode == "colors" and colors:
         return ColorMasks(colors, ignore)
     numbers = [number for number in ignore if isinstance(number, int) and 0 <= number <= 255]
-    if len(numbers) < len(ignore) or (numbers and mode == "binary"):
-        expected = "ids from 0 to 255 for mask_mode=ids, names of colours for colors, [] for binary"
+    if len(numbers) < len(ignore) or (numbers and mode != "ids"):
+        expected = "ids from 0 to 255 for mask_mode=ids, names of colours for colors, else []"
         raise _wrong_setting("ignore", expected, list(ignore))
     if mode == "ids":
         return IdMasks(classes or (), numbers)
-    return BinaryMasks(classes or ("foreground",))
+    return BinaryMasks(classes or ("foreground",), "alpha" if mode == "alpha" else "values")
 
 
 def _pack(pixels: np.ndarray) -> np.ndarray:
