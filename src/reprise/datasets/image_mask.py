@@ -25,8 +25,6 @@ from reprise.transforms.place import Fit, draw_placement, pixels_needed, reduce_
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_DECODED_MASKS = 256  # of a quick check: enough to find a wrong coding, few enough to be quick
-
 
 class ImageMask(Decodable):
     """Images and their masks from two folders, paired by stem.
@@ -122,25 +120,23 @@ class ImageMask(Decodable):
         return make_splits(keys, groups, self._split, self._split_seed)
 
     def facts(self, index: int) -> Mapping[str, float]:
-        header = read_header(self._pair(index)[0], oriented=True)
+        header = read_header(self._pair(index)[0])
         return {"height": header.height, "width": header.width}
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
         """Look at head and tail of every file and decode some of them, or decode all files."""
-        mask_step, step = (
-            1 if thorough else max(1, len(indices) // many) for many in (_DECODED_MASKS, LOOKED_AT)
-        )
+        step = 1 if thorough else max(1, len(indices) // LOOKED_AT)
 
         def look(at: int) -> None:
             index = int(indices[at])
             self._compare_headers(index, decode=at % step == 0)
             if thorough:
                 self._reader.read(self._pair(index)[0])
-            if at % mask_step == 0:
+            if at % step == 0:
                 self._look_at_mask(index)
 
         found = find_problems(look, len(indices))
-        self._looked_at_all = mask_step == 1 and len(indices) == len(self)
+        self._looked_at_all = step == 1 and len(indices) == len(self)
         is_one = self._looked_at_all and not found and len(self._known()) < 2
         return found + [self._one_class()] * is_one
 

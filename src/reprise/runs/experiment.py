@@ -111,8 +111,8 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     opened = Data(dataset, splits, config["seed"], config["loader"], path, excluded)
     if checked:
         refuse_problems(opened.problems())
-    for note in dataset.notes:
-        print(f"note: {note}", file=sys.stderr, flush=True)
+        for note in dataset.notes:
+            print(f"note: {note}", file=sys.stderr, flush=True)
     return opened
 
 

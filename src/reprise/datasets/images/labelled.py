@@ -10,7 +10,7 @@ from annotated_types import Ge, Len
 
 from reprise.datasets.base import Sample, find_problems
 from reprise.datasets.decodable import Decodable, Decoded
-from reprise.datasets.images.files import Pages
+from reprise.datasets.images.files import Pages, read_header
 from reprise.datasets.images.reader import ImageReader
 from reprise.datasets.targets import Targets
 from reprise.spec import Spec
@@ -18,7 +18,7 @@ from reprise.transforms.augment import Augment
 from reprise.transforms.place import Fit, draw_placement, pixels_needed, reduce_image
 
 Channels = Annotated[int, Ge(1)]
-LOOKED_AT = 64  # files of which a quick check decodes what their heads leave open
+LOOKED_AT = 256  # files that a quick check decodes where their heads leave something open
 ImageSize = Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)]  # height and width, in pixels
 
 
@@ -71,7 +71,7 @@ class LabelledImages(Decodable):
         return self._targets.label(index)
 
     def facts(self, index: int) -> Mapping[str, float]:
-        header = read_header(self._paths[index], oriented=True)
+        header = read_header(self._paths[index])
         return {"height": header.height, "width": header.width}
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
