@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reprise.config.compose import Composed
 
 CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
+SNAPSHOT = "snapshot/code.bundle"  # the code, as a git bundle
 STATE = "state"  # folder of the training states
 CHECKPOINTS = "checkpoints"  # folder of the best model
 TRACEBACK = "traceback.txt"  # of the exception that ended the run
@@ -53,6 +54,9 @@ def new_folder(runs: Path, experiment: str, name: str | None = None) -> Path:
     """
     require_place(runs, experiment)
     try:
+        if not runs.exists():
+            runs.mkdir(parents=True)
+            (runs / ".gitignore").write_text("*\n")
         if name is None:
             folder = unused_folder(runs / experiment)
         else:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
+import shutil
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -14,9 +17,10 @@ from reprise.config.compose import Composed, flatten
 from reprise.config.secrets import redact
 from reprise.project import ROOT
 from reprise.runs.experiment import Data
-from reprise.runs.folder import CONFIG, IDENTITY, SPECS, SPLITS
+from reprise.runs.folder import CONFIG, IDENTITY, SNAPSHOT, SPECS, SPLITS
 from reprise.tracking import provenance
 from reprise.tracking.provenance import DataVersion, data_version
+from reprise.tracking.snapshot import Snapshot, take_snapshot
 
 if TYPE_CHECKING:
     from reprise.runs.update import Parent
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
 NAME_LENGTH = 100
 VALUE_LENGTH = 24
+UNUSED_S = 86400  # a run that begins may be about to use a file of the code
 # Overrides that a run's name leaves out.
 UNNAMED = re.compile(r"(experiment|model|debug)$|tracking[.@]|loader\.workers$|.*pictures")
 
@@ -55,9 +60,35 @@ def write_records(
     tags, files = provenance.code(ROOT)
     for name, content in files.items():
         run.text(name, content)
+    shared = ROOT / composed.values["tracking"]["runs"] / ".code"
+    _write_snapshot(run, take_snapshot(ROOT, shared, data.sources), shared)
     run.params(flatten(dict(composed.values)))
     choices = {"choice." + group: option for group, option in composed.choices.items()}
     run.tags({**tags, **provenance.machine(), **device, **choices})
+
+
+def _write_snapshot(run: Run, found: Snapshot, folder: Path) -> None:
+    """Record the project's code; runs of the same code share one file in `folder`."""
+    bundle = folder / f"{found.tree}.bundle"
+    if found.tree:
+        recorded = run.folder / SNAPSHOT
+        recorded.parent.mkdir(exist_ok=True)
+        try:
+            recorded.hardlink_to(bundle)
+        except OSError:  # a disk without hard links
+            shutil.copy(bundle, recorded)
+        run.artifact(recorded.parent)
+        for old in folder.glob("*.bundle"):  # those that no run is left to use
+            if old.stat().st_nlink == 1 and old.stat().st_mtime < time.time() - UNUSED_S:
+                old.unlink()
+    of = {"left_out": found.left_out, "redacted": found.redacted}
+    texts = {"tree": found.tree, "problem": found.problem}
+    texts |= {name: ", ".join(files) for name, files in of.items()}
+    run.tags({f"code.{name}": text for name, text in texts.items() if text})
+    if found.problem:
+        print(f"note: the code of this run cannot be rebuilt from its record: {found.problem}")
+    elif found.left_out:
+        print(f"note: not in the run's snapshot of the code: {texts['left_out']}")
 
 
 def _installed() -> str:

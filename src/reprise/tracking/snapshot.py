@@ -1,0 +1,205 @@
+"""Snapshot of a project's code at the start of a run: a git bundle that needs no other commit.
+
+The working tree as it is (commits that were never pushed, changes, and untracked files that git
+does not ignore) becomes one commit without a parent, so it outlives a rebase, `git gc` and the
+clone. Index and objects are written to a folder of their own: the user's index, branches, stash
+and objects stay untouched. `git clone FILE FOLDER` gives the tree back.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+LARGEST_FILE = 2_000_000  # bytes; what is larger is data rather than code
+LARGEST = 20_000_000  # bytes of all files, not compressed
+_SECRET_NAMES = (
+    ".env", ".env.*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "id_rsa", "id_ed25519",
+    ".netrc", ".pgpass", ".my.cnf", ".git-credentials", ".pypirc", "credentials", "config.local",
+    *(f"{name}.{form}" for name in ("credentials", "secrets") for form in ("json", "yaml", "toml")),
+)  # fmt: skip
+# An address's password that is no variable; a token as its issuer writes it; a private key.
+_URL = r"([a-z][a-z0-9+]*://[^]/[:space:]:@${}<>\"']+:)[^]/[:space:]@${}<>\"']+(@[[:alnum:]])"
+_TOKEN = (
+    "AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|hf_[A-Za-z0-9]{30}|xox[abprs]-[0-9A-Za-z-]{10,}"
+    "|glpat-[0-9A-Za-z_-]{20}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+_HIDDEN = b"***"
+_RECORDS = ("mlflow.db*", "mlartifacts/", "mlruns/")  # of runs, where git does not ignore them
+_WHO = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "reprise"), ("EMAIL", "reprise"), ("DATE", "@0 +0000"))
+}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a snapshot holds.
+
+    Args:
+        tree: Git's id of the files' content, the same for the same files; '' without a snapshot.
+        left_out: Files that are not in it, each with the reason.
+        redacted: Files that are in it with `***` in place of a password or token.
+        problem: Why the run's code cannot be rebuilt from it; '' where it can.
+    """
+
+    tree: str = ""
+    left_out: tuple[str, ...] = ()
+    redacted: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def take_snapshot(root: Path, folder: Path, data: Sequence[Path] = ()) -> Snapshot:
+    """Write the code of the repository that a project is in to a git bundle.
+
+    Args:
+        root: The project's folder.
+        folder: Where `<tree>.bundle` is written, unless it is there already.
+        data: Files and folders that are data, of which only what git tracks is taken.
+    """
+    try:
+        top = Path(_git(root, {}, "rev-parse", "--show-toplevel").strip())
+        index, objects = (
+            top / _git(top, {}, "rev-parse", "--git-path", name).strip()
+            for name in ("index", "objects")
+        )
+        with TemporaryDirectory() as scratch:
+            own = {
+                "GIT_INDEX_FILE": f"{scratch}/index",
+                "GIT_OBJECT_DIRECTORY": f"{scratch}/objects",
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects.resolve()),
+            }
+            Path(own["GIT_OBJECT_DIRECTORY"]).mkdir()
+            if index.exists():  # its times spare git from reading what has not changed
+                Path(own["GIT_INDEX_FILE"]).write_bytes(index.read_bytes())
+            return _write(top, Path(scratch), own, folder, data)
+    except FileNotFoundError as error:
+        return Snapshot(problem=f"no {error.filename}")
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        return Snapshot(problem=said[0] if said else "git failed")
+
+
+def _write(
+    top: Path, scratch: Path, own: dict[str, str], folder: Path, data: Sequence[Path]
+) -> Snapshot:
+    new = ("--others", "--exclude-standard", *(f"--exclude={name}" for name in _RECORDS))
+    inside = [path.resolve() for path in data]
+    changed = set(_names(_git(top, own, "ls-files", "-z", "--modified")))
+    for name in _names(_git(top, own, "ls-files", "-z", *new)):
+        if not any((top / name).is_relative_to(path) for path in inside):
+            changed.add(name)
+    large = {name for name in changed if _size(top / name) > LARGEST_FILE}
+    _put(top, own, "update-index", "--add", "--remove", "-z", "--stdin", lines=changed - large)
+    names = _names(_git(top, own, "ls-files", "-z"))
+    secret = {name for name in names if _has_secret_name(name)}
+    _put(top, own, "update-index", "--force-remove", "-z", "--stdin", lines=secret)
+    redacted = _redact(top, own)
+    left_out = [f"{name} ({_size(top / name) / 1e6:.1f} MB)" for name in sorted(large)]
+    left_out += [f"{name} (by its name, a secret)" for name in sorted(secret)]
+    tree = _git(top, own, "write-tree").strip()
+    problem = f"too large for a file of code: {', '.join(sorted(large))}" if large else ""
+    found = Snapshot(tree, tuple(left_out), tuple(redacted), problem)
+    sizes = _git(top, own, "ls-tree", "-rl", "--full-tree", tree).splitlines()
+    total = sum(int(size) for line in sizes if (size := line.split()[3]) != "-")
+    if total > LARGEST:
+        why = f"{total / 1e6:.0f} MB of code, more than {LARGEST / 1e6:.0f}"
+        return replace(found, tree="", problem=why)
+    if any(line.startswith("160000") for line in sizes):
+        found = replace(found, problem="a git submodule, whose files are not in the snapshot")
+    file = folder / f"{tree}.bundle"
+    if file.exists():
+        return found
+    commit = _git(top, own | _WHO, "commit-tree", tree, "-m", "snapshot of a run's code").strip()
+    bare = scratch / "bare"  # a bundle is made of a reference, which the user's repository lacks
+    _git(top, {}, "init", "-q", "--bare", str(bare))
+    (bare / "objects/info/alternates").write_text(
+        f"{own['GIT_OBJECT_DIRECTORY']}\n{own['GIT_ALTERNATE_OBJECT_DIRECTORIES']}\n"
+    )
+    _git(bare, {}, "update-ref", "refs/heads/main", commit)
+    _git(bare, {}, "symbolic-ref", "HEAD", "refs/heads/main")
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder.resolve() / f".{os.getpid()}.bundle"
+    _git(bare, {}, "bundle", "create", "-q", str(partial), "HEAD", "refs/heads/main")
+    partial.replace(file)  # several jobs of a sweep may write the same at once
+    return found
+
+
+def _redact(top: Path, own: dict[str, str]) -> list[str]:
+    """Hide passwords and tokens in the index's files; the names of these."""
+    search = ("grep", "-lzIE", "--cached", "-e", f"{_URL}|{_TOKEN}")
+    found = _names(_git(top, own, *search, ok=(0, 1)))
+    url, token = (
+        re.compile(text.replace("[:space:]", r"\s").replace("[[:alnum:]]", r"\w").encode())
+        for text in (_URL, _TOKEN)
+    )
+    modes = {}
+    for line in _names(_git(top, own, "ls-files", "-sz")):
+        about, _, name = line.partition("\t")
+        modes[name] = about.split()[0]
+    entries = set()
+    for name in found:
+        content = _call(top, own, "cat-file", "blob", f":{name}")
+        content = token.sub(_HIDDEN, url.sub(rb"\1" + _HIDDEN + rb"\2", content))
+        blob = _call(top, own, "hash-object", "-w", "--stdin", given=content).decode().strip()
+        entries.add(f"{modes[name]} {blob}\t{name}")
+    if entries:
+        _put(top, own, "update-index", "-z", "--index-info", lines=entries)
+    return found
+
+
+def _git(folder: Path, env: dict[str, str], *args: str, ok: Sequence[int] = (0,)) -> str:
+    return _call(folder, env, *args, ok=ok).decode(errors="surrogateescape")
+
+
+def _put(folder: Path, env: dict[str, str], *args: str, lines: set[str]) -> None:
+    """Call git with lines on its standard input, each ended by a NUL."""
+    given = "".join(f"{name}\0" for name in sorted(lines))
+    _call(folder, env, *args, given=given.encode(errors="surrogateescape"))
+
+
+def _call(
+    folder: Path,
+    env: dict[str, str],
+    *args: str,
+    given: bytes = b"",
+    ok: Sequence[int] = (0,),
+) -> bytes:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *args],
+        input=given,
+        capture_output=True,
+        env={**_environment(), **env},
+    )
+    if done.returncode not in ok:
+        said = done.stderr.decode(errors="replace")
+        raise subprocess.CalledProcessError(done.returncode, args, stderr=said)
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """The environment, without what a git hook, which a run may be started from, sets there."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+
+
+def _names(output: str) -> list[str]:
+    return [name for name in output.split("\0") if name]
+
+
+def _has_secret_name(path: str) -> bool:
+    name = path.rpartition("/")[2].lower()
+    return any(fnmatch(name, pattern) for pattern in _SECRET_NAMES)
+
+
+def _size(file: Path) -> int:
+    """Bytes of a file; 0 of one that is gone."""
+    try:
+        return file.lstat().st_size
+    except OSError:
+        return 0
