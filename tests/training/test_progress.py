@@ -7,7 +7,7 @@ import pytest
 
 from reprise.loading.feed import as_tf_dataset
 from reprise.spec import Spec
-from reprise.training.progress import Progress, pace, verdict
+from reprise.training.progress import Progress, pace, unsettled, verdict
 
 SPECS = SimpleNamespace(input_spec=Spec((3,), "float32"), target_spec=Spec((1,), "float32"))
 
@@ -63,9 +63,9 @@ def test_the_last_word_says_what_held_training_up(epochs, stopped, told, capsys,
     ],
 )  # fmt: skip
 def test_a_tenth_of_the_time_is_worth_saying_and_then_what_to_change(waited_s, seconds, said):
-    told = verdict(waited_s, seconds)
+    told = verdict(waited_s, seconds, ["loader.workers=2", "loader.cache=cache"])
     assert told.startswith(said)
-    remedies = ("loader.workers", "loader.cache", "make profile exp=")
+    remedies = ("loader.workers=2; or loader.cache=cache", "make profile exp=")
     assert all((remedy in told) == said.startswith("data-bound") for remedy in remedies)
 
 
@@ -86,3 +86,21 @@ def test_steps_are_timed_after_the_first_three(monkeypatch):
     feed = as_tf_dataset(SimpleNamespace(dataset=SPECS, batches=batches))
     assert pace(model, feed, 5, lambda: waited) == (2.0, 0.5)
     assert int(model.optimizer.iterations) == 8
+
+
+@pytest.mark.parametrize(
+    ("steps", "valid", "said"), [(20, 164.0, True), (20, 0.8, False), (500, 164.0, False)]
+)
+def test_averages_that_have_not_settled_explain_a_valid_loss_far_above(steps, valid, said):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization()])
+    model.compile("sgd", "mse")
+    model.optimizer.iterations.assign(steps)
+    hint = unsettled(model, {"loss": 0.7, "val_loss": valid})
+    assert ("after 20 steps" in hint and "82%" in hint) == said
+    assert bool(hint) == said
+
+
+def test_a_model_without_such_averages_is_not_explained_by_them():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert unsettled(model, {"loss": 0.7, "val_loss": 164.0}) == ""

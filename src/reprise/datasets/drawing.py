@@ -183,6 +183,11 @@ def write_target(
     """
     color, answer = "black", ""
     if spec.classes and y.ndim == 0:
+        if len(spec.classes) <= _MOST_BARS and spec.classes != tuple(
+            map(str, range(len(spec.classes)))
+        ):
+            for number, name in enumerate(spec.classes):
+                axes.plot([], [], " ", label=plain_text(f"{number} = {name}"))
         truth = plain_text(spec.classes[int(y)])
         if prediction is not None:
             given, best = np.ravel(prediction), int(np.argmax(prediction))
@@ -241,7 +246,7 @@ def save_grid(
     for axes, sample in zip(cells, samples, strict=False):
         draw(axes, *sample)
     for axes, name in zip(cells, names, strict=False):
-        below = 0, -14 if axes.axison else -3
+        below = 0, -3 if not axes.axison else -26 if axes.get_xlabel() else -14
         text = plain_text(name[-_LETTERS:])
         axes.annotate(
             text, (0.5, 0), below, "axes fraction", "offset points", ha="center", va="top", size=7

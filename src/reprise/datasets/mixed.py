@@ -26,6 +26,11 @@ class Mixed(Dataset):
         self.input_spec, self.target_spec = new.input_spec, new.target_spec
         self.in_memory = new.in_memory and old.in_memory
 
+    @property
+    def parts(self) -> tuple[Dataset, Dataset]:
+        """The two datasets."""
+        return self._new, self._old
+
     def with_parts(self, change: Callable[[Dataset], Dataset]) -> "Mixed":
         """A copy whose datasets are `change` of these; the specs stay."""
         mixed = copy.copy(self)

@@ -15,6 +15,7 @@ from reprise.loading.stages import STAGES, Stopwatch
 from reprise.loading.worker import limit_to_one_thread
 from reprise.runs.experiment import Data, compiled, new_model, open_data, set_up_device
 from reprise.runs.external import External
+from reprise.runs.first_look import faster
 from reprise.runs.score import markdown_table
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def profile(composed: Composed) -> None:
     print(table(making_s, handling_s + hand_over_s, step_s))
     print(f"\nmade by {workers}: a batch every {1e3 * delivered_s:.2f} ms if nobody else works")
     print(f"in fit, all of it together: a step every {1e3 * together_s:.2f} ms")
-    print(verdict(waited_s, together_s))
+    print(verdict(waited_s, together_s, faster(data)))
 
 
 def stages_of(data: Data) -> dict[str, float]:

@@ -14,6 +14,7 @@ from reprise.config.compose import Composed
 from reprise.config.secrets import redact
 from reprise.project import relative, typed
 from reprise.runs.experiment import Data, compiled, for_keras, new_model, set_up_device
+from reprise.runs.first_look import faster, first_look
 from reprise.runs.folder import CHECKPOINTS, STATE, held, new_folder, place_of, require_place
 from reprise.runs.record import run_name, write_records
 from reprise.runs.score import result_table, score_best
@@ -149,6 +150,9 @@ def _observers(
 
     draw = data.dataset.draw
     samples = data.first("train", trainer.num_pictures)
+    if said := first_look(data, *samples):
+        print("\n".join(f"note: {line}" for line in said), file=sys.stderr, flush=True)
+        run.tags({"data.findings": "\n".join(said)})
     run.artifact(save_grid(run.folder / "pictures/inputs.png", draw, *samples))
     observers: list[keras.callbacks.Callback] = [
         Checkpoint(
@@ -159,7 +163,7 @@ def _observers(
             partial(_print_not_saved, "checkpoint"),
         ),
         EpochMetrics(run, waited),
-        Progress(steps_per_epoch, waited, trainer.keras_monitor),
+        Progress(steps_per_epoch, waited, trainer.keras_monitor, faster(data)),
     ]
     if trainer.log_every_steps is not None:
         observers.append(StepMetrics(run, trainer.log_every_steps))

@@ -1,13 +1,19 @@
 """The progress of training on the terminal, and whether data or computation holds it up."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+from keras.layers import BatchNormalization
 from tqdm import tqdm
 
+from reprise.project import typed
+
 WORTH_SAYING = 0.1  # share of waiting: without it training would be 1.1 times as fast
+_FAR_ABOVE = 5.0  # times the loss of training
+_UNSETTLED = 0.05  # part of what averages began with
 WARM_UP = 3  # steps: the first builds the function, and the next may still find their memory
 
 
@@ -21,12 +27,19 @@ class Progress(keras.callbacks.Callback):
         waited: Returns the seconds that training and validation have waited for data so far; None
             where it is not known.
         monitor: Keras's name of the metric that is shown beside the loss.
+        faster: What would shorten the waiting.
     """
 
     def __init__(
-        self, steps_per_epoch: int, waited: Callable[[], float | None], monitor: str
+        self,
+        steps_per_epoch: int,
+        waited: Callable[[], float | None],
+        monitor: str,
+        faster: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self.faster = faster
+        self._has_hinted = False
         self.steps_per_epoch = steps_per_epoch
         self.waited = waited
         self.shown = dict.fromkeys(("loss", monitor.removeprefix("val_")))
@@ -59,12 +72,15 @@ class Progress(keras.callbacks.Callback):
             self._seconds, self._waiting = self._seconds + seconds, self._waiting + waiting
             times += f", {waiting:.1f} s waiting for data"
         print(f"{self._title}  train {train}  |  valid {valid}  |  {times}", flush=True)
+        if not self._has_hinted and (hint := unsettled(self.model, logs or {})):
+            self._has_hinted = True
+            print(f"note: {hint}", flush=True)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Remove the bar; at the end of training say what held it up."""
         self._close()
         if self._seconds and (self._is_last or self.model.stop_training):
-            print(verdict(self._waiting, self._seconds), flush=True)
+            print(verdict(self._waiting, self._seconds, self.faster), flush=True)
 
     def _close(self) -> None:
         if self.bar is not None:
@@ -76,21 +92,48 @@ class Progress(keras.callbacks.Callback):
         return " ".join(f"{name} {float(value):.4f}" for name, value in found.items())
 
 
-def verdict(waited_s: float, seconds: float) -> str:
+def unsettled(model: keras.Model, logs: Mapping[str, float]) -> str:
+    """Say that BatchNormalization explains a validation loss far above that of training, if it can.
+
+    Its averages, which validation uses, begin as they were initialized or pretrained, and keep
+    momentum ** steps of that.
+
+    Args:
+        model: The model.
+        logs: `loss` and `val_loss` of an epoch, by Keras's names.
+    """
+    loss, valid = logs.get("loss"), logs.get("val_loss")
+    if loss is None or valid is None or not valid > _FAR_ABOVE * abs(loss):
+        return ""
+    layers = [one for one in model._flatten_layers() if isinstance(one, BatchNormalization)]
+    momentum = max((one.momentum for one in layers if one.trainable), default=0.0)
+    steps = int(model.optimizer.iterations)
+    if not momentum or momentum**steps < _UNSETTLED:
+        return ""
+    settled = math.ceil(math.log(_UNSETTLED) / math.log(momentum))
+    return (
+        f"valid loss is {valid / max(abs(loss), 1e-9):.3g} times train loss: after {steps} steps "
+        "the averages of BatchNormalization, which validation alone uses, are still "
+        f"{momentum**steps:.0%} what they began with; they have settled after some {settled} steps"
+    )
+
+
+def verdict(waited_s: float, seconds: float, faster: Sequence[str] = ()) -> str:
     """Say what holds training up, and what would change it.
 
     Args:
         waited_s: Seconds in which the step waited for data.
         seconds: All of them, more than 0.
+        faster: What would shorten the waiting for this dataset.
     """
     share = min(waited_s / seconds, 0.99)
     waiting = f"{share:.0%} of the time was spent waiting for data"
     if share < WORTH_SAYING:
         return f"compute-bound: {waiting}; more workers would change little"
+    change = f"what to change: {'; or '.join(faster)}\n" if faster else ""
     return (
         f"data-bound: {waiting}; without it training would be {1 / (1 - share):.1f} times as fast\n"
-        "what to change: loader.workers (as many as there are cores), or loader.cache, which keeps "
-        "decoded samples;\nwhere the time goes: make profile exp=NAME"
+        f"{change}where the time goes: {typed('profile')} exp=NAME"
     )
 
 
