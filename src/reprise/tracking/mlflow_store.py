@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-import mlflow.store.db.utils
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Experiment, Metric, Param, RunTag, ViewType
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
+from mlflow.store.db import utils as db_utils
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from reprise.files import locked, replacing
@@ -89,7 +90,7 @@ def connect(uri: str) -> MlflowClient:
         logging.getLogger(name).setLevel(level)
     for name, value in HTTP.items():
         os.environ.setdefault(name, value)
-    mlflow.store.db.utils.MAX_RETRY_COUNT = 2  # 10 take 100 s, for a database that is not there
+    db_utils.MAX_RETRY_COUNT = 2  # 10 take 100 s, for a database that is not there
     make_database(uri)
     return MlflowClient(uri)
 
@@ -142,6 +143,8 @@ def deliver(
                     assert found is not None
                     _deliver(folder, client, found, outcome, compare)
     except Exception as error:  # of whatever library stands before the store
+        for engine in SqlAlchemyStore._engine_map.values():
+            engine.dispose()  # a database that was deleted or replaced stays open otherwise
         raise explain(error, shown) from error
     return outcome
 
@@ -383,7 +386,8 @@ class _Sending:
             case "status" if entry["status"] == "RUNNING":
                 client.update_run(mlflow_id, status="RUNNING")
             case "status":
-                client.set_terminated(mlflow_id, entry["status"], entry["at"])
+                began = client.get_run(mlflow_id).info.start_time  # clocks can go backwards
+                client.set_terminated(mlflow_id, entry["status"], max(entry["at"], began))
             case "parent":
                 found = _parent(self._folder, client, self._run, entry)
                 if found:

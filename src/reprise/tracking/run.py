@@ -1,5 +1,6 @@
 """The record of one run."""
 
+import hashlib
 import re
 import sys
 import traceback
@@ -25,6 +26,7 @@ TIMEOUT_S = 30.0  # at the end, for a store that takes nothing meanwhile
 TIMEOUT_STOPPED_S = 5.0  # a scheduler kills half a minute after SIGTERM, and the state took some
 
 # What MLflow takes.
+NAME_LENGTH = 250
 PARAM_LENGTH = 6000  # longer ones are refused or cut; the whole config is an artifact
 DIGEST_LENGTH = 36
 _FOREIGN = re.compile(r"[^\w\-./ :]")  # in names
@@ -50,6 +52,7 @@ class Run:
         self.redact = redact
         self.history = metric_history(folder)
         self._params = set(params_of(folder))
+        self._names: dict[str, dict[str, str]] = {}  # as MLflow takes them, by kind and name
         self._journal, self._delivery = journal, delivery
 
     @property
@@ -59,20 +62,21 @@ class Run:
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Record settings, each once: what is there already stays."""
-        new = {name: value for name, value in values.items() if _allowed(name) not in self._params}
-        self._params |= {_allowed(name) for name in new}
+        named = self._named("params", values)
+        new = {name: value for name, value in named.items() if name not in self._params}
+        self._params |= set(new)
         self._add_texts("params", new)
 
     def tags(self, values: Mapping[str, Any]) -> None:
         """Record facts about the run; a later value replaces an earlier one."""
-        self._add_texts("tags", values)
+        self._add_texts("tags", self._named("tags", values))
 
     def metrics(self, values: Mapping[str, float], step: int, *, flush: bool = True) -> None:
         """Record numbers of one step, each once: what is there for this step already stays."""
         new = {
-            _allowed(name): float(value)
-            for name, value in values.items()
-            if step not in self.history.get(_allowed(name), {})
+            name: float(value)
+            for name, value in self._named("metrics", values).items()
+            if step not in self.history.get(name, {})
         }
         for name, value in new.items():
             self.history.setdefault(name, {})[step] = value
@@ -101,8 +105,20 @@ class Run:
         """Record that it is RUNNING, or how it has ended: FINISHED, FAILED or KILLED."""
         self._add("status", status=status)
 
+    def _named(self, kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values by names that MLflow takes, where no two are the same."""
+        names = self._names.setdefault(kind, {})
+        for name in values:
+            if name not in names:
+                first = allowed = _allowed(name)
+                taken, number = set(names.values()), 2
+                while allowed in taken:
+                    allowed, number = f"{first}_{number}", number + 1
+                names[name] = allowed
+        return {names[name]: value for name, value in values.items()}
+
     def _add_texts(self, kind: str, values: Mapping[str, Any]) -> None:
-        texts = {_allowed(k): self.redact(str(v))[:PARAM_LENGTH] for k, v in values.items()}
+        texts = {name: self.redact(str(value))[:PARAM_LENGTH] for name, value in values.items()}
         self._add_values(kind, texts)
 
     def _add_values(self, kind: str, values: Mapping[str, Any], **content: Any) -> None:
@@ -117,7 +133,12 @@ class Run:
 
 def _allowed(name: str) -> str:
     """A name as MLflow takes it, with `_` for what it does not: class names may hold anything."""
-    return _FOREIGN.sub("_", name)
+    parts = _FOREIGN.sub("_", name).split("/")
+    allowed = "/".join("_" if part in ("", ".", "..") else part for part in parts)
+    if len(allowed) > NAME_LENGTH:
+        digest = hashlib.md5(name.encode(errors="replace")).hexdigest()[:8]
+        allowed = f"{allowed[: NAME_LENGTH - 9]}_{digest}"
+    return allowed
 
 
 @contextmanager
