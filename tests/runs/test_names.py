@@ -10,7 +10,7 @@ from reprise.datasets.stream import Stream
 from reprise.datasets.streams.table_source import TableSource
 from reprise.errors import UserError
 from reprise.runs.experiment import Data
-from reprise.runs.load import SavedRun, match_specs, open_saved_data
+from reprise.runs.load import SavedRun, changed_digest, match_specs, open_saved_data
 from reprise.runs.update import adopt
 from reprise.spec import Spec
 
@@ -45,7 +45,7 @@ def saved(then: CsvRows, table: str, **change) -> SavedRun:
     changed = specs(then) | {
         part: replace(specs(then)[part], **own) for part, own in change.items()
     }
-    return SavedRun(Path(), {}, config(table), names, changed)
+    return SavedRun(Path(), Path(), {}, config(table), names, changed)
 
 
 def test_columns_in_another_order_are_read_by_name(tmp_path):
@@ -57,6 +57,18 @@ def test_columns_in_another_order_are_read_by_name(tmp_path):
     data = open_saved_data(run)
     assert data.dataset.input_spec == then.input_spec
     assert data.dataset.read(3, None)[0].tolist() == [3, 23, 303]
+
+
+def test_data_that_has_changed_is_mentioned(tmp_path, capsys):
+    table = write(tmp_path / "t.csv", "a b c kind")
+    then = CsvRows(table, SPLIT, label="kind")
+    run = saved(then, table)
+    for digest, notes in (
+        ("5e1f", 1),
+        (changed_digest(replace(run, data_digest=""), Data(then, then.splits(), 0, {})), 0),
+    ):
+        open_saved_data(replace(run, data_digest=digest))
+        assert capsys.readouterr().err.count("has changed since: its digest was 5e1f") == notes
 
 
 def test_values_in_another_order_are_read_by_name(tmp_path):

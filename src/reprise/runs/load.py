@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,7 +162,22 @@ def open_saved_data(saved: SavedRun, config: Mapping[str, Any] | None = None) ->
         assert isinstance(data.dataset, Dataset)
         assert isinstance(old, Dataset)
         data = replace(data, dataset=Mixed(data.dataset, old))
-    return replace(data, splits=data.dataset.restore(saved.splits, data.splits))
+    data = replace(data, splits=data.dataset.restore(saved.splits, data.splits))
+    if config is None and (now := changed_digest(saved, data)):
+        print(
+            f"note: the data of run {saved.folder.name} has changed since: its digest was "
+            f"{saved.data_digest}, and is {now}",
+            file=sys.stderr,
+        )
+    return data
+
+
+def changed_digest(saved: SavedRun, data: Data) -> str | None:
+    """The hash of a run's data today; None where it is the recorded one."""
+    from reprise.tracking.provenance import data_version
+
+    now = data_version(ROOT, data.sources, data.dataset.stamp).digest
+    return None if saved.data_digest in (None, now) else now
 
 
 def match_specs(

@@ -12,11 +12,10 @@ import yaml
 from reprise.config.compose import Composed, Scalar, flatten
 from reprise.config.overrides import quoted, restate
 from reprise.errors import UserError
-from reprise.project import ROOT
 from reprise.runs.experiment import Data, compose_and_check
 from reprise.runs.folder import CONFIG, RESULT, STATE, TRACEBACK, held, keep_of
 from reprise.runs.job import PRUNED
-from reprise.runs.load import SavedRun, find, open_saved_data
+from reprise.runs.load import SavedRun, changed_digest, find, open_saved_data
 from reprise.runs.train import train
 from reprise.runs.update import Parent, load_parent
 
@@ -137,10 +136,8 @@ def refuse_changes(changes: list[str], *, force: bool) -> None:
 
 def _refuse_changed_data(saved: SavedRun, data: Data, *, force: bool) -> list[str]:
     """What has changed of the data's hash; refused unless that is asked for."""
-    from reprise.tracking.provenance import data_version
-
-    now = data_version(ROOT, data.sources, data.dataset.stamp).digest
-    if saved.data_digest in (None, now):
+    now = changed_digest(saved, data)
+    if now is None:
         return []
     change = f"data.digest: {saved.data_digest} -> {now}"
     if not force:
