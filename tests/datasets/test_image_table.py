@@ -87,6 +87,13 @@ def test_a_sample_is_a_picture_and_what_its_row_says(keys, changes, spec, target
         assert dataset.name(at) == f"p{at}.png"
 
 
+def test_one_file_in_two_spellings_is_refused(keys, tmp_path):
+    path = next((tmp_path / "set").glob("*.csv"))
+    path.write_text(path.read_text().replace("p1.png", ".\\P0.PNG"))
+    with pytest.raises(UserError, match=r"line 3: .*p0.png stands in the table for a second time"):
+        ImageTable(**keys)
+
+
 def test_paths_start_where_the_folder_is(keys, tmp_path):
     elsewhere = tmp_path / "t.csv"
     elsewhere.write_text(TABLE)

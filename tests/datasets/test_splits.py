@@ -106,6 +106,38 @@ def test_lines_are_stems_or_file_names_with_or_without_a_folder(split):
     }
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["cat/1.png", "cat\\1.png", "./cat/1.png", "/data/pets/cat/1.png", "D:\\pets\\cat\\1.png",
+     "Cat/1.PNG", "caf\u00e9.png"],
+)  # fmt: skip
+def test_a_list_may_write_a_file_in_its_own_way(tmp_path, line):
+    keys = {"cat/1.png": 0, "1.png": 0, "cafe\u0301.png": 0, "dog/2.png": 1}
+    for code in ("utf-8", "utf-16"):
+        (tmp_path / "a.txt").write_text(f"{line}\r\n", code)
+        assert split_by_names(keys, {"train": tmp_path / "a.txt"})["train"].tolist() == [0]
+
+
+def test_a_file_of_another_folder_is_another_file():
+    keys = {"cat/1.png": 0, "1.png": 0}
+    with pytest.raises(UserError, match=r"no sample 'dog/1.png'"):
+        split_by_names(keys, {"train": ["dog/1.png"]})
+
+
+def test_a_line_that_may_be_two_samples_is_refused_letter_by_letter():
+    keys = {"A.png": 0, "a.png": 1}
+    assert split_by_names(keys, {"train": ["a.png"]})["train"].tolist() == [1]
+    with pytest.raises(UserError, match=r"(?s)'a.PNG' may be several.*'A.png' and 'a.png'"):
+        split_by_names(keys, {"train": ["a.PNG"]})
+
+
+def test_words_of_splits_whatever_their_case():
+    found = split_by_words(["Training", "VAL", " dev", "Testing"], str)
+    assert {name: own.tolist() for name, own in found.items()} == {
+        "train": [0], "valid": [1, 2], "test": [3],
+    }  # fmt: skip
+
+
 def test_a_sample_in_two_splits_is_named_with_both_places(split):
     with pytest.raises(
         UserError, match=r"(?s)'b' is listed twice.*train.txt, line 2.*valid.txt, line 1"
@@ -136,7 +168,7 @@ def test_a_name_may_stand_for_a_group_of_samples(tmp_path):
         split_by_names(keys, {"train": tmp_path / "train.txt", "valid": ["ann"]})
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00a"])
+@pytest.mark.parametrize("content", [None, b"\xff\x00a"])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
     if content:
         (tmp_path / "no.txt").write_bytes(content)

@@ -18,14 +18,15 @@ from reprise.transforms.place import Fit
 
 
 class ImageFolder(LabelledImages):
-    """Images in folders of classes, or in folders train, valid and test with those inside.
+    """Images in folders of classes, and perhaps in folders of splits above or below these.
 
     A sample is an image, shape (*image_size, channels), uint8 or uint16 as in the files, and the
     id of its class, int32. Folders in a class folder belong to the class.
 
     Args:
-        folder: Contains a folder for each class; or folders train, valid (val, validation) and
-            test that do, of which valid and test may be missing.
+        folder: Contains a folder for each class; or folders train, valid (val, dev, Validation)
+            and test (Testing, test_set) that do, of which valid and test may be missing; or a
+            folder for each class that contains such folders.
         image_size: Height and width of a sample, in pixels.
         split: 'train', 'valid' and 'test', each a fraction of the samples, or a text file with one
             file in a line, as `cat/1.jpg`. Test is None if there is a folder test; all of it is
@@ -37,7 +38,8 @@ class ImageFolder(LabelledImages):
         pages: What becomes of files with several pages: 'one' refuses them, 'first' reads the first
             page alone, 'channels' stacks the bands of all pages.
         classes: Names of the class folders in the order of their ids; None for all, sorted (whole
-            numbers by size). If the folders are 0, 1, 2, …, these may be other names for them.
+            numbers by size). A folder of such a name is a class and no split. If the folders are 0,
+            1, 2, …, these may be other names for them.
         split_seed: Seed of splits by fraction, which do not depend on `seed`.
         augment: Random changes in training, or None.
 
@@ -58,7 +60,7 @@ class ImageFolder(LabelledImages):
         augment: Augment | None = None,
     ) -> None:
         self._folder = Path(folder)
-        self._listing = list_classes(self._folder)
+        self._listing = list_classes(self._folder, classes)
         self._split, self._split_seed = split, split_seed
         targets = class_targets(self._listing.classes, classes, self.name)
         paths = [self._folder / file for file in self._listing.files]

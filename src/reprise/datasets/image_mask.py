@@ -12,7 +12,7 @@ from reprise.datasets.base import Sample, find_problems
 from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.drawing import class_ids, draw_masks
 from reprise.datasets.images.files import Pages, has_varying_alpha, read_header, require_readable
-from reprise.datasets.images.folders import list_images, require_pairs
+from reprise.datasets.images.folders import list_images, others, require_pairs
 from reprise.datasets.images.labelled import LOOKED_AT, Channels, ImageSize
 from reprise.datasets.images.masks import MaskMode, make_coding
 from reprise.datasets.images.reader import ImageReader
@@ -142,7 +142,11 @@ class ImageMask(Decodable):
 
     @property
     def notes(self) -> Sequence[str]:
-        folder, lines = self._folders[1], [*self._reader.notes()]
+        lines = [*self._reader.notes()]
+        for folder in self._folders:
+            if unread := others(folder):
+                some = ", ".join(unread[:5]) + (", …" if len(unread) > 5 else "")
+                lines.append(f"{folder}: {len(unread)} entries are no images by name: {some}")
         if self._turned:
             lines.append(
                 f"{self._some(self._turned)}: EXIF turns the image and not its mask, which "
@@ -158,7 +162,7 @@ class ImageMask(Decodable):
             lines.append(self._one_class())
         elif missing := [name for at, name in names.items() if known and at not in known]:
             which = "no mask" if self._looked_at_all else "none of the masks looked at"
-            lines.append(f"{folder}: {which} has a pixel of {', '.join(missing)}")
+            lines.append(f"{self._folders[1]}: {which} has a pixel of {', '.join(missing)}")
         return lines
 
     @property

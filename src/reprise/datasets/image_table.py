@@ -1,5 +1,6 @@
 """Image files that a table lists, each with a class, labels or values."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,10 +9,12 @@ import numpy as np
 from annotated_types import Ge, Len
 
 from reprise.datasets.images.files import Pages
+from reprise.datasets.images.folders import find_files
 from reprise.datasets.images.labelled import Channels, ImageSize, LabelledImages, file_keys
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.tables import read_table, table_targets
-from reprise.datasets.targets import Target
+from reprise.datasets.targets import Place, Target
+from reprise.errors import UserError
 from reprise.transforms.augment import Augment
 from reprise.transforms.place import Fit
 
@@ -29,7 +32,8 @@ class ImageTable(LabelledImages):
         split: 'train', 'valid' and 'test', each a fraction of the samples, or a text file with one
             path in a line, or for test None; or the name of a column of these words.
         folder: Folder that paths are relative to; None for the table's own.
-        path: Column of PNG, JPEG or TIFF files, 8 or 16 bits, all of one depth, none twice.
+        path: Column of PNG, JPEG or TIFF files, 8 or 16 bits, all of one depth, none twice; see
+            `find_files`.
         target, label, separator, classes, group, split_seed: As in `CsvRows`.
         fit, channels, pages, augment: As in `ImageFolder`.
 
@@ -62,7 +66,8 @@ class ImageTable(LabelledImages):
         self._table_notes = tuple(read.notes)
         self._groups = read.present(group, "dataset.group") if group else None
         self._split, self._split_seed = split, split_seed
-        paths = [self._folder / file for file in self._files]
+        paths = find_files(self._folder, self._files)
+        _require_distinct(paths, read.place)
         super().__init__(paths, targets, image_size, channels, fit, augment, pages)
         if isinstance(split, str):
             self._given = split_by_words(read.present(split, "dataset.split"), read.place)
@@ -90,3 +95,16 @@ class ImageTable(LabelledImages):
     @property
     def sources(self) -> Sequence[Path]:
         return (self._table, self._folder, *listed_files(self._split))
+
+
+def _require_distinct(paths: Sequence[Path], place: Place) -> None:
+    """Refuse a file that two rows name, however they write it: it might stand in two splits."""
+    first: dict[str, int] = {}
+    for at, path in enumerate(map(os.path.normpath, paths)):
+        if first.setdefault(path, at) != at:
+            raise UserError(
+                f"{place(at)}: {path} stands in the table for a second time",
+                "each file once",
+                f"the same in {place(first[path])}, perhaps in another spelling",
+                "take one of the two rows out",
+            )

@@ -4,13 +4,15 @@ Pure functions: the same names, groups and settings give the same splits on ever
 """
 
 import difflib
+import re
 from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Interval
 
+from reprise.datasets.names import folded, seen
 from reprise.datasets.targets import Place
 from reprise.errors import UserError
 
@@ -21,8 +23,10 @@ SplitSettings = dict[
 Keys = Mapping[str, int | Sequence[int]]
 
 WORDS: Mapping[str, Split] = {
-    "train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test",
+    "train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid",
+    "dev": "valid", "development": "valid", "test": "test", "testing": "test",
 }  # fmt: skip
+_FILLERS = re.compile("(data|images?|imgs?|files|folder|split|data ?set|set)?")
 # In this order, so that a smaller train split does not change the test split.
 _ORDER: tuple[Split, ...] = ("test", "valid", "train")
 
@@ -94,6 +98,37 @@ def make_splits(
     return {name: indices[name] for name in reversed(_ORDER) if name in indices}
 
 
+def split_of(name: str) -> Split | None:
+    """The split that the name of a folder, or a word, means: 'Training', 'test_set', 'val2017'.
+
+    Returns:
+        None for names that mean another thing, or may mean it.
+    """
+    found = [split for split, others in _meanings(name) if not others]
+    return found[0] if found else None
+
+
+def splits_in(name: str) -> set[Split]:
+    """The splits that the words of a name mean, whatever else the name says: 'seg_train'."""
+    return {split for split, _ in _meanings(name)}
+
+
+def _meanings(name: str) -> list[tuple[Split, list[str]]]:
+    """The splits that words of a name mean, each with the words that mean another thing."""
+    text = seen(name).casefold()
+    words = re.findall(r"[^\W\d_]+", text)
+    found = [
+        (at, split)
+        for at, word in enumerate(words)
+        for known, split in WORDS.items()
+        if word.startswith(known) and _FILLERS.fullmatch(word.removeprefix(known))
+    ]
+    return [
+        (split, [w for at, w in enumerate(words) if at != own and not _FILLERS.fullmatch(w)])
+        for own, split in found
+    ]
+
+
 def listed_files(split: Mapping[Any, Any] | str | None) -> list[Path]:
     """The files that a setting names; none for fractions, lists, or a column of a table."""
     values = split.values() if isinstance(split, Mapping) else ()
@@ -141,8 +176,9 @@ def split_by_names(keys: Keys, files: Mapping[str, Path | Sequence[str]]) -> dic
     """Read splits from text files with one name in a line, `.npy` files of indices, or lists.
 
     Args:
-        keys: Every name of a sample, with its index, and of a group, with its indices. In a file a
-            folder may precede the name. An index in a `.npy` file stands for that number as a name.
+        keys: Every name of a sample, with its index, and of a group, with its indices. In a file
+            folders may precede the name, and case, Unicode form and separators may differ. An index
+            in a `.npy` file stands for that number as a name.
         files: The file of each split, or the names themselves.
 
     Returns:
@@ -151,26 +187,27 @@ def split_by_names(keys: Keys, files: Mapping[str, Path | Sequence[str]]) -> dic
     Raises:
         UserError: a file is missing, or a name is unknown or listed twice.
     """
-    seen: dict[int, str] = {}
+    places: dict[int, str] = {}
+    known = _Known(keys)
     indices: dict[str, list[int]] = {}
     for split, file in files.items():
         indices[split] = []
         for place, name in _names(split, file):
-            for index in _find(keys, name, place):
-                if index in seen:
+            for index in known.find(name, place):
+                if index in places:
                     raise UserError(
                         f"the sample '{name}' is listed twice in the splits",
                         "each sample in one split, once",
-                        f"{seen[index]} and {place}",
+                        f"{places[index]} and {place}",
                         "take one of the two out",
                     )
-                seen[index] = place
+                places[index] = place
                 indices[split].append(index)
     return {split: np.array(sorted(own), np.int64) for split, own in indices.items()}
 
 
 def split_by_words(words: Sequence[str], place: Place) -> dict[str, np.ndarray]:
-    """Split by a word for each sample: train, valid (or val, validation), test.
+    """Split by a word for each sample, such as train, valid, val, test or Testing.
 
     Returns:
         Ascending indices of each split that occurs, int64.
@@ -178,8 +215,9 @@ def split_by_words(words: Sequence[str], place: Place) -> dict[str, np.ndarray]:
     Raises:
         UserError: a word is none of these, or no sample is in train or in valid.
     """
+    unknown = {word for word in set(words) if not split_of(word)}
     for at, word in enumerate(words):
-        if word not in WORDS:
+        if word in unknown:
             received = f"'{word}'" if word else "an empty cell"
             raise UserError(
                 f"{place(at)}: {received} is no split",
@@ -187,7 +225,8 @@ def split_by_words(words: Sequence[str], place: Place) -> dict[str, np.ndarray]:
                 received,
                 "correct it, or set dataset.split to fractions",
             )
-    named = np.array([WORDS[word] for word in words])
+    meant = {word: str(split_of(word)) for word in set(words)}
+    named = np.array([meant[word] for word in words])
     found = {name: np.flatnonzero(named == name) for name in ("train", "valid", "test")}
     for name in ("train", "valid"):
         if not len(found[name]):
@@ -208,11 +247,14 @@ def _names(split: str, file: Path | Sequence[str]) -> list[tuple[str, str]]:
         if file.suffix.lower() == ".npy":
             lines = [str(index) for index in np.load(file, allow_pickle=False).tolist()]
         else:
-            lines = file.read_text("utf-8-sig").splitlines()
+            data = file.read_bytes()  # Windows's own editor and shell write UTF-16, with a mark
+            is_wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+            lines = data.decode("utf-16" if is_wide else "utf-8-sig").splitlines()
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"the split file {file} cannot be read",
-            "a text file with one sample's name in a line, or a .npy file with a row of indices",
+            "a text file in UTF-8 with one sample's name in a line, or a .npy file with a row of "
+            "indices",
             str(error),
             f"correct dataset.split.{split}",
         ) from error
@@ -220,16 +262,50 @@ def _names(split: str, file: Path | Sequence[str]) -> list[tuple[str, str]]:
     return [(f"{file}, line {number}", line.strip()) for number, line in numbered if line.strip()]
 
 
-def _find(keys: Keys, name: str, where: str) -> Sequence[int]:
-    base = PurePath(name).name
-    for key in (name, base):
-        if key in keys:
-            found = keys[key]
-            return [found] if isinstance(found, int) else found
-    near = difflib.get_close_matches(base, keys, n=1) or list(keys)[:1]
-    raise UserError(
-        f"{where}: there is no sample '{name}'",
-        f"the name of a file of the dataset, for instance '{near[0]}'",
-        f"'{name}'",
-        "correct the line, or put the file in its folder",
-    )
+class _Known:
+    """The names by which samples may be listed."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._has_folders = any("/" in key for key in keys)
+        self._folded: dict[str, list[str]] = {}  # filled when a name is not found as it is
+
+    def find(self, name: str, where: str) -> Sequence[int]:
+        """Indices of what is listed as `name` at the place `where`.
+
+        Raises:
+            UserError: there is no such sample, or there are several.
+        """
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        tails = ["/".join(parts[at:]) for at in range(len(parts))]
+        if self._has_folders:  # dog/1.jpg is not cat/1.jpg, even if that is the only 1.jpg
+            tails = tails[:1] + [tail for tail in tails[1:] if "/" in tail]
+        for key in (name, *tails):
+            if key in self._keys:
+                return self._at(key)
+        if not self._folded:
+            for key in self._keys:
+                self._folded.setdefault(folded(key), []).append(key)
+        for tail in tails:
+            found = self._folded.get(folded(tail), [])
+            indices = {index for key in found for index in self._at(key)}
+            if len(indices) > 1 and len(found) > 1:
+                raise UserError(
+                    f"{where}: '{name}' may be several samples",
+                    "the name of one, letter by letter",
+                    f"{name!a}, for {' and '.join(map(ascii, sorted(found)))}",
+                    "write the name as that of the file",
+                )
+            if found:
+                return self._at(found[0])
+        near = difflib.get_close_matches(tails[-1], self._keys, n=1) or list(self._keys)[:1]
+        raise UserError(
+            f"{where}: there is no sample '{name}'",
+            f"the name of a file of the dataset, for instance '{near[0]}'",
+            f"'{name}'" if name.isascii() else f"'{name}', which is {name!a}",
+            "correct the line, or put the file in its folder",
+        )
+
+    def _at(self, key: str) -> Sequence[int]:
+        found = self._keys[key]
+        return [found] if isinstance(found, int) else found

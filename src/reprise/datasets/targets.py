@@ -2,7 +2,6 @@
 
 import difflib
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from reprise.datasets.moments import Counts, standardized
+from reprise.datasets.names import seen
 from reprise.datasets.precision import float32_loss, said
 from reprise.errors import UserError
 from reprise.spec import Spec
@@ -209,9 +209,9 @@ def _meant(
     """
     texts: dict[str, str] = {}
     for name in sorted(names) if classes is None else classes:
-        texts.setdefault(_seen(name), name)
+        texts.setdefault(seen(name), name)
     meant = {
-        name: name if name in texts.values() else texts.get(_seen(name), name) for name in names
+        name: name if name in texts.values() else texts.get(seen(name), name) for name in names
     }
     first: dict[str, str] = {}
     for name in sorted(set(meant.values())) if classes is None else ():
@@ -226,15 +226,9 @@ def _meant(
     return meant
 
 
-def _seen(name: str) -> str:
-    """A name as the eye sees it: in one Unicode form, without letters that do not show."""
-    text = "".join(one for one in name if unicodedata.category(one) != "Cf")
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
 def _meaning(name: str) -> str:
     """A name whatever its case and the form of its number; a single letter keeps its case."""
-    text = _seen(name)
+    text = seen(name)
     if _NUMBER.fullmatch(text):
         return str(float(text))
     return text.casefold() if len(text) > 1 else text

@@ -1,8 +1,16 @@
 """Folders of images: which pair up with masks, and which are of which class."""
 
+import os
+
 import pytest
 
-from reprise.datasets.images.folders import list_classes, list_images, require_pairs
+from reprise.datasets.images.folders import (
+    find_files,
+    list_classes,
+    list_images,
+    others,
+    require_pairs,
+)
 from reprise.errors import UserError
 
 
@@ -77,9 +85,114 @@ def test_folders_of_splits_stand_above_classes(tree):
     assert listing.splits == ["train", "train", "valid", "test"]
 
 
-def test_without_train_a_folder_of_that_name_is_a_class(tree):
-    assert list_classes(tree("valid/1.png", "test/2.png")).classes == ["test", "valid"]
+def test_one_folder_of_a_split_s_name_or_one_that_is_named_is_a_class(tree):
     assert set(list_classes(tree("train/3.png", "other/4.png")).splits) == {""}
+    folder = tree("valid/1.png", "test/2.png")
+    found = list_classes(folder, ["train", "valid", "test", "other"])
+    assert found.classes == ["other", "test", "train", "valid"]
+
+
+ABOVE = ["{0}/cat/1.png", "{0}/hen/2.png", "{1}/cat/3.png", "{1}/hen/4.png"]
+BELOW = ["cat/{0}/1.png", "hen/{0}/2.png", "cat/{1}/3.png", "hen/{1}/4.png"]
+PAIRS = [
+    ("Training", "Testing"), ("train", "test"), ("TRAIN", "Test"), ("training_set", "test_set"),
+    ("train2017", "test2017"), ("Train Data", "Test Data"), ("trainset", "testset"),
+    ("train_images", "test_images"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("names", PAIRS)
+@pytest.mark.parametrize("files", [ABOVE, BELOW])
+def test_folders_of_splits_are_known_by_what_their_names_mean(tree, files, names):
+    listing = list_classes(tree(*(file.format(*names) for file in files)))
+    assert listing.splits == ["train", "train", "test", "test"]
+    assert listing.classes == ["cat", "hen", "cat", "hen"]
+    assert [file[-5] for file in listing.files] == list("1234")
+
+
+@pytest.mark.parametrize("name", ["dev", "validation", "Valid", "val_images"])
+def test_a_valid_split_has_many_names(tree, name):
+    listing = list_classes(tree("train/cat/1.png", f"{name}/cat/2.png"))
+    assert listing.splits == ["train", "valid"]
+
+
+def test_an_archive_unpacked_into_a_folder_of_its_own_name_is_looked_into(tree):
+    listing = list_classes(tree("train_set/train_set/cat/1.png", "test_set/test_set/cat/2.png"))
+    assert (listing.classes, listing.splits) == (["cat", "cat"], ["train", "test"])
+    assert listing.files[0] == "train_set/train_set/cat/1.png"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (["train/1.png", "test/2.png", "x/3.png"], "test and train.*both are named as splits"),
+        (["seg_train/a/1.png", "seg_test/a/2.png"], "seg_test and seg_train.*both hold a folder a"),
+        (["A/cat/1.png", "B/Cat/2.png"], "A and B.*both hold a folder cat"),
+        (["train/a/1.png", "dev/a/2.png", "val/a/3.png"], "dev and val.*both name the split valid"),
+        (["cat/1.png", "hen/2.png", "test/cat/3.png"], "test and cat.*holds a folder cat"),
+        (["cat/train/1.png", "cat/test/2.png", "hen/3.png"], "cat.*holds test, train"),
+        (["train/sub/1.png", "other/2.png"], "train is named as a split"),
+    ],
+)
+def test_folders_that_may_be_splits_or_classes_are_refused_by_name(tree, files, said):
+    with pytest.raises(UserError, match=f"(?s)may be splits or classes.*{said}.*dataset.classes="):
+        list_classes(tree(*files))
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+def test_unicode_forms_of_one_name_are_one_name(tree):
+    listing = list_classes(tree(f"train/{COMPOSED}/1.png", f"test/{DECOMPOSED}/2.png"))
+    assert listing.splits == ["train", "test"]
+    images = list_images(tree(f"i/{COMPOSED}.jpg") / "i", "dataset.images")
+    masks = list_images(tree(f"m/{DECOMPOSED}.png") / "m", "dataset.masks")
+    require_pairs(images, masks)
+    with pytest.raises(UserError, match=r"same stem(?s:.*)u0301.*xe9|same stem(?s:.*)xe9.*u0301"):
+        list_images(tree(f"i/{DECOMPOSED}.png") / "i", "dataset.images")
+
+
+def test_names_that_are_not_utf_8_are_refused(tree):
+    folder = tree("cat/1.png")
+    (folder / "cat" / os.fsdecode(b"caf\xe9.png")).touch()
+    for look in (lambda: list_classes(folder), lambda: list_images(folder / "cat", "key")):
+        with pytest.raises(UserError, match=r"not UTF-8(?s:.*)caf\\xe9.png"):
+            look()
+
+
+def test_links_in_a_circle_end_nothing(tree):
+    folder = tree("cat/1.png", "hen/2.png")
+    (folder / "loop").symlink_to("loop")
+    (folder / "cat/loop").symlink_to("loop")
+    assert list_classes(folder).strays == ["cat/loop"]
+    (folder / "all").symlink_to(folder)
+    with pytest.raises(UserError, match="the one holds a folder all, too"):
+        list_classes(folder)
+
+
+def test_what_is_passed_over_can_be_named(tree):
+    folder = tree("1.png", "2.bmp", "3", "more/4.png", "._1.png", "Thumbs.db", "__MACOSX/5.png")
+    assert list(list_images(folder, "key")) == ["1"]
+    assert others(folder) == ["2.bmp", "3", "more/"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a/x.JPG", "a\\x.JPG", "./a/x.JPG", "a/x.jpg", "a/x", "A/../a/X.jpg", f"a/{DECOMPOSED}.png"],
+)
+def test_a_table_may_write_a_file_in_its_own_way(tree, name):
+    folder = tree("a/x.JPG", "A/y.png", f"a/{COMPOSED}.png")
+    assert find_files(folder, [name])[0].exists()
+    assert find_files(folder, [str(folder / name)])[0].exists()
+
+
+def test_of_several_files_that_may_be_meant_none_is_taken(tree):
+    folder = tree("x.jpg", "X.jpg", "y.jpg", "y.png")
+    assert [path.exists() for path in find_files(folder, ["x.JPG", "y", "x.jpg"])] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_what_systems_leave_behind_is_passed_over_and_other_files_are_strays(tree):
