@@ -40,10 +40,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step, as `replacing` does; its folder is made if it is missing."""
+    """Write a UTF-8 file in one step, as `replacing` does; its folder is made if it is missing.
+
+    Surrogates stand for bytes that are no UTF-8, such as a patch of files in another encoding has.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
-        partial.write_text(text)
+        partial.write_text(text, "utf-8", "surrogateescape")
 
 
 def lock(file: IO | int, *, wait: bool = True) -> bool:

@@ -22,7 +22,7 @@ def found(changes, mistaken=(), is_debug=False):
 @pytest.mark.parametrize(
     "name",
     ["", " ", "a/", "/a", "..", "a/../b", ".hidden", "last", "Debug", "debug/x", "a ", "a\nb",
-     "a\0b", "x" * 256, "x/" * 900 + "x", "\udcff", "team//x"],
+     "a\0b", "x" * 256, "x/" * 900 + "x", "\udcff", "team//x", "a/mlruns"],
 )  # fmt: skip
 def test_a_name_that_no_folder_can_have_is_refused(name):
     (one,) = found({"tracking.experiment": name})

@@ -88,6 +88,7 @@ def test_what_else_lies_there_is_in_nobodys_way(runs, tmp_path, capsys):
     (runs / "digits/gone").symlink_to("nowhere")
     (runs / "digits/best").symlink_to(A)
     (runs / "round").symlink_to("..")
+    shutil.copytree(runs / "digits" / A, runs / "mlartifacts/digits/1/artifacts")
     (tmp_path / "disk/far").mkdir(parents=True)
     shutil.move(runs / "team", tmp_path / "disk/team")
     (runs / "team").symlink_to(tmp_path / "disk/team")  # another disk

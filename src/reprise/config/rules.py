@@ -11,6 +11,7 @@ _SCORES = ("iou", "f1", "accuracy", "precision", "recall", "auc", "r2")
 
 # Names in runs/ that are no experiment's: of runs with debug=…, and of the link to the last run.
 _TAKEN = ("debug", "last")
+_STORES = {"mlartifacts", "mlruns"}  # MLflow's
 _NAME_BYTES, _PATH_BYTES = 200, 800  # of a folder's name; file systems take 255, and some 4096
 
 Value = Callable[[str], Any]
@@ -127,6 +128,8 @@ def _no_folder(name: str) -> str:
         return "it is not UTF-8"
     if parts[0].casefold() in _TAKEN:
         return f"runs/{parts[0].casefold()} is not an experiment's"
+    if not _STORES.isdisjoint(parts):
+        return "MLflow keeps its files under that name"
     if any(part != part.strip() or not part for part in parts):
         return "a part of it is empty, or begins or ends with a blank"
     if any(part.startswith(".") for part in parts):

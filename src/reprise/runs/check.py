@@ -15,7 +15,8 @@ from reprise.project import ROOT, relative, typed
 from reprise.runs import check_report
 from reprise.runs.examine import examine, read_again
 from reprise.runs.experiment import Data, open_data
-from reprise.tracking.provenance import tracked_folders
+from reprise.runs.record import make_record
+from reprise.tracking.provenance import tracked
 
 
 def check_data(composed: Composed, strict: str, quarantine: str, rare: str) -> None:
@@ -32,6 +33,7 @@ def check_data(composed: Composed, strict: str, quarantine: str, rare: str) -> N
     """
     is_strict, is_quarantine = _yes("strict", strict), _yes("quarantine", quarantine)
     data = open_data(composed.values, checked=False)
+    make_record(composed, data)  # what a run begins with
     sheet, found = examine(data, _count(rare))
     notes = [Finding("note", "files", note) for note in data.dataset.notes]
     findings = [*found, *judge(sheet), *notes]
@@ -95,7 +97,8 @@ def _beside(sources: Sequence[Path], experiment: str) -> Path:
         return ROOT / f"{experiment}.exclude.csv"
     place = (ROOT / sources[0]).resolve()
     folders = [(ROOT / one).resolve() for one in sources]
-    taken = [*tracked_folders(ROOT), *(folder for folder in folders if folder.is_dir())]
+    outs = [(ROOT / out).resolve() for out in tracked(ROOT, place)[0]]
+    taken = [*outs, *(folder for folder in folders if folder.is_dir())]
     while any(place.parent.is_relative_to(folder) for folder in taken):
         place = place.parent
     return place.with_name(f"{place.name}.exclude.csv")

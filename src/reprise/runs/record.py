@@ -6,8 +6,11 @@ import importlib.metadata
 import json
 import re
 import shutil
+import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +22,7 @@ from reprise.project import ROOT
 from reprise.runs.experiment import Data
 from reprise.runs.folder import CONFIG, IDENTITY, SNAPSHOT, SPECS, SPLITS
 from reprise.tracking import provenance
-from reprise.tracking.provenance import DataVersion, data_version
+from reprise.tracking.provenance import NOT_TRACKED, data_version
 from reprise.tracking.snapshot import Snapshot, take_snapshot
 
 if TYPE_CHECKING:
@@ -33,38 +36,104 @@ UNUSED_S = 86400  # a run that begins may be about to use a file of the code
 UNNAMED = re.compile(r"(experiment|model|debug)$|tracking[.@]|loader\.workers$|.*pictures")
 
 
-def write_records(
-    run: Run,
-    composed: Composed,
-    data: Data,
-    learned: Mapping[str, Any],
-    device: Mapping[str, str],
-    parent: Parent | None = None,
-) -> None:
-    """Record config, split, code, data, libraries and machine, as files, params and tags.
+@dataclass(frozen=True)
+class Record:
+    """What is recorded of a run before its first step, made before there is a run.
 
     Args:
-        run: Where to write.
+        files: Texts by name; run.json, by which a run is found, is written last.
+        tags: Facts by name.
+        params: Settings by dotted key.
+        data: Name, hash and sources of the data.
+        parent: Id of the run it starts from, or None.
+        identity: What run.json holds, but for the run's id.
+        snapshot: The project's code.
+        shared: Folder of the snapshot's file.
+    """
+
+    files: Mapping[str, str]
+    tags: Mapping[str, Any]
+    params: Mapping[str, Any]
+    data: tuple[str, str, str]
+    parent: str | None
+    identity: Mapping[str, Any]
+    snapshot: Snapshot
+    shared: Path
+
+    def write(self, run: Run) -> None:
+        """Write it into the run's folder, and record it."""
+        for name, content in self.files.items():
+            run.text(name, content)
+        run.data(*self.data)
+        if self.parent:
+            run.child_of(self.parent)
+        run.text(IDENTITY, json.dumps({"id": run.id, **self.identity}, indent=1))
+        _write_snapshot(run, self.snapshot, self.shared)
+        run.params(self.params)
+        run.tags(self.tags)
+
+
+def make_record(
+    composed: Composed,
+    data: Data,
+    learned: Mapping[str, Any] | None = None,
+    parent: Parent | None = None,
+) -> Record:
+    """Make the record of a run: config, split, code, data, libraries and machine.
+
+    Args:
         composed: The run's configuration.
         data: What it trains on.
         learned: What the dataset learned from the train split.
-        device: What trains, as `set_up` says it.
         parent: The run it starts from, if there is one.
     """
     seen = data_version(ROOT, data.sources, data.dataset.stamp)
-    run.text(CONFIG, yaml.safe_dump(dict(composed.values), sort_keys=False))
-    _write_data(run, composed, data, learned, seen)
-    _write_identity(run, composed, seen.digest, parent)  # by which the run is found: after these
-    lock = ROOT / "requirements.lock"
-    run.text("requirements.lock", lock.read_text() if lock.exists() else _installed())
-    tags, files = provenance.code(ROOT)
-    for name, content in files.items():
-        run.text(name, content)
+    if not seen.dvc.startswith(("verified", NOT_TRACKED)):
+        print(f"note: the data: {seen.dvc}; the run records its own hash of it", file=sys.stderr)
+    dataset, lock, choices = data.dataset, ROOT / "requirements.lock", composed.choices
+    specs = {"input": dataset.input_spec.as_json(), "target": dataset.target_spec.as_json()}
+    code_tags, code_files = provenance.code(ROOT)
+    files = {
+        CONFIG: yaml.safe_dump(dict(composed.values), sort_keys=False),
+        SPLITS: json.dumps(data.members(), indent=0),
+        SPECS: json.dumps(specs, indent=1),
+        **({"learned.json": json.dumps(learned, indent=1)} if learned else {}),
+        **({"excluded.csv": data.exclude.read_text("utf-8-sig")} if data.exclude else {}),
+        "requirements.lock": lock.read_text("utf-8") if lock.exists() else _installed(),
+        **code_files,
+    }
+    sizes = {f"data.num_{split}": size for split, size in data.sizes().items()}
+    tags: dict[str, Any] = {
+        "data.digest": seen.digest,
+        "data.dvc": seen.dvc,
+        **{name: size for name, size in sizes.items() if size is not None},
+        **code_tags,
+        **provenance.machine(),
+        **{"choice." + group: option for group, option in choices.items()},
+    }
+    if data.exclude:
+        tags |= {"data.excluded": data.num_excluded, "data.exclude": str(data.exclude)}
+    if dataset.notes:
+        tags["data.notes"] = "\n".join(dataset.notes)
+    params: dict[str, Any] = flatten(dict(composed.values))
+    identity: dict[str, Any] = {"choices": choices, "data_digest": seen.digest}
+    if parent:
+        of = {"parent": parent.saved.folder.name, "old": parent.old}
+        identity |= of
+        tags["reprise.parent"] = of["parent"]
+        params |= {f"update.{key}": value for key, value in of.items()}
     shared = ROOT / composed.values["tracking"]["runs"] / ".code"
-    _write_snapshot(run, take_snapshot(ROOT, shared, data.sources), shared)
-    run.params(flatten(dict(composed.values)))
-    choices = {"choice." + group: option for group, option in composed.choices.items()}
-    run.tags({**tags, **provenance.machine(), **device, **choices})
+    sources = str([str(path) for path in dataset.sources])
+    return Record(
+        files,
+        tags,
+        params,
+        (choices["dataset"], seen.digest, sources),
+        parent.saved.folder.name if parent else None,
+        identity,
+        take_snapshot(ROOT, shared, data.sources),
+        shared,
+    )
 
 
 def _write_snapshot(run: Run, found: Snapshot, folder: Path) -> None:
@@ -73,14 +142,16 @@ def _write_snapshot(run: Run, found: Snapshot, folder: Path) -> None:
     if found.tree:
         recorded = run.folder / SNAPSHOT
         recorded.parent.mkdir(exist_ok=True)
+        recorded.unlink(missing_ok=True)  # of a run that was killed before its first step
         try:
             recorded.hardlink_to(bundle)
         except OSError:  # a disk without hard links
             shutil.copy(bundle, recorded)
         run.artifact(recorded.parent)
         for old in folder.glob("*.bundle"):  # those that no run is left to use
-            if old.stat().st_nlink == 1 and old.stat().st_mtime < time.time() - UNUSED_S:
-                old.unlink()
+            with suppress(OSError):  # of another user, or deleted meanwhile
+                if old.stat().st_nlink == 1 and old.stat().st_mtime < time.time() - UNUSED_S:
+                    old.unlink()
     of = {"left_out": found.left_out, "redacted": found.redacted}
     texts = {"tree": found.tree, "problem": found.problem}
     texts |= {name: ", ".join(files) for name, files in of.items()}
@@ -95,44 +166,6 @@ def _installed() -> str:
     """List the installed packages, for a project that has locked none."""
     found = {f"{one.name}=={one.version}\n" for one in importlib.metadata.distributions()}
     return "".join(sorted(found))
-
-
-def _write_identity(run: Run, composed: Composed, digest: str, parent: Parent | None) -> None:
-    """Record which run this is, and which one it starts from."""
-    identity: dict[str, Any] = {
-        "id": run.id,
-        "choices": composed.choices,
-        "data_digest": digest,
-    }
-    if parent:
-        identity |= {"parent": parent.saved.folder.name, "old": parent.old}
-        run.child_of(parent.saved.folder.name)
-        run.tags({"reprise.parent": identity["parent"]})
-        run.params({"update.parent": identity["parent"], "update.old": parent.old})
-    run.text(IDENTITY, json.dumps(identity, indent=1))
-
-
-def _write_data(
-    run: Run, composed: Composed, data: Data, learned: Mapping[str, Any], seen: DataVersion
-) -> None:
-    """Record the samples of each split, the specs, and what was learned from the train split."""
-    dataset = data.dataset
-    run.text(SPLITS, json.dumps(data.members(), indent=0))
-    specs = {"input": dataset.input_spec.as_json(), "target": dataset.target_spec.as_json()}
-    run.text(SPECS, json.dumps(specs, indent=1))
-    if learned:
-        run.text("learned.json", json.dumps(learned, indent=1))
-    run.data(composed.choices["dataset"], seen.digest, str([str(p) for p in dataset.sources]))
-    run.tags({"data.digest": seen.digest, "data.dvc": seen.dvc})
-    sizes = {f"data.num_{split}": size for split, size in data.sizes().items()}
-    run.tags({name: size for name, size in sizes.items() if size is not None})
-    if data.exclude:
-        run.tags({"data.excluded": data.num_excluded, "data.exclude": str(data.exclude)})
-        run.text("excluded.csv", data.exclude.read_text("utf-8-sig"))
-    if dataset.notes:
-        run.tags({"data.notes": "\n".join(dataset.notes)})
-    if seen.dvc.startswith("changed"):
-        print(f"note: the data has {seen.dvc}; the run records its own hash of it")
 
 
 def run_name(composed: Composed, run: str, parent: Parent | None = None) -> str:

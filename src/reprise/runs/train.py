@@ -16,7 +16,7 @@ from reprise.project import relative, typed
 from reprise.runs.experiment import Data, compiled, for_keras, new_model, set_up_device
 from reprise.runs.first_look import faster, first_look
 from reprise.runs.folder import CHECKPOINTS, STATE, held, new_folder, place_of, require_place
-from reprise.runs.record import run_name, write_records
+from reprise.runs.record import make_record, run_name
 from reprise.runs.score import result_table, score_best
 
 if TYPE_CHECKING:
@@ -76,11 +76,15 @@ def train(
         model = parent.model if parent else new_model(config, data.dataset)
         model = compiled(config, data.dataset, model, total_steps=trainer.epochs * steps)
         interrupts = stack.enter_context(Interrupts())
+        goes_on = resumed is not None and resumed.state is not None
+        # made first, so that what can fail does so before there is a run
+        record = None if goes_on else make_record(composed, data, learned, parent)
         run = _open(stack, composed, parent, resumed, job)
-        if resumed and resumed.state:
+        if resumed and goes_on:
             resumed.record(run)
-        else:
-            write_records(run, composed, data, learned, facts, parent)
+        if record:
+            record.write(run)
+            run.tags(facts)
         run.params({"model.num_parameters": model.count_params()})
         with interrupts.training() as stop:
             observers = _observers(run, trainer, data, loaders, steps)

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from reprise.tracking.journal import JOURNAL, entries
 
 DEBUG, LAST = "debug", "last"
+STORES = {"mlartifacts", "mlruns"}  # MLflow's own, with copies of what runs have recorded
 # Files by which the folder of a run or a sweep is known; no other run lies in it.
 MARKS = {JOURNAL, "run.json", "sweep.json"}
 
@@ -44,7 +45,7 @@ def _walk(folder: Path, holding: str, runs: Path, seen: set[Path]) -> Iterator[P
     if MARKS & inside.keys():
         return
     for name, entry in inside.items():
-        if name.startswith(".") or not entry.is_dir():
+        if name.startswith(".") or name in STORES or not entry.is_dir():
             continue
         if entry.is_symlink():
             target = Path(entry.path).resolve()

@@ -13,12 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from yaml import YAMLError
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "mlflow", "hydra-core", "dvc", "segmentation-models")
+TIMEOUT_S = 60.0  # for git, on a slow disk
+NOT_TRACKED = "not tracked"
+# So that a patch can be applied, whatever the user's own settings of git are.
+PLAIN = ("-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "diff", "--no-color")
 
 
 def code(root: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """The state of the project's git checkout.
+    """The state of the project's git checkout; git is asked, and never changed.
 
     Args:
         root: The project's folder.
@@ -26,28 +31,51 @@ def code(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     Returns:
         Tags (commit, branch, dirty or not), and files by name: `code/changes.patch` where tracked
         files differ from the commit, `code/untracked.txt` where there are files git does not know.
-        Without git, one tag that says so.
+        What git does not tell is `none: ` or `unknown: ` and the reason.
     """
-    commit = _git(root, "rev-parse", "HEAD")
+    commit, why = _git(root, "rev-parse", "--verify", "HEAD^{commit}")
     if commit is None:
-        return {"git.commit": "none: not a git checkout, or one without a commit"}, {}
-    patch = _git(root, "diff", "HEAD", "--binary") or ""
-    untracked = _git(root, "ls-files", "--others", "--exclude-standard") or ""
+        return {"git.commit": f"none: {why}"}, {}
+    branch, _ = _git(root, "symbolic-ref", "--short", "-q", "HEAD")
+    patch, no_patch = _git(root, *PLAIN, "--no-ext-diff", "--no-textconv", "--binary", "HEAD")
+    untracked, no_list = _git(root, "ls-files", "--others", "--exclude-standard")
+    unknown = no_patch or no_list
     tags = {
         "git.commit": commit.strip(),
-        "git.branch": (_git(root, "rev-parse", "--abbrev-ref", "HEAD") or "").strip(),
-        "git.dirty": str(bool(patch or untracked)).lower(),
+        "git.branch": branch.strip() if branch else "none: HEAD is detached",
+        "git.dirty": f"unknown: {unknown}" if unknown else str(bool(patch or untracked)).lower(),
         "mlflow.source.git.commit": commit.strip(),
     }
     files = {"code/changes.patch": patch, "code/untracked.txt": untracked}
     return tags, {name: text for name, text in files.items() if text}
 
 
+def _git(root: Path, *args: str) -> tuple[str | None, str]:
+    """What a git command prints, bytes that are no UTF-8 as surrogates; or None, and the reason."""
+    # without what a git hook, which a run may be started from, sets there
+    hook = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
+    outside = {name: value for name, value in os.environ.items() if name not in hook}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *args],
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            env={**outside, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+        )
+    except FileNotFoundError:
+        return None, "git is not installed"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, str(error)
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        return None, said or f"git {args[0]} has ended with {done.returncode}"
+    return done.stdout.decode(errors="surrogateescape"), ""
+
+
 def machine() -> dict[str, str]:
     """Versions of the libraries, platform, user and command, for the run's tags."""
-    versions = {f"version.{name}": importlib.metadata.version(name) for name in LIBRARIES}
     return {
-        **versions,
+        **{f"version.{name}": _version(name) for name in LIBRARIES},
         "version.python": platform.python_version(),
         "platform": platform.platform(),
         "mlflow.user": _user(),
@@ -56,10 +84,17 @@ def machine() -> dict[str, str]:
     }
 
 
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "none: not installed"
+
+
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as containers have
+    except (KeyError, OSError, ImportError):  # a user id without a name, as containers have
         return str(os.getuid())
 
 
@@ -69,7 +104,8 @@ class DataVersion:
 
     Args:
         digest: DVC's md5 where DVC tracks every source unchanged, else a hash of names and sizes.
-        dvc: What DVC says: 'verified', 'changed on disk since dvc.lock', or 'not tracked'.
+        dvc: What DVC says: 'verified', 'changed on disk since dvc.lock', 'not tracked', or
+            'not compared: ' and the reason.
     """
 
     digest: str
@@ -77,71 +113,107 @@ class DataVersion:
 
 
 def data_version(root: Path, sources: Sequence[Path], stamp: str = "") -> DataVersion:
-    """Identify the files and folders that samples come from.
+    """Identify the files and folders that samples come from; raises nothing for what DVC lacks.
 
     Args:
         root: The project's folder.
         sources: Files and folders, as the dataset names them.
         stamp: Identity of samples that come from elsewhere, such as a database.
     """
+    sources = [root / source for source in sources]
     if stamp:
         text = f"{stamp}\n{_listing_digest(sources)}"
-        return DataVersion(hashlib.md5(text.encode()).hexdigest(), "not tracked")
-    recorded = _recorded(root)
-    owners = [_owner(root, source, recorded) for source in sources]
-    if not owners or None in owners:
-        return DataVersion(_listing_digest(sources), "not tracked")
-    outs = sorted({owner for owner in owners if owner})
-    if _changed(root, outs):
-        return DataVersion(_listing_digest(sources), "changed on disk since dvc.lock")
-    digest = "+".join(recorded[out] for out in outs)
-    if len(outs) > 1:
-        digest = hashlib.md5(digest.encode()).hexdigest()
-    return DataVersion(digest, "verified")
+        return DataVersion(_md5(text), NOT_TRACKED)
+    owners: dict[str, str] = {}
+    for source in sources:
+        outs, why = tracked(root, source)
+        full = (root / source).resolve()
+        own = [out for out in outs if full.is_relative_to((root / out).resolve())]
+        if not own:
+            return DataVersion(_listing_digest(sources), why or NOT_TRACKED)
+        owners[own[0]] = outs[own[0]]
+    dvc = _compared(root, sorted(owners)) if owners else NOT_TRACKED
+    if dvc != "verified":
+        return DataVersion(_listing_digest(sources), dvc)
+    digest = "+".join(owners[out] for out in sorted(owners))
+    return DataVersion(digest if len(owners) == 1 else _md5(digest), dvc)
 
 
-def tracked_folders(root: Path) -> list[Path]:
-    """The files and folders that DVC tracks in a project."""
-    return [(root / out).resolve() for out in _recorded(root)]
+def tracked(root: Path, path: Path) -> tuple[dict[str, str], str]:
+    """What DVC tracks at and above a path.
 
+    The files dvc.lock and *.dvc are read in the folder of `path` and in those above it, up to
+    `root`. One that cannot be read, or is not DVC's, tracks nothing.
 
-def _git(root: Path, *args: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *args], capture_output=True, text=True, errors="replace"
-        )
-    except FileNotFoundError:  # git is not installed
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
-def _recorded(root: Path) -> dict[str, str]:
-    """DVC's md5 of every output in dvc.lock and in the .dvc files under data/, by its path."""
+    Returns:
+        DVC's md5 of each file or folder that is tracked, by its path in `root`, the nearest first;
+        and why there might be more, 'not compared: …', or nothing.
+    """
     found: dict[str, str] = {}
-    lock = root / "dvc.lock"
-    stages = yaml.safe_load(lock.read_text()).get("stages", {}) if lock.exists() else {}
-    for stage in (stages or {}).values():
-        found |= {out["path"]: out["md5"] for out in stage.get("outs", []) if "md5" in out}
-    for pointer in sorted((root / "data").rglob("*.dvc")):
-        for out in yaml.safe_load(pointer.read_text()).get("outs", []):
-            path = (pointer.parent / out["path"]).relative_to(root)
-            found |= {path.as_posix(): out["md5"]} if "md5" in out else {}
+    why = ""
+    full = Path(os.path.normpath(root / path))
+    for folder in (full, *full.parents) if full.is_relative_to(root) else ():
+        if folder != root and (folder / ".dvc").is_dir():
+            place = os.path.relpath(folder, root)
+            return {}, f"not compared: {place} is a DVC repository of its own"
+        for file in [folder / "dvc.lock", *sorted(folder.glob("*.dvc"))] if folder != full else ():
+            if not file.is_file():
+                continue
+            try:
+                outs = _outs_of_lock(file) if file.name == "dvc.lock" else _outs_of(file)
+                paths = {os.path.relpath(out, root): md5 for out, md5 in outs.items()}
+            except (OSError, ValueError, TypeError, AttributeError, KeyError, YAMLError) as error:
+                reason = " ".join(str(error).split())[:200]
+                why = f"not compared: {os.path.relpath(file, root)} cannot be read: {reason}"
+                continue
+            found = {**found, **paths, **found}
+        if folder == root:
+            break
+    return found, why
+
+
+def _outs_of(pointer: Path) -> dict[Path, str]:
+    content = yaml.safe_load(pointer.read_text("utf-8"))
+    folder = pointer.parent / content.get("wdir", ".")
+    return {folder / out["path"]: out["md5"] for out in content["outs"] if out.get("md5")}
+
+
+def _outs_of_lock(lock: Path) -> dict[Path, str]:
+    file = lock.with_name("dvc.yaml")
+    stages = (yaml.safe_load(file.read_text("utf-8")) or {}).get("stages", {})
+    found: dict[Path, str] = {}
+    for name, stage in (yaml.safe_load(lock.read_text("utf-8")) or {}).get("stages", {}).items():
+        node = stages.get(name.partition("@")[0], {})  # foreach and matrix make NAME@KEY
+        folder = lock.parent / node.get("do", node).get("wdir", ".")
+        found |= {
+            folder / out["path"]: out["md5"] for out in stage.get("outs", ()) if out.get("md5")
+        }
     return found
 
 
-def _owner(root: Path, source: Path, recorded: dict[str, str]) -> str | None:
-    """The tracked output that holds `source`."""
-    full = (root / source).resolve()
-    return next((out for out in recorded if full.is_relative_to((root / out).resolve())), None)
+def _compared(root: Path, outs: Sequence[str]) -> str:
+    """What DVC says of outputs once it has compared them with what it has recorded."""
+    command = [sys.executable, "-m", "dvc", "data", "status", "--json", "--unchanged", "--", *outs]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, errors="replace")
+    try:
+        said = json.loads(done.stdout or "{}") if done.returncode == 0 else None
+    except ValueError:
+        said = None
+    if said is None:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = next((line for line in lines if line.startswith("ERROR")), ["", *lines][-1])
+        return f"not compared: DVC fails: {reason[:200]}"
+    known = [*said.get("unchanged", ())]
+    for names in said.get("committed", {}).values():  # differs from git's HEAD, not from the disk
+        known += [name["new"]["path"] if isinstance(name, dict) else name for name in names]
+    if said.get("uncommitted"):
+        return "changed on disk since dvc.lock"
+    missing = {*outs} - {name.rstrip("/") for name in known}
+    return f"not compared: DVC does not know {min(missing)}" if missing else "verified"
 
 
-def _changed(root: Path, outs: Sequence[str]) -> bool:
-    """Whether DVC finds any of these outputs different from what it has recorded."""
-    command = [sys.executable, "-m", "dvc", "data", "status", "--json", *outs]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    if done.returncode != 0:
-        return True
-    return bool(json.loads(done.stdout or "{}").get("uncommitted"))
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
 
 
 def _listing_digest(sources: Sequence[Path]) -> str:
@@ -150,7 +222,11 @@ def _listing_digest(sources: Sequence[Path]) -> str:
     for source in sources:
         files = sorted(source.rglob("*")) if source.is_dir() else [source]
         for file in files:
-            if file.is_file():
-                name = file.relative_to(source).as_posix() if file != source else file.name
-                digest.update(f"{name}\0{file.stat().st_size}\n".encode())
+            name = file.relative_to(source).as_posix() if file != source else file.name
+            try:
+                size = file.stat().st_size if file.is_file() else None
+            except OSError:  # it must not be read, or has just been deleted
+                continue
+            if size is not None:
+                digest.update(os.fsencode(f"{name}\0{size}\n"))
     return digest.hexdigest()
