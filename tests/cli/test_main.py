@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,59 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     command = f'{sys.executable} -c "{program}" | head -1'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("line\n", "")
+
+
+def call(code, **how):
+    """Run Python code as a verb; say what it has printed."""
+    code = f"from reprise.cli.main import run\n{code}\nrun(lambda words: verb(), [])"
+    return subprocess.run([sys.executable, "-c", code], text=True, **how)
+
+
+LONG = """
+def verb():
+    for at in range(20000):
+        print(at, "ä")
+    open('reached', 'w').close()
+"""
+
+
+@pytest.mark.parametrize("stdout", ["a pipe that nobody reads", "/dev/full", "closed"])
+def test_what_is_printed_ends_nothing_where_it_is_not_taken(tmp_path, monkeypatch, stdout):
+    (tmp_path / "conf").mkdir()
+    monkeypatch.chdir(tmp_path)
+    if stdout == "closed":
+        done = call("import os" + LONG, preexec_fn=lambda: os.close(1), stderr=subprocess.PIPE)
+    else:
+        there, here = os.pipe()
+        os.close(there)
+        number = here if stdout.startswith("a pipe") else os.open(stdout, os.O_WRONLY)
+        done = call(LONG, stdout=number, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "reached").exists()
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "de_DE.ISO-8859-1", "nowhere"])
+def test_any_text_is_printed_in_any_locale(tmp_path, locale):
+    (tmp_path / "conf").mkdir()
+    how = {"cwd": tmp_path, "capture_output": True}
+    code = "def verb(): print('note: ä…\\udcff')"
+    environment = {**os.environ, "LC_ALL": locale, "PYTHONIOENCODING": "ascii"}
+    done = call(code, env=environment, **how)
+    assert (done.returncode, done.stdout) == (0, "note: \\xe4\\u2026\\udcff\n")
+    assert call(code, env=environment | {"PYTHONIOENCODING": "utf-8"}, **how).returncode == 0
+
+
+def test_a_user_without_a_home_gets_one_for_the_libraries(tmp_path):
+    (tmp_path / "conf").mkdir()
+    code = (
+        "import os, pwd\ndef unknown(uid): raise KeyError(uid)\npwd.getpwuid = unknown\n"
+        "def verb(): print(os.environ['HOME'], os.path.isdir(os.environ['HOME']))"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "HOME"}
+    done = call(code, env=environment, cwd=tmp_path, capture_output=True)
+    home, there = done.stdout.split()
+    assert (there, Path(home).exists()) == ("True", False)
+    assert [path.name for path in tmp_path.iterdir()] == ["conf"]
 
 
 def test_native_notes_are_hidden(capfd):

@@ -36,3 +36,10 @@ def test_changes_win_and_another_option_brings_its_own_values(first):
     assert values["optimizer"]["learning_rate"] != 0.5
     assert values["trainer"]["epochs"] == 9
     assert values["dataset"]["split"] == {"train": 0.5, "valid": 0.15, "test": 0.15}
+
+
+def test_debug_shrinks_a_recorded_run_and_sends_it_elsewhere(first):
+    values = again(first, "debug=smoke", "trainer.epochs=3").values
+    assert (values["trainer"]["epochs"], values["trainer"]["steps_per_epoch"]) == (3, 2)
+    assert values["tracking"]["runs"] == "runs/debug"
+    assert values["model"] == first.values["model"]

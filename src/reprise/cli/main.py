@@ -3,11 +3,15 @@
 Each verb is a module of `reprise.cli` with a function `main(argv)`.
 """
 
+import atexit
 import errno
 import importlib
+import io
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +28,61 @@ QUIET = {
 }
 
 NO_VERBS = ("__init__", "main")
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+NO_ROOM = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM, errno.ENOTDIR,
+}  # fmt: skip
+
+
+class Output(io.TextIOWrapper):
+    """Text to the terminal, a pipe or a file; where it is not taken, it is lost.
+
+    A run does not end because nobody reads what it prints: the reader of its pipe has gone, its
+    terminal was closed, or the disk under its log is full.
+    """
+
+    def write(self, text: str) -> int:
+        """Write a text, with escapes for what the encoding does not have."""
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._lose(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Write out what is waiting."""
+        try:
+            super().flush()
+        except OSError as error:
+            self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        if error.errno == errno.EPIPE:  # for good
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+
+
+def open_outputs() -> None:
+    """Have stdout and stderr written through `Output`; those that are closed lead nowhere."""
+    for number in range(3):  # or the next file that is opened takes the number
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None or type(stream) is io.TextIOWrapper:  # else a test captures it
+            raw = open(number, "wb", closefd=False)  # noqa: SIM115
+            encoding = stream.encoding if stream else "utf-8"
+            by_line = number == 2 or os.isatty(number)
+            setattr(sys, name, Output(raw, encoding, "backslashreplace", line_buffering=by_line))
+
+
+def have_home() -> None:
+    """Give the libraries a home folder where the user has none: a user id without a name, say."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = home = tempfile.mkdtemp(prefix="home-")
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
 
 
 def main() -> None:
@@ -58,6 +116,8 @@ def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    open_outputs()
+    have_home()
     try:
         project.enter()
         verb(words)
@@ -72,16 +132,14 @@ def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
     except KeyboardInterrupt:
         print("\nstopped by Ctrl-C", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains of it at its exit
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
         no_room = UserError(
-            f"cannot write {error.filename or 'a file'}",
-            expected="room on the disk, and the right to write",
+            f"cannot read or write {error.filename or 'a file'}",
+            expected="room on the disk, and the right to read or write there",
             received=str(error),
-            remedy="make room; a run that was under way is in make runs, and goes on from there",
+            remedy="make room, or get the right; a run that was under way is in make runs",
         )
         print(f"\nerror: {redact(str(no_room))}", file=sys.stderr)
         sys.exit(2)

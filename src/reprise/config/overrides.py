@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -111,7 +112,7 @@ def restate(
         choices: Chosen option of each group. The experiment is left out: the values include what
             its file sets.
         changes: Further overrides, which take precedence. If one chooses an option for a group,
-            the recorded values of that group are dropped.
+            the recorded values of that group are dropped; with `debug=…`, of the keys that it sets.
         conf: The project's conf/.
     """
     typed = {change.partition("=")[0].lstrip("+~") for change in changes}
@@ -122,11 +123,17 @@ def restate(
         if group not in {*typed, "experiment"} and files.find(f"{group}/{option}")
     }
     words = [f"{group}={option}" for group, option in kept.items()]
+    debug = next((change for change in changes if change.lstrip("+").startswith("debug=")), "")
+    file = files.find(debug.lstrip("+").replace("=", "/", 1)) if debug else None
+    shrunk = yaml.safe_load(file.read_text("utf-8")) if file else {}
     for key, node in values.items():
         if key not in files.groups:
             words.append(f"{key}={quoted(node)}")
         elif key not in typed:
-            words += [f"{key}.{name}={quoted(v)}" for name, v in node.items() if name != "_target_"]
+            dropped = {"_target_", *(shrunk.get(key) or ())}
+            words += [
+                f"{key}.{name}={quoted(v)}" for name, v in node.items() if name not in dropped
+            ]
     return [*words, *changes]
 
 
