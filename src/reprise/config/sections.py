@@ -16,6 +16,7 @@ from reprise.config.parameters import (
     NoSuchTarget,
     PathContext,
     Refusal,
+    checkable,
     choices_in,
     describe,
     find_target,
@@ -38,7 +39,7 @@ LIVE: dict[str, frozenset[str]] = {
 # Further keys of a group, whatever its target.
 EVERY: dict[str, dict[str, Any]] = {
     "dataset": {
-        "exclude": Annotated[str, "file"] | None,
+        "exclude": checkable(Annotated[str, "file"] | None),
         "max_excluded": Annotated[float, Interval(ge=0, le=1)],
     }
 }

@@ -103,13 +103,24 @@ class Stream(BaseDataset[StreamSplit]):
     def without(
         self, splits: Mapping[str, StreamSplit], names: Collection[str], file: Path
     ) -> dict[str, StreamSplit]:
-        """These splits without some samples, named as check-data names them."""
-        sources = {id(split.source): split.source for split in splits.values()}.values()
-        shards = {s.shard_name(at) for s in sources for at in range(s.num_shards)}
-        named = [name for name in names if _place(name)[0] in shards]
-        require_known(file, names, [*named, *(sample_name(one, 0) for one in sorted(shards))])
-        gone = frozenset(map(_place, names))
-        return {name: replace(split, gone=gone) for name, split in splits.items()}
+        """These splits without some samples, named as check-data names them.
+
+        Reads every split once: how many there are of them, and which, is not known before.
+        """
+        gone, known = frozenset(map(_place, names)), dict[str, int]()
+        rest = {}
+        for name, split in splits.items():
+            total = left = 0
+            for chunk in announced(split, f"looking for the samples of {file}"):
+                shard = split.source.shard_name(chunk.shard)
+                known[shard] = max(known.get(shard, 0), int(chunk.positions[-1]))
+                total += len(chunk.positions)
+                left += sum((shard, at) in gone for at in chunk.positions.tolist())
+            split.counted(total)
+            rest[name] = replace(split, gone=gone, num_samples=total - left)
+        there = {name for name in names if _place(name)[1] <= known.get(_place(name)[0], -1)}
+        require_known(file, names, {*there, *(sample_name(*last) for last in known.items())})
+        return rest
 
     def problems(self, splits: Mapping[str, StreamSplit], *, thorough: bool = False) -> list[str]:
         """What stopped the reading of each split, one line each; nothing unless `thorough`."""
@@ -253,4 +264,4 @@ def _specs(x: Spec, y: Spec) -> str:
 
 def _place(name: str) -> tuple[str, int]:
     shard, _, number = name.rpartition(", sample ")
-    return (shard, int(number)) if number.isdigit() else (name, -1)
+    return (shard, int(number)) if number.isdigit() else (name, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from reprise.project import ROOT, relative, typed
 from reprise.runs import check_report
 from reprise.runs.examine import examine, read_again
 from reprise.runs.experiment import Data, open_data
+from reprise.runs.external import External
 from reprise.runs.record import make_record
 from reprise.tracking.provenance import tracked
 
@@ -34,6 +36,8 @@ def check_data(composed: Composed, strict: str, quarantine: str, rare: str) -> N
     is_strict, is_quarantine = _yes("strict", strict), _yes("quarantine", quarantine)
     data = open_data(composed.values, checked=False)
     make_record(composed, data)  # what a run begins with
+    if is_quarantine and isinstance(data.dataset, External):
+        data.dataset.without({}, (), Path("FILE"))  # raises: its samples have no names
     sheet, found = examine(data, _count(rare))
     notes = [Finding("note", "files", note) for note in data.dataset.notes]
     findings = [*found, *judge(sheet), *notes]
@@ -56,10 +60,13 @@ def check_data(composed: Composed, strict: str, quarantine: str, rare: str) -> N
     print(f"whole list  {relative(folder / 'check.csv')}\npage        {relative(page)}")
     if is_quarantine:
         _write_quarantine(data, composed.experiment, findings)
-    _refuse(findings, is_strict)
+    remedy = "mend or remove these samples"
+    if not is_quarantine:
+        remedy += "; or have them left out: add quarantine=true"
+    _refuse(findings, is_strict, remedy)
 
 
-def _refuse(findings: Sequence[Finding], strict: bool) -> None:
+def _refuse(findings: Sequence[Finding], strict: bool, remedy: str) -> None:
     bad = [one for one in findings if one.level == "error" or (strict and one.level == "warning")]
     if bad:
         kinds = ", ".join(f"{kind}: {len(own)}" for kind, own in by_kind(bad).items())
@@ -67,7 +74,7 @@ def _refuse(findings: Sequence[Finding], strict: bool) -> None:
             f"{len(bad)} problem(s) in the data",
             expected="no error" + (", and with strict=true no warning" if strict else ""),
             received=f"{kinds}\n{bad[0].message}",
-            remedy="mend or remove these samples; or have them left out: add quarantine=true",
+            remedy=remedy,
         )
 
 
@@ -87,21 +94,28 @@ def _write_quarantine(data: Data, experiment: str, findings: Sequence[Finding]) 
     print(f"quarantine  {relative(path)}: {len(reasons)} sample(s), {new} of them new")
     share = len(reasons) / (sum(size or 0 for size in data.sizes().values()) + data.num_excluded)
     most = f" dataset.max_excluded={share + 0.0005:.3f}" if share > MAX_EXCLUDED else ""
-    words = f'args="dataset.exclude={relative(path)}{most}"'
-    print(f"to leave them out: {typed('train')} exp={experiment} {words}")
+    words = f"dataset.exclude={relative(path)}{most}"
+    by_make = (ROOT / "Makefile").exists()
+    words = f'exp={experiment} args="{words}"' if by_make else f"experiment={experiment} {words}"
+    print(f"to leave them out: {typed('train')} {words}")
 
 
 def _beside(sources: Sequence[Path], experiment: str) -> Path:
-    """Beside the data: in no folder that DVC tracks, and none that samples come from."""
+    """Beside the data: in no folder that DVC tracks, and none that samples come from.
+
+    In the project's folder for data without files, and where nothing can be written beside them.
+    """
+    elsewhere = ROOT / f"{Path(experiment).name}.exclude.csv"
     if not sources:
-        return ROOT / f"{experiment}.exclude.csv"
+        return elsewhere
     place = (ROOT / sources[0]).resolve()
     folders = [(ROOT / one).resolve() for one in sources]
     outs = [(ROOT / out).resolve() for out in tracked(ROOT, place)[0]]
     taken = [*outs, *(folder for folder in folders if folder.is_dir())]
     while any(place.parent.is_relative_to(folder) for folder in taken):
         place = place.parent
-    return place.with_name(f"{place.name}.exclude.csv")
+    is_writable = os.access(place.parent, os.W_OK)
+    return place.with_name(f"{place.name}.exclude.csv") if is_writable else elsewhere
 
 
 def _yes(word: str, value: str) -> bool:
