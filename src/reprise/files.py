@@ -33,8 +33,10 @@ def replacing(path: Path) -> Iterator[Path]:
         if path.is_dir():
             shutil.rmtree(path)  # a folder cannot be renamed over another
         partial.replace(path)
-    except BaseException:
+    except BaseException as error:
         _remove(partial)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)  # of a full disk, the error names no file
         raise
     _flush(path.parent)
 

@@ -1,6 +1,7 @@
 """Pictures of a run: when they are drawn, under which names, and what they show."""
 
 import re
+import resource
 from types import SimpleNamespace
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from reprise.datasets.drawing import save_grid
 from reprise.objectives import classification, segmentation
 from reprise.spec import Spec
 from reprise.tracking.pictures import (
@@ -176,3 +178,24 @@ def test_a_yes_no_mask_has_two_rows_and_a_model_without_classes_no_picture(tmp_p
     model.evaluate(x, (x > 0).astype("uint8"), verbose=0)
     write_confusion(run, model, ("ink",), "confusion.png")
     assert run.seen == ["confusion.png"]
+
+
+def test_a_picture_that_the_disk_does_not_take_ends_no_run_and_the_one_before_stays(
+    tmp_path, capsys
+):
+    run = Folder(tmp_path)
+    run.history = {"train/loss": {1: 1.0, 2: 0.5}}
+    write_curves(run, "curves.png")
+    before = (tmp_path / "curves.png").read_bytes()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        write_curves(run, "curves.png")
+        with pytest.raises(OSError, match=r"File too large: .*new.png"):
+            save_grid(tmp_path / "new.png", lambda axes, x, y: axes.plot(x), [[1, 2]], [0])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert "note: curves.png could not be written: [Errno 27] File too" in capsys.readouterr().err
+    assert (tmp_path / "curves.png").read_bytes() == before
+    assert run.seen == ["curves.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from reprise.files import replacing
 from reprise.spec import Spec
 
 if TYPE_CHECKING:
@@ -258,7 +259,8 @@ def save_grid(
         columns = max(1, int(width / (0.5 + 0.075 * max(map(len, labels)))))  # both in inches
         figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    with replacing(path) as partial:
+        figure.savefig(partial)
     return path
 
 

@@ -144,7 +144,7 @@ def _observers(
     """The callbacks that only observe: checkpoint, metrics, pictures, progress."""
     from reprise.datasets.drawing import save_grid
     from reprise.tracking.callback import EpochMetrics, StepMetrics
-    from reprise.tracking.pictures import Predictions
+    from reprise.tracking.pictures import Predictions, borne
     from reprise.training.checkpoint import Checkpoint
     from reprise.training.progress import Progress
 
@@ -157,7 +157,9 @@ def _observers(
     if said := first_look(data, *samples):
         print("\n".join(f"note: {line}" for line in said), file=sys.stderr, flush=True)
         run.tags({"data.findings": "\n".join(said)})
-    run.artifact(save_grid(run.folder / "pictures/inputs.png", draw, *samples))
+    inputs = run.folder / "pictures/inputs.png"
+    with borne(inputs, run):
+        save_grid(inputs, draw, *samples)
     observers: list[keras.callbacks.Callback] = [
         Checkpoint(
             run.folder / CHECKPOINTS,

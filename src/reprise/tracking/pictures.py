@@ -1,6 +1,8 @@
 """Pictures of a run: inputs, predictions as training goes on, curves, and the confusion matrix."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from reprise.datasets.drawing import plain_text, save_grid
+from reprise.files import replacing
 from reprise.tracking.journal import of_all_classes
 from reprise.tracking.run import Run
 
@@ -59,12 +62,24 @@ class Predictions(keras.callbacks.Callback):
         name = path.relative_to(self.run.folder).as_posix()
         write_predictions(self.run, self.model, self.x, self.y, self.draw, name)
         small = path.with_name(f"{path.stem}+compressed.webp")
-        Image.open(path).save(small, quality=_WEBP_QUALITY)
-        self.run.artifact(small)
+        if path.exists():  # the disk had room for it
+            with borne(small, self.run), replacing(small) as partial:
+                Image.open(path).save(partial, "webp", quality=_WEBP_QUALITY)
 
     def _path(self, epoch: int) -> Path:
         name = f"predictions+step+{epoch:04d}+timestamp+0+{self.run.id}.png"
         return self.run.folder / "images" / name
+
+
+@contextmanager
+def borne(path: Path, run: Run) -> Iterator[None]:
+    """Record a picture once it is written; one that the disk does not take ends no run."""
+    try:
+        yield
+    except OSError as error:
+        print(f"\nnote: {path.name} could not be written: {error}", file=sys.stderr, flush=True)
+    else:
+        run.artifact(path)
 
 
 def write_predictions(
@@ -72,7 +87,8 @@ def write_predictions(
 ) -> None:
     """Write a grid of samples, each with its target and the model's output, as PNG `name`."""
     outputs = np.asarray(keras.ops.convert_to_numpy(model(x, training=False)), np.float32)
-    run.artifact(save_grid(run.folder / name, draw, x, y, outputs))
+    with borne(run.folder / name, run):
+        save_grid(run.folder / name, draw, x, y, outputs)
 
 
 def write_curves(run: Run, name: str) -> None:
@@ -154,6 +170,7 @@ def draw_confusion(matrix: np.ndarray, names: Sequence[str]) -> "Figure":
 
 def _save(run: Run, figure: "Figure", name: str) -> None:
     path = run.folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)
-    run.artifact(path)
+    with borne(path, run):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as partial:
+            figure.savefig(partial, dpi=100)
