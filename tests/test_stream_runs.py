@@ -34,7 +34,6 @@ def test_a_thorough_check_reads_every_sample(tmp_path):
     data = opened(tmp_path)
     file = tmp_path / "iris.csv"
     file.write_text(file.read_text().replace("0.5,0,1.5,0,setosa", "0.5,0,1.5,x,setosa"))
-    assert data.problems() == []
     assert any("iris.csv, line" in problem for problem in data.problems(thorough=True))
 
 

@@ -13,6 +13,7 @@ from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import write_target
 from reprise.datasets.exclude import require_known
 from reprise.datasets.moments import Counts, Moments, is_unscaled
+from reprise.datasets.streams.passes import Beginning, compare_passes, require_same
 from reprise.datasets.streams.source import Source
 from reprise.datasets.streams.split import StreamSplit, announced, sample_name
 from reprise.errors import UserError
@@ -20,6 +21,10 @@ from reprise.spec import Spec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+_SECONDS = 0.7  # for the first look at a source
+_SLOW = 20.0  # seconds until the first batch that are worth a note
 
 
 class Stream(BaseDataset[StreamSplit]):
@@ -34,6 +39,8 @@ class Stream(BaseDataset[StreamSplit]):
             (None for 'test' alone).
         split_seed: Moves samples between splits by fraction. `seed` does not.
         shuffle_buffer: Training samples from which the next is drawn; bounds memory.
+        take: Samples of each shard, the first ones, that make a pass, which ends a source without
+            an end; None for all.
         pad_value: Inputs of unequal length are filled up with it at their ends, to the longest of
             a batch; targets too, where their spec has no `ignore`.
 
@@ -51,12 +58,15 @@ class Stream(BaseDataset[StreamSplit]):
         split_seed: Annotated[int, Ge(0)] = 0,
         shuffle_buffer: Annotated[int, Ge(1)] = 1000,
         pad_value: float = 0.0,
+        take: Annotated[int, Ge(1)] | None = None,
     ) -> None:
         _require_source("dataset.source", source)
         self.input_spec, self.target_spec = source.input_spec, source.target_spec
         self.shuffle_buffer, self.pad_value = shuffle_buffer, pad_value
-        self._source = source
-        self._splits = _split_stream(source, split, split_seed)
+        self._source, self._take = source, take
+        self._splits = _split_stream(source, split, split_seed, take)
+        self._beginnings: dict[int, tuple[Source, Beginning]] = {}  # by the id of the source
+        self._notes: list[str] = []
         for spec in (self.input_spec, self.target_spec):
             value = self.padding(spec)
             if None in spec.shape and np.asarray(value).astype(spec.dtype) != value:
@@ -82,7 +92,8 @@ class Stream(BaseDataset[StreamSplit]):
 
     def first(self, split: StreamSplit, count: int) -> StreamSplit:
         """The first samples of a split as a split of their own, kept in memory."""
-        samples = (sample for chunk in split for sample in zip(chunk.x, chunk.y, strict=True))
+        chunks = announced(split, f"looking for {count} samples of the split '{split.split}'")
+        samples = (sample for chunk in chunks for sample in zip(chunk.x, chunk.y, strict=True))
         return StreamSplit(split.split, _InMemory(split.source, list(islice(samples, count))))
 
     def record(self, split: StreamSplit) -> dict[str, Any]:
@@ -91,13 +102,18 @@ class Stream(BaseDataset[StreamSplit]):
             split.count()
         seed, low, high = split.seed, split.low, split.high
         rule = f"samples whose lot of seed {seed} is from {low:g} to below {high:g}"
-        return {"num_samples": split.num_samples, "rule": rule}
+        recorded: dict[str, Any] = {"num_samples": split.num_samples, "rule": rule}
+        if known := self._beginnings.get(id(split.source)):
+            recorded["first"] = known[1].as_json()
+        return recorded
 
     def restore(
         self, recorded: Mapping[str, Any], splits: Mapping[str, StreamSplit]
     ) -> Mapping[str, StreamSplit]:
         for name, split in splits.items():
             split.num_samples = recorded[name]["num_samples"]  # another number is an error
+            if "first" in recorded[name]:
+                require_same(split.source, self._take, recorded[name]["first"])
         return splits
 
     def without(
@@ -123,17 +139,57 @@ class Stream(BaseDataset[StreamSplit]):
         return rest
 
     def problems(self, splits: Mapping[str, StreamSplit], *, thorough: bool = False) -> list[str]:
-        """What stopped the reading of each split, one line each; nothing unless `thorough`."""
-        problems = []
-        for split in splits.values() if thorough else ():
+        """What stopped the reading of each split, one line each.
+
+        Of each source the first thousand samples, or those of a second, are read twice, and
+        compared; if `thorough` a thousand, and each split is read to its end.
+        """
+        problems, changing = [], set[int]()
+        for split in splits.values():
+            if id(split.source) in changing:
+                continue
             try:
-                split.count()
+                changing.add(id(split.source))
+                beginning = self._beginning(split.source, thorough)
+                changing.discard(id(split.source))
+                if not beginning.samples:
+                    split.counted(0)
+                if thorough:
+                    split.count()
             except UserError as error:
-                problems.append(f"{error.args[0]}: {error.args[2]}")
+                what, _, received, remedy = error.args
+                problems.append(f"{what}: received {received}; {remedy}")
             except Exception as error:
-                notes = ", ".join(error.__notes__)
+                notes = ", ".join(getattr(error, "__notes__", ()))
                 problems.append(f"{type(error).__name__}: {error} ({notes})")
+        self._notes = [] if problems else list(self._odd(splits))
         return list(dict.fromkeys(problems))
+
+    def _beginning(self, source: Source, thorough: bool) -> Beginning:
+        if thorough or id(source) not in self._beginnings:
+            seconds = None if thorough else _SECONDS
+            found = compare_passes(source, self._take, seconds, elsewhere=thorough)
+            self._beginnings[id(source)] = source, found  # kept, so that no other has its id
+        return self._beginnings[id(source)][1]
+
+    def _odd(self, splits: Mapping[str, StreamSplit]) -> Iterator[str]:
+        """What is odd about the beginnings of the splits' sources, a line each."""
+        first = splits["train"].source
+        own = self._beginning(first, thorough=False)
+        rate = own.seconds / max(1, len(own.samples))
+        if rate * self.shuffle_buffer > _SLOW:
+            yield (
+                f"a sample takes {rate:.2g} s: the first batch comes after dataset.shuffle_buffer="
+                f"{self.shuffle_buffer} samples, in about {rate * self.shuffle_buffer:.0f} s"
+            )
+        for name, split in splits.items():
+            samples = self._beginning(split.source, thorough=False).samples
+            both = len(set(own.samples).intersection(samples))
+            if split.source is not first and both > len(set(samples)) / 2:
+                yield (
+                    f"{both} of the first {len(samples)} samples of dataset.split.{name} are among "
+                    "the first of dataset.source, too: what is trained on is no test"
+                )
 
     def learn(self, train: StreamSplit) -> Mapping[str, Any]:
         """Learn `offset` and `scale` of floats, and `counts` of classes, from the train split.
@@ -171,7 +227,8 @@ class Stream(BaseDataset[StreamSplit]):
     @property
     def notes(self) -> Sequence[str]:
         splits = self._splits.values()
-        return tuple(dict.fromkeys(note for split in splits for note in split.source.notes))
+        notes = (note for split in splits for note in split.source.notes)
+        return tuple(dict.fromkeys([*notes, *self._notes]))
 
     @property
     def sources(self) -> Sequence[Path]:
@@ -200,7 +257,9 @@ class _InMemory(Source):
         return iter(self._kept)
 
 
-def _split_stream(source: Source, split: Mapping[Any, Any], seed: int) -> dict[str, StreamSplit]:
+def _split_stream(
+    source: Source, split: Mapping[Any, Any], seed: int, take: int | None
+) -> dict[str, StreamSplit]:
     """The splits 'train', 'valid' and, where it is asked for, 'test'."""
     if not isinstance(split.get("train"), int | float) or split.get("valid") is None:
         said = {name: "a source" if isinstance(of, Source) else of for name, of in split.items()}
@@ -217,12 +276,12 @@ def _split_stream(source: Source, split: Mapping[Any, Any], seed: int) -> dict[s
     for name in ("test", "valid", "train"):
         value = split.get(name)
         if isinstance(value, int | float):
-            splits[name] = StreamSplit(name, source, low, round(low + value, 9), seed)
+            splits[name] = StreamSplit(name, source, low, round(low + value, 9), seed, take=take)
             low = splits[name].high
         elif value is not None:
             _require_source(f"dataset.split.{name}", value)
             _require_same_specs(name, value, source)
-            splits[name] = StreamSplit(name, value)
+            splits[name] = StreamSplit(name, value, take=take)
     if low > 1:
         raise UserError(
             "the fractions in dataset.split do not divide the data",
@@ -254,6 +313,15 @@ def _require_source(key: str, value: Any) -> None:
             f"{type(value).__qualname__}",
             f"correct {key}._target_; docs/your_generator.md shows such a class",
         )
+    for name, kind in (("input_spec", Spec), ("target_spec", Spec), ("num_shards", int)):
+        said = getattr(value, name, "missing")
+        if not isinstance(said, kind) or (name == "num_shards" and said < 1):
+            raise UserError(
+                f"{key}: {type(value).__qualname__} does not say what it yields",
+                "input_spec and target_spec of kind Spec, and num_shards of 1 or more",
+                f"{name} = {said}",
+                "set it in the class or in __init__; docs/your_generator.md shows such a class",
+            )
 
 
 def _specs(x: Spec, y: Spec) -> str:

@@ -39,7 +39,7 @@ def checked(
                 raise UserError(
                     f"{place} {position}: {part} is not what its source announces",
                     f"shape {spec.shape}, {_values(spec)}",
-                    _shown(value),
+                    shown(value),
                     "make what the source yields and its specs agree",
                 )
     if None not in spec.shape:
@@ -48,6 +48,12 @@ def checked(
     for at, array in enumerate(arrays):
         rows[at] = array
     return rows
+
+
+def fits(value: Any, spec: Spec) -> bool:
+    """Whether a value can be one sample's array of this spec."""
+    array = _converted(value, spec.dtype)
+    return array is not None and _fits(array, spec.shape, spec)
 
 
 def _converted(value: Any, dtype: str) -> np.ndarray | None:
@@ -85,7 +91,8 @@ def _values(spec: Spec) -> str:
     return f"{spec.dtype}, finite" if np.dtype(spec.dtype).kind == "f" else spec.dtype
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value on one line, for messages."""
     start = f"shape {value.shape}, {value.dtype}: " if isinstance(value, np.ndarray) else ""
     text = " ".join(repr(value).split())
     return start + (text if len(text) <= 80 else text[:79] + "…")

@@ -21,8 +21,8 @@ class Source(ABC):
     axes along which samples differ in length, and implements `samples`.
 
     A source of floats is read once before training, for the mean and deviation of its train split.
-    One that states `offset` and `scale` in its specs is not; it may be endless, if
-    `trainer.steps_per_epoch` says how long an epoch is.
+    One that states `offset` and `scale` in its specs is not. One without an end needs
+    `dataset.take`.
     """
 
     input_spec: Spec

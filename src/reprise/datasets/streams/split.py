@@ -1,22 +1,23 @@
 """One split of a stream: which samples of a source are in it, and reading them in chunks."""
 
-import math
+import copy
 import sys
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from threading import Timer
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from reprise.datasets.streams.checks import checked
+from reprise.datasets.streams.checks import checked, fits, shown
 from reprise.datasets.streams.source import Source
 from reprise.errors import UserError
 
 _Values = Sequence[Any] | np.ndarray  # one sample each; an array has a leading axis
 _STRATA = 20  # neighbouring samples whose random numbers are spread evenly from 0 to 1
 _GROUPS = 200  # of such neighbours, drawn at a time
+ENDLESS = "a source without an end needs dataset.take=10000, samples of each shard that are a pass"
 _ROWS = 64  # samples in a chunk, where nobody asks for another number
 
 
@@ -50,6 +51,7 @@ class StreamSplit:
         high: Number it stays below.
         seed: Of the random numbers.
         num_samples: How many there are; None until they were counted.
+        take: Samples of each shard in a pass, of all splits together; None: all.
         gone: Samples that are left out, each by the name of its shard and its position there.
     """
 
@@ -59,6 +61,7 @@ class StreamSplit:
     high: float = 1.0
     seed: int = 0
     num_samples: int | None = None
+    take: int | None = None
     gone: frozenset[tuple[str, int]] = frozenset()
 
     def chunks(self, shard: int, rows: int = _ROWS) -> Iterator[Chunk]:
@@ -86,11 +89,7 @@ class StreamSplit:
                 own, numbers = np.flatnonzero(is_own), numbers[len(x) :]
                 positions, position = position + own, position + len(x)
                 if len(own):
-                    inputs = checked(_taken(x, own), self.source.input_spec, "x", place, positions)
-                    targets = checked(
-                        _taken(y, own), self.source.target_spec, "y", place, positions
-                    )
-                    yield Chunk(shard, positions, inputs, targets)
+                    yield Chunk(shard, positions, *self._checked(x, y, own, place, positions))
         except Exception as error:
             if not isinstance(error, UserError):  # which names the place itself
                 error.add_note(f"in {self.source.shard_name(shard)}, after {position} samples")
@@ -137,16 +136,25 @@ class StreamSplit:
 
     def _groups(self, shard: int, rows: int) -> Iterator[tuple[_Values, _Values]]:
         """All samples of a shard, of whichever split: x and y of some that follow one another."""
+        if self.take == 0:
+            return
         blocks = self.source.blocks(shard)
+        left = self.take
         if blocks is not None:
-            yield from blocks
+            for block in blocks:
+                yield block[0][:left], block[1][:left]
+                if left is not None and (left := left - len(block[0])) <= 0:
+                    return
             return
         x: list[Any] = []
         y: list[Any] = []
         try:
-            for one, other in self.source.samples(shard):
-                x.append(one)
-                y.append(other)
+            for number, sample in enumerate(self._iterated(shard), start=1):
+                one, other = self._pair(sample, shard, number - 1)
+                x.append(_kept(one))
+                y.append(_kept(other))
+                if number == left:
+                    break
                 if len(x) == rows:
                     yield x, y
                     x, y = [], []
@@ -154,6 +162,43 @@ class StreamSplit:
             yield x, y  # what was read before the error comes before it
             raise
         yield x, y
+
+    def _iterated(self, shard: int) -> Iterator[Any]:
+        samples = self.source.samples(shard)
+        if not isinstance(samples, Iterable):
+            raise UserError(
+                f"{type(self.source).__qualname__}.samples({shard}) gives no samples",
+                "a generator: a method with `yield x, y` in it",
+                shown(samples),
+                "have samples() yield",
+            )
+        return iter(samples)
+
+    def _pair(self, sample: Any, shard: int, position: int) -> tuple[Any, Any]:
+        if not isinstance(sample, tuple | list) or len(sample) != 2:
+            raise UserError(
+                f"{sample_name(self.source.shard_name(shard), position)} is no pair",
+                "x and y: two values",
+                shown(sample),
+                "have samples() yield x, y",
+            )
+        return sample[0], sample[1]
+
+    def _checked(
+        self, x: _Values, y: _Values, own: np.ndarray, place: str, positions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """These samples of a group as arrays."""
+        x, y = _taken(x, own), _taken(y, own)
+        specs = self.source.input_spec, self.source.target_spec
+        try:
+            inputs = checked(x, specs[0], "x", place, positions)
+            return inputs, checked(y, specs[1], "y", place, positions)
+        except UserError as error:
+            if all(map(fits, (y[0], x[0]), specs)):
+                remedy = "have samples() yield x, y: they are the wrong way round"
+                what, expected, received, _ = error.args
+                raise UserError(what, expected, received, remedy) from None
+            raise
 
 
 def sample_name(shard: str, position: int | str) -> str:
@@ -179,11 +224,32 @@ def _taken(values: _Values, chosen: np.ndarray) -> _Values:
     return [values[at] for at in chosen.tolist()]
 
 
-def announced(chunks: Iterable[Chunk], doing: str) -> Iterator[Chunk]:
-    """The chunks; prints `doing` once to stderr if they take more than a second."""
-    limit = time.monotonic() + 1
-    for chunk in chunks:
-        if time.monotonic() > limit:
-            print(f"note: {doing}, by reading it once", file=sys.stderr, flush=True)
-            limit = math.inf
-        yield chunk
+def _kept(value: Any) -> Any:
+    """A copy of what a source may change before it yields the next sample."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, list | tuple) and len(value):
+        is_nested = isinstance(value[0], list | np.ndarray)
+        return copy.deepcopy(value) if is_nested else value[:]
+    return value
+
+
+def announced(
+    chunks: Iterable[Chunk], doing: str, how: str = f"by reading it once; {ENDLESS}"
+) -> Iterator[Chunk]:
+    """The chunks; prints once to stderr what is done, and how, if it takes more than a second."""
+    count = 0
+
+    def say() -> None:
+        read = f"{count:,} samples so far" if count else "no sample so far"
+        print(f"note: {doing} ({read}), {how}", file=sys.stderr, flush=True)
+
+    timer = Timer(1, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        for chunk in chunks:
+            count += len(chunk.x)
+            yield chunk
+    finally:
+        timer.cancel()
