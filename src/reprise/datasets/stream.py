@@ -314,8 +314,8 @@ def _require_source(key: str, value: Any) -> None:
             f"correct {key}._target_; docs/your_generator.md shows such a class",
         )
     for name, kind in (("input_spec", Spec), ("target_spec", Spec), ("num_shards", int)):
-        said: Any = getattr(value, name, "missing")
-        if not isinstance(said, kind) or (name == "num_shards" and said < 1):
+        said = getattr(value, name, "missing")
+        if not isinstance(said, kind) or (name == "num_shards" and value.num_shards < 1):
             raise UserError(
                 f"{key}: {type(value).__qualname__} does not say what it yields",
                 "input_spec and target_spec of kind Spec, and num_shards of 1 or more",
