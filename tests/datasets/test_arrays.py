@@ -168,7 +168,7 @@ def test_a_memory_map_of_an_archive_is_refused(save):
         (np.zeros((2, 4), ">f4"), Spec((4,), "float32")),
         (np.zeros((2, 4), "float16"), Spec((4,), "float16")),
         (np.zeros((2, 4), "int64"), Spec((4,), "int64")),
-        (np.zeros((2, 4), "bool"), Spec((4,), "uint8")),
+        (np.zeros((2, 4), "bool"), Spec((4,), "uint8", scale=(1.0,))),
     ],
 )
 def test_inputs_keep_their_dtype_where_a_model_can_take_it(save, x, spec):
@@ -253,7 +253,7 @@ def test_channels_first_are_refused_until_they_are_chosen(save, shape):
     [((3, 32, 3), 1), ((1, 28, 1), 1), ((4, 4, 3), 0), ((28, 28), 0), ((32, 32, 3), 0)],
 )
 def test_shapes_that_allow_both_readings_are_mentioned(save, shape, notes):
-    keys = save(x=np.zeros((4, *shape), np.uint8), y=np.arange(4) % 2)
+    keys = save(x=np.full((4, *shape), 9, np.uint8), y=np.arange(4) % 2)
     said = Arrays(**keys).notes
     assert len(said) == notes
     assert not Arrays(**keys, channels_first=False).notes
@@ -280,3 +280,18 @@ def test_numbers_that_float32_merges_are_refused_with_figures(save, dtype):
     assert not Arrays(**save(x=x[:, :1] * 2.5, y=np.arange(100) % 2)).check(np.arange(100))
     with pytest.raises(UserError, match=r"(?s)too large for what they differ by.*100 different"):
         Arrays(**save(x=x[:, :1], y=MILLISECONDS.astype(dtype)), target="value")
+
+
+def test_a_scale_that_leaves_nothing_to_see_is_mentioned(save):
+    y = np.arange(8) % 2
+    for x, notes in (
+        (np.ones((8, 6, 6), np.uint8), 1),
+        (np.full((8, 6, 6), 255, np.uint16), 1),
+        (np.full((8, 6, 6), 4095, np.uint16), 0),
+        (np.full((8, 6, 6), 2, np.uint8), 0),
+    ):
+        assert len(Arrays(**save(x=x, y=y)).notes) == notes
+    dataset = Arrays(**save(x=np.ones((8, 6, 6), bool), y=y))
+    assert not dataset.notes
+    dataset.learn(np.arange(8))
+    assert dataset.input_spec.scale == (1.0,)

@@ -533,3 +533,13 @@ def test_a_file_that_may_not_be_written_is_read(tmp_path):
         assert len(dataset(f"sqlite:///{tmp_path}/a.db")) == 2
     finally:
         tmp_path.chmod(0o755)
+
+
+@pytest.mark.parametrize("kind", ["BIGINT", "REAL", "DECIMAL"])
+def test_numbers_that_float32_merges_are_refused_with_figures(tmp_path, kind):
+    rows = [(user, 0, 0, 1_700_000_000_000 + 1000 * user) for user in range(20)]
+    url = write(tmp_path / "a.db", rows, f"user_id, x, y, value {kind}")
+    data = dataset(url, size=[1, 1])
+    with pytest.raises(UserError, match=r"(?s)column value of table cells.*20 different values"):
+        data.learn(np.arange(20))
+    assert data.problems({"train": np.arange(20)}, thorough=True)

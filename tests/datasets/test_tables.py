@@ -311,3 +311,20 @@ def test_a_name_that_may_stand_for_nothing_is_mentioned(table):
     read = table("kind\na\nnan\nNA\n")
     table_targets(read, "class", "kind", "|", None)
     assert [note.split()[0] for note in read.notes] == ["'NA'", "'nan'"]
+
+
+def test_the_index_of_pandas_is_no_column_and_one_with_a_name_is_mentioned(tmp_path):
+    frame = pd.DataFrame({0: [1, 2], " a ": [3, 4]}, index=pd.Index([7, 8], name="who"))
+    with pytest.warns(UserWarning, match="names of mixed type"):
+        frame.to_parquet(tmp_path / "t.parquet")
+    read = read_table(str(tmp_path / "t.parquet"), "k")
+    assert feature_columns(read, None, {"label"}) == ["0", "a"]
+    assert features(read, ["a", "0"]).tolist() == [[3, 1], [4, 2]]
+    assert len(read.notes) == 1
+    assert "the index 'who'" in read.notes[0]
+
+
+def test_as_many_classes_as_rows_are_mentioned(table):
+    read = table("price\n" + "".join(f"{at}.5\n" for at in range(30)))
+    table_targets(read, "class", "price", "|", None)
+    assert "has 30 classes in 30 rows; dataset.target=value" in read.notes[0]

@@ -29,6 +29,8 @@ from reprise.transforms.place import draw_placement
 
 _IMAGES = ("uint8", "uint16")  # scaled by the dtype's range, other numbers by mean and deviation
 _MOST_CHANNELS = 4  # that a picture usually has: shorter axes than any height
+_LOOKED_AT = 100  # rows
+_DARK = {1: 1, 2: 255}  # by bytes of a number: the largest value of what has another scale
 _FORMS = {
     "class": "ids or names, shape (samples,) or (samples, 1); or one 1 in each row of "
     "(samples, classes)",
@@ -182,16 +184,23 @@ class Arrays(Dataset):
 
     @property
     def notes(self) -> Sequence[str]:
-        shape = self.input_spec.shape
-        if self._is_chosen or len(self._x.shape) < 3 or max(shape[::2]) > _MOST_CHANNELS:
-            return ()
-        if shape[0] == shape[1] != shape[2]:
-            return ()
-        name, (height, width, channels) = self._x.files[0].name, shape
-        return (
-            f"{name} is read as pictures of height {height}, width {width}, {channels} channels; "
-            "where its channels come first, set dataset.channels_first=true",
-        )
+        name, dtype = self._x.files[0].name, self._x.dtype
+        notes = []
+        if dtype.name in _IMAGES:
+            largest = int(self._x[np.linspace(0, len(self) - 1, _LOOKED_AT, dtype=int)].max())
+            if largest <= _DARK[dtype.itemsize]:
+                full = np.iinfo(dtype).max
+                notes.append(
+                    f"{name} is {dtype} and at most {largest}, as far as was looked; models see it "
+                    f"divided by {full}; save it as bool, uint8 or float32 to have it otherwise"
+                )
+        if not self._is_chosen and may_be_channels_first(self._x.shape):
+            height, width, channels = self._x.shape
+            notes.append(
+                f"{name} is read as pictures of height {height}, width {width}, {channels} "
+                "channels; where its channels come first, set dataset.channels_first=true"
+            )
+        return notes
 
     @property
     def sources(self) -> Sequence[Path]:
@@ -205,6 +214,13 @@ class Arrays(Dataset):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_targets"}
+
+
+def may_be_channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether a row of this shape may be a picture in either order of its axes."""
+    if len(shape) != 3 or max(shape[0], shape[2]) > _MOST_CHANNELS:
+        return False
+    return shape[0] != shape[1] or shape[1] == shape[2]
 
 
 def is_channels_first(rows: Rows, chosen: bool | None) -> bool:
@@ -252,8 +268,8 @@ def input_spec(rows: Rows) -> Spec:
     shape = (*rows.shape, 1) if len(rows.shape) == 2 else rows.shape
     dtype = rows.dtype.newbyteorder("=")
     if dtype.kind == "b":
-        dtype = np.dtype("uint8")
-    elif dtype.kind == "f" and dtype.itemsize > 4:
+        return Spec(shape, "uint8", scale=(1.0,))
+    if dtype.kind == "f" and dtype.itemsize > 4:
         dtype = np.dtype("float32")
     return Spec(shape, dtype.name)
 

@@ -8,7 +8,7 @@ are left out.
 import difflib
 import re
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,6 +45,7 @@ _INPUTS, _LABEL = "dataset.columns", "dataset.label"  # config keys
 # What pandas calls a column without a name, and the number of a row that it has written.
 _NAMELESS = re.compile(r"(Unnamed: \d+(_level_\d+)?(\.\d+)*|__index_level_\d+__)?")
 _BOOLEANS = {"true": 1.0, "false": 0.0}
+_MANY = 20  # classes, more than which are seldom half as many as rows
 _MISSING = {"na", "n/a", "nan", "null", "none", "<na>", "#n/a"}  # as other tools write it
 _FORMS = {
     ".xlsx": "Excel", ".xls": "Excel", ".xlsm": "Excel", ".xlsb": "Excel", ".ods": "LibreOffice",
@@ -193,11 +194,11 @@ def read_table(path: str, key: str) -> Table:
     """
     file = Path(path)
     with readable(file, key):
-        frame = _read(file)
-    if not len(frame):
+        table = _read(file)
+    if not len(table):
         remedy = f"correct {key}, or fill the table"
         raise UserError(f"{key}: {file} has no row", "a sample in each row", "a header", remedy)
-    return Table(file, frame)
+    return table
 
 
 @contextmanager
@@ -227,10 +228,7 @@ def csv_header(file: Path, sep: str = ",") -> list[str]:
     import pandas as pd
 
     (header,) = pd.read_csv(file, header=None, nrows=1, sep=sep, **CSV).to_numpy().tolist() or [[]]
-    names = [str(name).strip() for name in header]
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise ValueError(f"a header with the name '{twice[0]}' twice: {', '.join(names)}")
+    names = _distinct_names(header)
     other = [mark for mark in (";", "\t", "|") if len(names) == 1 and mark in names[0]]
     if other:
         mark = "tabs" if other[0] == "\t" else f"'{other[0]}'"
@@ -246,6 +244,23 @@ def tidy(frame: "pandas.DataFrame", header: Sequence[str]) -> "pandas.DataFrame"
         cells = frame[is_blank].fillna("")
         is_blank[is_blank] = (cells.apply(lambda column: column.str.strip()) == "").all(axis=1)
     return frame[~is_blank] if is_blank.any() else frame
+
+
+def parquet_table(file: Path, frame: "pandas.DataFrame", first: int = 0) -> Table:
+    """Rows of a Parquet file, `first` the number of the first in it.
+
+    Raises:
+        ValueError: two columns have one name.
+    """
+    notes = [
+        f"the index '{name}' of {file} is not read; pandas's reset_index makes it a column"
+        for name in frame.index.names
+        if name is not None
+    ]
+    frame = frame.reset_index(drop=True)
+    frame.index += first
+    frame.columns = _distinct_names(frame.columns)
+    return Table(file, frame, notes)
 
 
 def feature_columns(
@@ -350,6 +365,12 @@ def table_targets(
         texts = table.texts(columns[0], _LABEL)
         sets = [{name.strip() for name in text.split(separator)} - {""} for text in texts]
         targets = label_targets(sets, classes, table.place)
+    found, rows = len(targets.spec.classes), len(table)
+    if classes is None and found > max(_MANY, rows // 2):
+        table.notes.append(
+            f"column '{columns[0]}' has {found} classes in {rows} rows; dataset.target=value takes "
+            "numbers for values"
+        )
     for name in targets.spec.classes if classes is None else ():
         if name.lower() in _MISSING:
             table.notes.append(
@@ -374,18 +395,26 @@ def _one_class(table: Table, column: str, classes: Sequence[str] | None) -> Targ
     return class_targets(table.texts(column, _LABEL), classes, table.place)
 
 
-def _read(file: Path) -> "pandas.DataFrame":
+def _distinct_names(header: Iterable[object]) -> list[str]:
+    names = [str(name).strip() for name in header]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise ValueError(f"a header with the name '{twice[0]}' twice: {', '.join(names)}")
+    return names
+
+
+def _read(file: Path) -> Table:
     import pandas as pd
 
     if file.suffix.lower() in (".parquet", ".pq"):
-        return pd.read_parquet(file).reset_index(drop=True)
+        return parquet_table(file, pd.read_parquet(file))
     if file.suffix.lower() not in (".csv", *_TABS):
         raise ValueError(f"a file of kind '{file.suffix}'")
     tabs = {"sep": "\t"} if file.suffix.lower() in _TABS else {}
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
         header = csv_header(file, **tabs)  # says what is wrong where the rows do not fit it
-        return tidy(pd.read_csv(file, **CSV, **tabs), header)
+        return Table(file, tidy(pd.read_csv(file, **CSV, **tabs), header))
 
 
 def _decoded(cell: Any) -> Any:

@@ -155,11 +155,10 @@ class Reader:
             try:
                 self.read(chunk)
             except UserError as error:
-                if len(chunk) == 1:
-                    what, _, received, _ = error.args
-                    found.append(f"{what}: {received}")
-                else:  # of one matrix or several: each alone tells which
-                    found += [line for one in chunk for line in self.problems(np.array([one]))]
+                what, _, received, _ = error.args
+                alone = len(chunk) > 1  # of one matrix or several: each alone tells which
+                lines = [line for one in chunk if alone for line in self.problems(np.array([one]))]
+                found += lines or [f"{what}: {received}"]
         return found
 
     @cached_property

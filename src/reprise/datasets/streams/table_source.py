@@ -20,6 +20,7 @@ from reprise.datasets.tables import (
     csv_header,
     feature_columns,
     features,
+    parquet_table,
     readable,
     table_targets,
     tidy,
@@ -29,7 +30,6 @@ from reprise.errors import UserError
 from reprise.spec import Spec
 
 if TYPE_CHECKING:
-    import pandas
     from matplotlib.axes import Axes
 
 _ROWS = 16_000  # read at a time
@@ -130,21 +130,21 @@ def _own_keys() -> Iterator[None]:
 def _chunks(file: Path, most: int) -> Iterator[Table]:
     """Read a table some rows at a time, at least one row in all."""
     key, count = "dataset.source.files", 0
-    frames = _csv(file, most) if file.suffix.lower() == ".csv" else _parquet(file, most)
+    tables = _csv(file, most) if file.suffix.lower() == ".csv" else _parquet(file, most)
     while True:
         with readable(file, key):
-            frame = next(frames, None)
-        if frame is None:
+            table = next(tables, None)
+        if table is None:
             break
-        if len(frame):  # pandas gives one without rows for a header alone
-            yield Table(file, frame)
-            count += len(frame)
+        if len(table):  # pandas gives one without rows for a header alone
+            yield table
+            count += len(table)
     if not count:
         remedy = f"correct {key}, or fill the table"
         raise UserError(f"{file} has no row", "a sample in each row", "a header", remedy)
 
 
-def _csv(file: Path, most: int) -> "Iterator[pandas.DataFrame]":
+def _csv(file: Path, most: int) -> Iterator[Table]:
     import pandas as pd
 
     header = csv_header(file)
@@ -155,16 +155,14 @@ def _csv(file: Path, most: int) -> "Iterator[pandas.DataFrame]":
                 frame = next(chunks, None)
             if frame is None:
                 return
-            yield tidy(frame, header)
+            yield Table(file, tidy(frame, header))
 
 
-def _parquet(file: Path, most: int) -> "Iterator[pandas.DataFrame]":
+def _parquet(file: Path, most: int) -> Iterator[Table]:
     from pyarrow.parquet import ParquetFile
 
     first = 0
     with ParquetFile(file) as opened:
         for batch in opened.iter_batches(most):
-            frame = batch.to_pandas().reset_index(drop=True)
-            frame.index += first
-            first += len(frame)
-            yield frame
+            yield parquet_table(file, batch.to_pandas(), first)
+            first += batch.num_rows
