@@ -82,8 +82,6 @@ class ImageMask(Decodable):
         self._enough = pixels_needed(self._size, fit)
         self._split, self._split_seed = dict(split), split_seed
         self._reader, self._pages = ImageReader(self._pair(0)[0], channels, pages), pages
-        self._turned: set[int] = set()  # pairs of which the image alone is turned
-        self._alphas: set[int] = set()  # pairs whose mask has an alpha that is not read
         self._present: set[int] = set()  # class ids in the masks that were decoded
         self._looked_at_all, self._mask_mode = False, mask_mode
         self.input_spec = Spec((*self._size, channels), self._reader.dtype)
@@ -147,20 +145,10 @@ class ImageMask(Decodable):
             if unread := others(folder):
                 some = ", ".join(unread[:5]) + (", …" if len(unread) > 5 else "")
                 lines.append(f"{folder}: {len(unread)} entries are no images by name: {some}")
-        if self._turned:
-            lines.append(
-                f"{self._some(self._turned)}: EXIF turns the image and not its mask, which "
-                "is taken to fit the turned image"
-            )
-        if self._alphas:
-            lines.append(
-                f"{self._some(self._alphas)}: the mask's alpha channel, which varies, is not read "
-                "(dataset.mask_mode=alpha reads it alone)"
-            )
         known, names = self._known(), self._names()
-        if self._present and len(known) < 2:
+        if self._present and len(known) < 2 and not self._looked_at_all:
             lines.append(self._one_class())
-        elif missing := [name for at, name in names.items() if known and at not in known]:
+        elif missing := [name for at, name in names.items() if len(known) > 1 and at not in known]:
             which = "no mask" if self._looked_at_all else "none of the masks looked at"
             lines.append(f"{self._folders[1]}: {which} has a pixel of {', '.join(missing)}")
         return lines
@@ -198,8 +186,11 @@ class ImageMask(Decodable):
         # Masks of several pages are as ambiguous as images, and none is stacked.
         pages: Pages = "first" if self._pages == "first" else "one"
         require_readable(mask_file, mask, mask.bands, pages)
+        for note in mask.notes:
+            self._reader.remember(note, mask_file)
         if image.is_turned and not mask.is_turned:
-            self._turned.add(index)
+            note = "turned as EXIF says, and its mask, of which EXIF says nothing, is not"
+            self._reader.remember(note, image_file)
         if (image.height, image.width) != (mask.height, mask.width):
             raise UserError(
                 f"{mask_file} has another size than its image {image_file}",
@@ -214,7 +205,8 @@ class ImageMask(Decodable):
         counts = cv2.calcHist([self._coding.read(file)], [0], None, [256], [0, 256])
         self._present.update(np.flatnonzero(counts).tolist())
         if self._mask_mode != "alpha" and read_header(file).has_alpha and has_varying_alpha(file):
-            self._alphas.add(index)
+            reads = "dataset.mask_mode=alpha reads it alone"
+            self._reader.remember(f"the alpha channel, which varies, is not read ({reads})", file)
 
     def _names(self) -> dict[int, str]:
         """Names of the ids that count in a target."""
@@ -233,7 +225,3 @@ class ImageMask(Decodable):
             f"{' and '.join(list(self._names().values())[:3])}; received nothing but {names} in "
             f"{which}; correct dataset.masks or dataset.mask_mode"
         )
-
-    def _some(self, indices: set[int]) -> str:
-        more = f" and {len(indices) - 1} more" if len(indices) > 1 else ""
-        return f"{self.name(min(indices))}{more}"

@@ -56,6 +56,7 @@ class ImageHeader(NamedTuple):
         pages: Number of pages of a TIFF, without reduced copies, or of frames of a PNG.
         is_turned: Whether the orientation differs from the order in which pixels are stored.
         notes: What else the file holds that is not read as it is stored.
+        is_tiff: Whether its pages can be stacked.
     """
 
     height: int
@@ -67,6 +68,7 @@ class ImageHeader(NamedTuple):
     pages: int = 1
     is_turned: bool = False
     notes: tuple[str, ...] = ()
+    is_tiff: bool = False
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -155,18 +157,19 @@ def _tiff_header(file: IO[bytes]) -> tuple[ImageHeader, str, bool]:
     extra = bands - _TIFF_PICTURES.get(photometry, 99)
     # Bands beyond one are dropped from a picture, but two bands without alpha are none.
     is_picture = extra == 0 or (extra == 1 and (bands == 4 or has_alpha))
-    is_picture = is_picture and page.imagedepth == 1
     notes = []
     if photometry == _INVERTED:
         notes.append("white is stored as 0, and values are read inverted, as a viewer shows them")
     if photometry == _CMYK:
         notes.append("CMYK is converted to RGB without its colour profile")
-    if bits == 16 and photometry in (_INVERTED, _CMYK):
+    if page.imagedepth > 1:
+        words = f"a volume of {page.imagedepth} planes"
+    elif bits == 16 and photometry in (_INVERTED, _CMYK):
         words = "16 bits of CMYK" if photometry == _CMYK else "16 bits of which 0 is white"
     bands = 3 if photometry in (_PALETTE, _CMYK) else bands
     dtype = "uint16" if bits == 16 else "uint8"
     header = ImageHeader(
-        height, width, dtype, bands, has_alpha, is_picture, len(pages), turn > 1, tuple(notes)
+        height, width, dtype, bands, has_alpha, is_picture, len(pages), turn > 1, tuple(notes), True
     )
     return header, words, is_whole
 
@@ -261,7 +264,7 @@ def require_readable(path: Path, header: ImageHeader, channels: int, pages: Page
     Raises:
         UserError: the message names the key that decides.
     """
-    if header.pages > 1 and pages == "one":
+    if header.pages > 1 and (pages == "one" or (pages == "channels" and not header.is_tiff)):
         raise UserError(
             f"{path} holds several pages",
             "one picture in a file; or dataset.pages=first, which reads the first page alone, or "
@@ -309,15 +312,21 @@ def read_mask(path: Path, part: MaskPart) -> np.ndarray:
     bands = pixels.shape[2] if pixels.ndim == 3 else 1
     alpha = pixels[..., -1] if bands in (2, 4) else None
     if part == "alpha":
-        if alpha is None:
-            remedy = "set dataset.mask_mode to what the masks are"
-            raise _wrong_part(path, "no alpha channel", "an alpha channel", "none", remedy)
-        pixels = np.ascontiguousarray(alpha)
+        if not read_header(path).has_alpha:
+            raise UserError(
+                f"{path} has no alpha channel",
+                "the mask in an alpha channel, as dataset.mask_mode=alpha says",
+                f"{bands} channel(s) without alpha",
+                "set dataset.mask_mode to what the masks are",
+            )
+        pixels = np.ascontiguousarray(_decode_by_pillow(path, data, "RGBA")[..., 3])
     elif alpha is not None and np.ptp(alpha) and not np.ptp(pixels[..., :-1], axis=(0, 1)).any():
-        received = f"one colour, and alpha from {alpha.min()} to {alpha.max()}"
-        remedy = "set dataset.mask_mode=alpha, or save the alpha channel as the mask"
-        raise _wrong_part(path, "its mask in the alpha channel", "grey values or colours", received,
-                          remedy)  # fmt: skip
+        raise UserError(
+            f"{path}: the mask lies in the alpha channel",
+            f"{part} that tell pixels apart; or dataset.mask_mode=alpha",
+            f"one colour, and alpha from {alpha.min()} to {alpha.max()}",
+            "set dataset.mask_mode=alpha, or save the alpha channel as the mask",
+        )
     elif part == "colors":
         pixels = np.ascontiguousarray(pixels[..., :3])
     elif bands > 1:
@@ -497,10 +506,6 @@ def _no_image(path: Path, error: Exception) -> UserError:
             with path.open("rb") as file:
                 received = f"data of another kind, which begins with {file.read(24)!r}"
     return _unreadable(path, "a PNG, JPEG or TIFF image", received)
-
-
-def _wrong_part(path: Path, what: str, expected: str, received: str, remedy: str) -> UserError:
-    return UserError(f"{path} is a mask with {what}", expected, received, remedy)
 
 
 def _unreadable(path: Path, expected: str, received: str) -> UserError:

@@ -53,23 +53,27 @@ class ImageReader:
         require_dtype(path, header.dtype, self.dtype)
         require_readable(path, header, self._channels, self._pages)
         for note in header.notes:
-            self._unread[note].add(path)
+            self.remember(note, path)
         if header.pages > 1 and self._pages == "first":
-            self._unread["only the first page is read (dataset.pages=first)"].add(path)
+            self.remember("only the first page is read (dataset.pages=first)", path)
         is_dropped = self._channels in (1, 3) and header.is_picture
         reads = f"dataset.channels={header.bands} reads it"
         if is_dropped and header.has_alpha and decode and has_varying_alpha(path):
-            self._unread[f"their alpha channel, which varies, is not read ({reads})"].add(path)
+            self.remember(f"the alpha channel, which varies, is not read ({reads})", path)
         if is_dropped and header.bands == 4 and not header.has_alpha:
-            self._unread[f"their fourth band is not read ({reads})"].add(path)
+            self.remember(f"the fourth band is not read ({reads})", path)
         if header.dtype == "uint16" and decode:
             self._highest[path] = int(self.read(path)[0].max())
         return header
 
+    def remember(self, what: str, path: Path) -> None:
+        """Note of a file what is not read of it."""
+        self._unread[what].add(path)
+
     def notes(self) -> Sequence[str]:
-        """What `look` found that is not read, a line each."""
+        """What is not read of the files that were looked at, a line each."""
         lines = [
-            f"{min(files)}{f' and {len(files) - 1} more images' if len(files) > 1 else ''}: {what}"
+            f"{min(files)}{f' and {len(files) - 1} more files' if len(files) > 1 else ''}: {what}"
             for what, files in sorted(self._unread.items())
         ]
         highest = max(self._highest.values(), default=0)
