@@ -6,6 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -339,3 +340,80 @@ def test_image_and_mask_are_reduced_alike(pairs):
     Image.fromarray(np.zeros((200, 302), np.uint8)).save(masks[0])
     with pytest.raises(UserError, match=r"(?s)100 rows and 151 columns.*200 rows and 302 columns"):
         dataset.decode(0)
+
+
+def block(value=255):
+    mask = np.zeros((40, 50), np.uint8)
+    mask[10:20, 10:20] = value
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("value", "change", "said"),
+    [
+        (0, {}, "nothing but background in every mask"),
+        (255, {}, "nothing but foreground in every mask"),
+        (2, {"mask_mode": "ids", "classes": NAMES}, "nothing but c in every mask"),
+        (9, {"mask_mode": "ids", "classes": NAMES, "ignore": [9]}, "nothing but what is ignored"),
+    ],
+)
+def test_masks_of_one_class_are_refused(tmp_path, value, change, said):
+    images = {f"{at}.png": ramp(40, 50) for at in range(4)}
+    keys = write(tmp_path, images, {name: np.full((40, 50), value, np.uint8) for name in images})
+    dataset = ImageMask(**{**keys, **change})
+    assert said in dataset.check(np.arange(4))[0]
+    assert said in dataset.check(np.arange(4), thorough=True)[0]
+    assert dataset.check(np.arange(3)) == []  # a part may be of one class
+    assert "every mask looked at" in dataset.notes[0]
+
+
+def test_a_class_without_a_pixel_and_what_is_not_read_are_noted(tmp_path):
+    images = {f"{at}.png": ramp(40, 50) for at in range(4)}
+    keys = write(tmp_path, images, {name: block(2) for name in images})
+    (tmp_path / "masks/labels.csv").touch()
+    (tmp_path / "images/more").mkdir()
+    dataset = ImageMask(**{**keys, "mask_mode": "ids", "classes": NAMES})
+    assert dataset.check(np.arange(4)) == []
+    assert [note.partition(": ")[2] for note in dataset.notes] == [
+        "1 entries are no images by name: more/",
+        "1 entries are no images by name: labels.csv",
+        "no mask has a pixel of b, d",
+    ]
+
+
+def test_an_image_that_is_turned_alone_is_noted(tmp_path):
+    keys = write(tmp_path, {"a.png": ramp(40, 50)}, {"a.png": block()})
+    exif = Image.Exif()
+    exif[274] = 3
+    Image.fromarray(ramp(40, 50)).save(tmp_path / "images/a.png", exif=exif)
+    dataset = ImageMask(**keys)
+    dataset.check(np.arange(1))
+    assert "its mask, of which EXIF says nothing, is not" in dataset.notes[0]
+
+
+def test_pages_of_masks_are_refused_unless_the_first_is_asked_for(tmp_path):
+    keys = write(tmp_path, {"a.png": ramp(40, 50)}, {})
+    mask = Image.fromarray(block())
+    mask.save(tmp_path / "masks/a.tif", save_all=True, append_images=[mask])
+    for pages in ("one", "channels"):
+        assert "holds several pages" in ImageMask(**keys, pages=pages).check(np.arange(1))[0]
+    assert ImageMask(**keys, pages="first").check(np.arange(1)) == []
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_any_number_of_bands_is_placed_like_three(tmp_path, channels):
+    values = np.random.default_rng(0).integers(0, 256, (40, 50, channels), np.uint8)
+    keys = write(tmp_path, {}, {"a.png": block()})
+    tifffile.imwrite(
+        tmp_path / "images/a.tif", values, photometric="minisblack", planarconfig="contig"
+    )
+    augment = Augment(rotation_range=40, brightness_range=[0.5, 1.5], fill_mode="constant", cval=7)
+    dataset = ImageMask(**keys, channels=channels, augment=augment)
+    x, _ = dataset.read(0, np.random.default_rng(1))
+    for at in range(channels):
+        cv2.imwrite(str(tmp_path / "images/a.png"), values[..., at])
+        (tmp_path / "images/a.tif").unlink(missing_ok=True)
+        one = ImageMask(**keys, channels=1, augment=augment)
+        assert np.array_equal(one.read(0, np.random.default_rng(1))[0][..., 0], x[..., at])
+    figure = Figure()
+    dataset.draw(figure.subplots(), x, np.zeros((16, 24, 1), np.uint8))

@@ -190,7 +190,8 @@ def test_size_and_depth(tmp_path, suffix, dtype, channels):
         dtype = "uint8"
     path = tmp_path / f"a.{suffix}"
     cv2.imwrite(str(path), NOISE[..., :channels].astype(dtype))
-    assert read_header(path) == ImageHeader(30, 50, dtype, channels)
+    expected = ImageHeader(30, 50, dtype, channels, is_tiff=suffix == "tif")
+    assert read_header(path) == expected
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])

@@ -1,0 +1,195 @@
+"""Files beyond the plain: bands, pages, signs, metadata; nothing of them is dropped in silence."""
+
+import struct
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from reprise.datasets.images.files import orientation, read_header, read_image, read_mask
+from reprise.datasets.images.reader import ImageReader
+from reprise.errors import UserError
+
+
+def noise(*shape, dtype=np.uint8):
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def save(path, pixels, mode=None, **settings):
+    Image.fromarray(pixels, mode).save(path, **settings) if mode else Image.fromarray(pixels).save(
+        path, **settings
+    )
+    return path
+
+
+def pages(path, *arrays):
+    first, *rest = map(Image.fromarray, arrays)
+    first.save(path, save_all=True, append_images=rest)
+    return path
+
+
+def looked_at(path, channels=3, which="one"):
+    """Pixels, and what is noted to be unread."""
+    reader = ImageReader(path, channels, which)
+    reader.look(path, decode=True)
+    return reader.read(path)[0], " ".join(reader.notes())
+
+
+LITTLE = b"II*\0\x08\0\0\0\x01\0"
+
+
+@pytest.mark.parametrize(
+    ("exif", "turn"),
+    [
+        (LITTLE + struct.pack("<HHIHH", 274, 3, 1, 6, 0), 6),
+        (b"MM\0*\0\0\0\x08\0\x01" + struct.pack(">HHIHH", 274, 3, 1, 8, 0), 8),
+        (LITTLE + struct.pack("<HHIHH", 274, 3, 1, 9, 0), 1),  # no such orientation
+        (LITTLE + struct.pack("<HHI4s", 274, 2, 2, b"6\0\0\0"), 1),  # as text
+        (LITTLE[:8] + b"\xff\xff", 1),  # entries behind the end
+        (LITTLE[:4] + b"\xff\xff\xff\xff", 1),
+        (b"b'Exif\\x00\\x00MM'", 1),  # Python's text of it
+        (b"", 1),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_broken_exif_refuses_no_pixels(tmp_path, exif, turn, suffix):
+    assert orientation(exif) == turn
+    path = save(tmp_path / f"a.{suffix}", noise(20, 30, 3), exif=b"Exif\0\0" + exif, dpi=(72, 72))
+    header, (pixels, _) = read_header(path), read_image(path, 3)
+    assert (header.height, header.width) == pixels.shape[:2] == ((30, 20) if turn > 4 else (20, 30))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("bands", [2, 4, 5, 13])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits"])
+def test_a_tiff_of_any_number_of_bands_is_read_as_it_is_stored(tmp_path, dtype, bands, compression):
+    values, path = noise(20, 30, bands, dtype=dtype), tmp_path / "a.tif"
+    settings = {"photometric": "minisblack", "compression": compression}
+    tifffile.imwrite(path, values, planarconfig="contig", **settings)
+    assert np.array_equal(looked_at(path, bands)[0], values)
+    tifffile.imwrite(path, np.moveaxis(values, -1, 0), planarconfig="separate", **settings)
+    assert np.array_equal(looked_at(path, bands)[0], values)
+    for other in (1, 3, bands + 1):
+        with pytest.raises(UserError, match=rf"(?s)received +{bands}.*dataset.channels={bands}"):
+            read_image(path, other)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_fourth_band_is_read_or_noted(tmp_path, dtype):
+    values, path = noise(20, 30, 4, dtype=dtype), tmp_path / "a.tif"
+    tifffile.imwrite(path, values, photometric="rgb", extrasamples=["unspecified"])
+    assert np.array_equal(looked_at(path, 4)[0], values)
+    pixels, notes = looked_at(path, 3)
+    assert np.array_equal(pixels, values[..., :3])
+    assert "fourth band is not read (dataset.channels=4 reads it)" in notes
+
+
+@pytest.mark.parametrize(("mode", "bands"), [("RGBA", 4), ("LA", 2)])
+def test_alpha_that_varies_is_read_or_noted(tmp_path, mode, bands):
+    values = noise(20, 30, bands)
+    path = save(tmp_path / "a.png", values, mode)
+    assert np.array_equal(looked_at(path, bands)[0], values)
+    assert (
+        f"alpha channel, which varies, is not read (dataset.channels={bands}" in looked_at(path)[1]
+    )
+    values[..., -1] = 255
+    assert looked_at(save(path, values, mode))[1] == ""
+    with pytest.raises(UserError, match="another number of channels"):
+        read_image(save(path, values[..., 0]), 4)
+
+
+def test_sixteen_bits_keep_their_alpha(tmp_path):
+    values, path = noise(20, 30, 4, dtype=np.uint16), tmp_path / "a.png"
+    cv2.imwrite(str(path), values[..., [2, 1, 0, 3]])
+    assert np.array_equal(looked_at(path, 4)[0], values)
+    assert "alpha channel" in looked_at(path, 3)[1]
+
+
+def test_the_transparency_of_a_palette_is_read_or_noted(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(noise(20, 30, 3)).quantize(8).save(path, transparency=2)
+    assert set(np.unique(looked_at(path, 4)[0][..., 3])) == {0, 255}
+    assert "alpha channel" in looked_at(path)[1]
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png"])
+def test_several_pages_are_refused_or_noted(tmp_path, suffix):
+    path = pages(tmp_path / f"a.{suffix}", *noise(3, 20, 30))
+    with pytest.raises(UserError, match=r"(?s)several pages.*dataset.pages=first.*3 pages"):
+        looked_at(path)
+    pixels, notes = looked_at(path, 1, "first")
+    assert np.array_equal(pixels[..., 0], noise(3, 20, 30)[0])
+    assert "only the first page is read" in notes
+
+
+def test_pages_of_a_tiff_are_stacked_as_channels(tmp_path):
+    path = pages(tmp_path / "a.tif", *noise(4, 20, 30))
+    assert np.array_equal(looked_at(path, 4, "channels")[0], np.moveaxis(noise(4, 20, 30), 0, -1))
+    with pytest.raises(UserError, match="another number of channels"):
+        looked_at(path, 3, "channels")
+    with pytest.raises(UserError, match="several pages"):
+        looked_at(pages(tmp_path / "a.png", *noise(3, 20, 30)), 3, "channels")
+
+
+def test_a_smaller_copy_in_the_same_file_is_no_page(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(noise(64, 64, 3), photometric="rgb")
+        file.write(noise(32, 32, 3), photometric="rgb", subfiletype=1)
+    assert looked_at(tmp_path / "a.tif")[0].shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "settings", "said"),
+    [
+        (noise(20, 30, dtype=np.int8), {}, "8-bit signed integers"),
+        (noise(20, 30, dtype=np.int16), {}, "16-bit signed integers"),
+        (np.ones((20, 30), np.float32), {}, "32-bit floats"),
+        (np.ones((20, 30), np.complex64), {}, "64-bit complex numbers"),
+        (noise(20, 30, dtype=np.uint32), {}, "32 bits"),
+        (noise(20, 30, dtype=np.uint16), {"photometric": "miniswhite"}, "0 is white"),
+        (noise(4, 20, 30), {"volumetric": True, "tile": (4, 16, 16)}, "a volume of 4 planes"),
+    ],
+)
+def test_values_that_pixels_cannot_hold_are_refused(tmp_path, values, settings, said):
+    tifffile.imwrite(tmp_path / "a.tif", values, **{"photometric": "minisblack", **settings})
+    with pytest.raises(UserError, match=rf"(?s)unsigned integers.*{said}"):
+        read_header(tmp_path / "a.tif")
+
+
+def test_what_is_changed_on_the_way_is_noted(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise(20, 30), photometric="miniswhite")
+    assert "white is stored as 0" in looked_at(path)[1]
+    assert "CMYK" in looked_at(save(tmp_path / "a.jpg", noise(20, 30, 4), "CMYK"))[1]
+    cv2.imwrite(str(tmp_path / "a.png"), noise(20, 30, dtype=np.uint16) // 16)
+    assert "none has a value above 4095" in looked_at(tmp_path / "a.png")[1]
+    assert "further pictures" in looked_at(two_in_one(tmp_path / "b.jpg"))[1]
+
+
+def two_in_one(path):
+    first, second = (Image.fromarray(one) for one in noise(2, 20, 30, 3))
+    first.save(path, "MPO", save_all=True, append_images=[second])
+    return path
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "GIF", "BMP"])
+def test_a_file_of_another_kind_is_named(tmp_path, kind):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(noise(20, 30)).save(path, kind)
+    with pytest.raises(UserError, match=f"a {kind} image"):
+        read_header(path)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize("part", ["values", "colors"])
+def test_a_mask_that_lies_in_the_alpha_channel_is_refused_and_can_be_read(tmp_path, mode, part):
+    values = np.zeros((20, 30, len(mode)), np.uint8)
+    values[5:10, 5:10, -1] = 255
+    path = save(tmp_path / "a.png", values, mode)
+    with pytest.raises(UserError, match=r"(?s)lies in the alpha channel.*mask_mode=alpha"):
+        read_mask(path, part)
+    assert np.array_equal(read_mask(path, "alpha"), values[..., -1])
+    with pytest.raises(UserError, match="has no alpha channel"):
+        read_mask(save(path, values[..., 0]), "alpha")
