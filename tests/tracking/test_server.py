@@ -1,8 +1,6 @@
 """A real MLflow server that is absent, killed, restarted, mute or full of errors, beside a run."""
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -14,57 +12,9 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from tiny import ROOT, array_words, reprise, write_arrays
+from tracking.server import Server
 
 from reprise.tracking.journal import entries, metric_history, params_of
-
-
-class Server:
-    """`mlflow server` over a database and a folder of artifacts that outlive it."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self._folder = folder
-        self._process: subprocess.Popen | None = None
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        command = [
-            sys.executable, "-m", "mlflow", "server",
-            "--host", "127.0.0.1", "--port", str(self.port),
-            "--backend-store-uri", f"sqlite:///{self._folder}/server.db", "--workers", "1",
-            "--artifacts-destination", f"{self._folder}/artifacts",
-        ]  # fmt: skip
-        light = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with (self._folder / "server.log").open("a") as log:
-            self._process = subprocess.Popen(
-                command,
-                cwd=self._folder,
-                stdout=log,
-                stderr=log,
-                env=os.environ | light,
-                start_new_session=True,
-            )
-        while not self._answers():
-            assert self._process.poll() is None, (self._folder / "server.log").read_text()[-2000:]
-            time.sleep(0.1)
-
-    def kill(self) -> None:
-        """End it and its workers as a power cut would."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
-
-    def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-                connection.sendall(b"GET /health HTTP/1.0\r\n\r\n")
-                return b"200" in connection.recv(100)
-        except OSError:
-            return False
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def sync(runs: Path, uri: str = "") -> None:
     missing: dict[str, list[str]] = {}  # by what to do
     for folder in folders:
         _mark_if_dead(folder)
-        store = uri or _recorded_for(folder)
+        store = tracking_uri(uri) if uri else _recorded_for(folder)
         for what, trouble in _sync_one(folder, store, away).items():
             line = redact(f"{folder.name}: {what}{trouble.reason}")
             missing.setdefault(redact(trouble.remedy), []).append(line)

@@ -1,10 +1,11 @@
 """Background delivery of a run's journal to MLflow, which never holds the run up."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from reprise.project import typed
 from reprise.tracking.folders import home, run_folders
 from reprise.tracking.journal import DELIVERED_FILES, delivered, entries, undelivered
 from reprise.tracking.trouble import Trouble
@@ -31,7 +32,9 @@ class Delivery:
         self._folder, self._uri, self._shown, self._say = folder, uri, shown, say
         self._refused: set[str] = set()  # files, which are not tried again by this process
         self._are_others_done = False
-        self._said: set[str] = set()
+        self._is_cut_off = False
+        self._said: set[str] = set()  # lines
+        self._named: set[str] = set()  # what was refused
         self._numbers = _Courier("tracking", self._deliver_numbers, START_S)
         self._files = _Courier("tracking files", self._deliver_files, None)
 
@@ -53,13 +56,13 @@ class Delivery:
         try:
             found = deliver(self._folder, self._uri, self._shown, self._say_once)
         except Trouble as trouble:
+            self._is_cut_off = True
             self._say_trouble(trouble)
             return False
-        if self._said:
-            self._say(f"the tracking store answers again: {self._shown}")
-            self._said.clear()
-        for name, refusal in found.missing.items():
-            self._say(f"{name}: {refusal}")
+        if self._is_cut_off:
+            self._say_once(f"the tracking store takes the run again: {self._shown}")
+        self._is_cut_off = False
+        self._say_refused(found.missing)
         self._files.notify(begin=True)
         return True
 
@@ -73,8 +76,7 @@ class Delivery:
         except Trouble as trouble:
             self._say_trouble(trouble)
             return False
-        for name, refusal in found.missing.items():
-            self._say_trouble(refusal, f"{name}: ")
+        self._say_refused(found.missing)
         self._refused |= {name for name, refusal in found.missing.items() if refusal.lasts}
         if not self._are_others_done:
             for folder in run_folders(home(self._folder)):
@@ -92,13 +94,19 @@ class Delivery:
             self._say(line)
 
     def _say_trouble(self, trouble: Trouble, what: str = "") -> None:
-        """Say what is wrong and what mends it, once until the store answers again."""
-        if trouble.reason not in self._said:
-            self._said.add(trouble.reason)
-            self._say(
-                f"{what}{trouble.reason}; the run goes on, and its folder has everything; "
-                f"to have it in MLflow, too: {trouble.remedy}"
-            )
+        """Say what is wrong and what mends it."""
+        self._say_once(
+            f"{what}{trouble.reason}; the run goes on, and its folder has everything; "
+            f"to have it in MLflow, too: {trouble.remedy}"
+        )
+
+    def _say_refused(self, missing: Mapping[str, Trouble]) -> None:
+        """Say of the first that is missing why, and that there are more."""
+        new = [name for name in missing if name not in self._named]
+        self._named |= set(new)
+        if new:
+            more = f" and {len(new) - 1} more ({typed('sync')} lists them)" if new[1:] else ""
+            self._say_trouble(missing[new[0]], f"{new[0]}{more}: ")
 
 
 class _Courier:

@@ -64,7 +64,11 @@ LOG_LEVELS = {
     "urllib3.connectionpool": logging.ERROR,  # of each new attempt
 }
 # MLflow's own are 7 retries and 120 s: minutes for what is tried again anyway.
-HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
 @dataclass
@@ -88,7 +92,7 @@ def connect(uri: str) -> MlflowClient:
     """A client of the store, which is made where it is a local database that does not exist."""
     for name, level in LOG_LEVELS.items():
         logging.getLogger(name).setLevel(level)
-    for name, value in HTTP.items():
+    for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     db_utils.MAX_RETRY_COUNT = 2  # 10 take 100 s, for a database that is not there
     make_database(uri)

@@ -11,6 +11,7 @@ from typing import Any
 
 from reprise.errors import Stopped
 from reprise.files import write_text
+from reprise.project import typed
 from reprise.tracking.delivery import Delivery
 from reprise.tracking.journal import (
     VALUES,
@@ -178,7 +179,9 @@ def open_run(
     finally:
         delivery.close(timeout_s)
         if undelivered(folder):
-            _say(f"not all of run {run.id} has come to {shown}; when it answers: make sync")
+            _say(
+                f"not all of run {run.id} has come to {shown}; what is missing, and why: {typed('sync')}"
+            )
 
 
 def _say(what: str) -> None:

@@ -3,6 +3,7 @@
 import html
 import re
 import sys
+from http import HTTPStatus
 from pathlib import Path
 
 from reprise.project import relative, typed
@@ -126,7 +127,12 @@ def explain(error: Exception, store: str) -> Trouble:
         return Trouble(
             f"{store} refuses it (HTTP {status}: {text})", f"mend that, {again}", lasts=True
         )
-    what = f"HTTP {status}: {text}" if status else _of_network(text)
+    if status is None:
+        what = _of_network(text)
+    elif text and "Max retries" not in text:
+        what = f"HTTP {status}: {text}"
+    else:
+        what = f"HTTP {status} {HTTPStatus(status).phrase}"
     return Trouble(f"{store} does not answer ({what})", f"when it answers: {typed('sync')}")
 
 
@@ -175,7 +181,7 @@ def _of_network(text: str) -> str:
     """The few words of a failed connection that tell something."""
     found = re.search(
         r"connection refused|timed out|timeout|name resolution|unreachable|reset by peer"
-        r"|certificate verify failed|can't connect|database is locked",
+        r"|connection aborted|certificate verify failed|can't connect|database is locked",
         text,
         re.IGNORECASE,
     )
