@@ -79,7 +79,7 @@ runs: $(ready)  ## List the runs on this machine, and which of them can be resum
 	$(verb) "$${words[@]}"
 
 .PHONY: sync
-sync: $(ready)  ## Bring MLflow what it has missed of any run [args="uri=ADDRESS"]
+sync: $(ready)  ## Bring MLflow what it lacks of any run [args="uri=ADDRESS"]
 	$(verb) "$${words[@]}"
 
 .PHONY: compare

@@ -180,7 +180,7 @@ def open_run(
         delivery.close(timeout_s)
         if undelivered(folder):
             _say(
-                f"not all of run {run.id} has come to {shown}; what is missing, and why: {typed('sync')}"
+                f"not all of run {run.id} has come to {shown}; the rest, or why not: {typed('sync')}"
             )
 
 
