@@ -179,9 +179,7 @@ def open_run(
     finally:
         delivery.close(timeout_s)
         if undelivered(folder):
-            _say(
-                f"not all of run {run.id} has come to {shown}; the rest, or why not: {typed('sync')}"
-            )
+            _say(f"not all of run {run.id} has come to {shown}; to bring it: {typed('sync')}")
 
 
 def _say(what: str) -> None:
