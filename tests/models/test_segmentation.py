@@ -177,6 +177,19 @@ def test_grey_and_16_bit_images_give_what_their_8_bit_rgb_gives():
     np.testing.assert_allclose(deep, rgb, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("backbone", "channels"),
+    [("resnet18", 4), pytest.param("efficientnetb0", 5, marks=pytest.mark.slow)],
+)
+def test_random_weights_take_any_number_of_channels(backbone, channels):
+    model = unet.build(images(channels=channels), masks(), backbone=backbone, **LIGHT)
+    assert model.input_shape[-1] == channels
+    x = batch(channels=channels)
+    assert np.isfinite(np.asarray(model(x))).all()
+    x[..., -1] = 255 - x[..., -1]
+    assert np.ptp(np.asarray(model(x)) - np.asarray(model(batch(channels=channels)))) > 0
+
+
 @pytest.mark.parametrize(("classes", "jit_compile"), [(YES_NO, True), (THREE, False)])
 def test_one_step_in_bfloat16(policy, classes, jit_compile):
     policy("mixed_bfloat16")
