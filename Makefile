@@ -74,6 +74,10 @@ profile: need-exp $(ready)  ## See where the time of training goes, stage by sta
 evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [split=test]
 	$(verb) $(with_run)
 
+.PHONY: reproduce
+reproduce: need-run $(ready)  ## Train a run again from its record, and compare: run=ID|last [args="epochs=N code=here"]
+	$(verb) $(with_run)
+
 .PHONY: runs
 runs: $(ready)  ## List the runs on this machine, and which of them can be resumed
 	$(verb) "$${words[@]}"

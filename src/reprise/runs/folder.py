@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reprise.config.compose import Composed
 
 CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
+PACKAGES = "packages.txt"  # Python and what was installed
 SNAPSHOT = "snapshot/code.bundle"  # the code, as a git bundle
 STATE = "state"  # folder of the training states
 CHECKPOINTS = "checkpoints"  # folder of the best model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import re
 import shutil
@@ -20,7 +19,7 @@ from reprise.config.compose import Composed, flatten
 from reprise.config.secrets import redact
 from reprise.project import ROOT
 from reprise.runs.experiment import Data
-from reprise.runs.folder import CONFIG, IDENTITY, SNAPSHOT, SPECS, SPLITS
+from reprise.runs.folder import CONFIG, IDENTITY, PACKAGES, SNAPSHOT, SPECS, SPLITS
 from reprise.tracking import provenance
 from reprise.tracking.provenance import NOT_TRACKED, data_version
 from reprise.tracking.snapshot import Snapshot, take_snapshot
@@ -99,7 +98,8 @@ def make_record(
         SPECS: json.dumps(specs, indent=1),
         **({"learned.json": json.dumps(learned, indent=1)} if learned else {}),
         **({"excluded.csv": data.exclude.read_text("utf-8-sig")} if data.exclude else {}),
-        "requirements.lock": lock.read_text("utf-8") if lock.exists() else _installed(),
+        PACKAGES: provenance.packages(),
+        **({lock.name: lock.read_text("utf-8")} if lock.exists() else {}),
         **code_files,
     }
     sizes = {f"data.num_{split}": size for split, size in data.sizes().items()}
@@ -153,19 +153,13 @@ def _write_snapshot(run: Run, found: Snapshot, folder: Path) -> None:
                 if old.stat().st_nlink == 1 and old.stat().st_mtime < time.time() - UNUSED_S:
                     old.unlink()
     of = {"left_out": found.left_out, "redacted": found.redacted}
-    texts = {"tree": found.tree, "problem": found.problem}
+    texts = {"tree": found.tree, "project": found.project, "problem": found.problem}
     texts |= {name: ", ".join(files) for name, files in of.items()}
     run.tags({f"code.{name}": text for name, text in texts.items() if text})
     if found.problem:
         print(f"note: the code of this run cannot be rebuilt from its record: {found.problem}")
     elif found.left_out:
         print(f"note: not in the run's snapshot of the code: {texts['left_out']}")
-
-
-def _installed() -> str:
-    """List the installed packages, for a project that has locked none."""
-    found = {f"{one.name}=={one.version}\n" for one in importlib.metadata.distributions()}
-    return "".join(sorted(found))
 
 
 def run_name(composed: Composed, run: str, parent: Parent | None = None) -> str:

@@ -46,6 +46,12 @@ def sync(runs: Path, uri: str = "") -> None:
     print(f"{len(folders)} runs, nothing is outstanding")
 
 
+def deliver_run(folder: Path) -> None:
+    """Deliver what is missing of one run; what cannot be delivered is said, and waits for sync."""
+    for what, trouble in _sync_one(folder, _recorded_for(folder), {}).items():
+        print(f"note: not delivered: {what}{redact(trouble.reason)}; {redact(trouble.remedy)}")
+
+
 def _sync_one(folder: Path, store: str, away: dict[str, Trouble]) -> dict[str, Trouble]:
     """Deliver what is missing of a run; returns what is still missing, and why.
 

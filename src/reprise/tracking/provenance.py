@@ -9,11 +9,14 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from yaml import YAMLError
+
+from reprise.project import PACKAGE
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "mlflow", "hydra-core", "dvc", "segmentation-models")
 TIMEOUT_S = 60.0  # for git, on a slow disk
@@ -78,6 +81,9 @@ def machine() -> dict[str, str]:
         **{f"version.{name}": _version(name) for name in LIBRARIES},
         "version.python": platform.python_version(),
         "platform": platform.platform(),
+        "machine.cpu": _cpu(),
+        "machine.threads": str(len(os.sched_getaffinity(0))),
+        "engine.sha256": _engine(),
         "mlflow.user": _user(),
         "mlflow.source.name": "reprise train",
         "command": " ".join(sys.argv[1:]),
@@ -89,6 +95,29 @@ def _version(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "none: not installed"
+
+
+def packages() -> str:
+    """Python and every installed package with its version, a line `name==version` each."""
+    found = {(one.name or "").lower(): one.version for one in importlib.metadata.distributions()}
+    lines = [f"{name}=={found[name]}" for name in sorted(found)]
+    return "\n".join([f"python=={platform.python_version()}", *lines]) + "\n"
+
+
+def _engine() -> str:
+    """Hash of this package's own code."""
+    digest = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cpu() -> str:
+    """Model of the processor; as far as the machine says it."""
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if "model name" in line)
+    return platform.processor() or platform.machine()
 
 
 def _user() -> str:
@@ -126,17 +155,28 @@ def data_version(root: Path, sources: Sequence[Path], stamp: str = "") -> DataVe
         return DataVersion(_md5(text), NOT_TRACKED)
     owners: dict[str, str] = {}
     for source in sources:
-        outs, why = tracked(root, source)
-        full = (root / source).resolve()
-        own = [out for out in outs if full.is_relative_to((root / out).resolve())]
-        if not own:
-            return DataVersion(_listing_digest(sources), why or NOT_TRACKED)
-        owners[own[0]] = outs[own[0]]
+        out, said = _owner(root, source)
+        if not out:
+            return DataVersion(_listing_digest(sources), said or NOT_TRACKED)
+        owners[out] = said
     dvc = _compared(root, sorted(owners)) if owners else NOT_TRACKED
     if dvc != "verified":
         return DataVersion(_listing_digest(sources), dvc)
     digest = "+".join(owners[out] for out in sorted(owners))
     return DataVersion(digest if len(owners) == 1 else _md5(digest), dvc)
+
+
+def _owner(root: Path, source: Path) -> tuple[str, str]:
+    """The file or folder of DVC that holds `source`, and its md5; or '', and why there is none."""
+    outs, why = tracked(root, source)
+    own = [out for out in outs if source.resolve().is_relative_to((root / out).resolve())]
+    return (own[0], outs[own[0]]) if own else ("", why)
+
+
+def outs_of(root: Path, files: Sequence[Path]) -> list[str]:
+    """The files and folders of DVC that hold these files."""
+    outs = {out for file in files if (out := _owner(root, root / file)[0])}
+    return sorted(outs)
 
 
 def tracked(root: Path, path: Path) -> tuple[dict[str, str], str]:

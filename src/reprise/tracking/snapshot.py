@@ -45,12 +45,14 @@ class Snapshot:
         tree: Git's id of the files' content, the same for the same files; '' without a snapshot.
         left_out: Files that are not in it, each with the reason.
         redacted: Files that are in it with `***` in place of a password or token.
+        project: The project's folder in it; '' where that is the top of the repository.
         problem: Why the run's code cannot be rebuilt from it; '' where it can.
     """
 
     tree: str = ""
     left_out: tuple[str, ...] = ()
     redacted: tuple[str, ...] = ()
+    project: str = ""
     problem: str = ""
 
 
@@ -77,7 +79,8 @@ def take_snapshot(root: Path, folder: Path, data: Sequence[Path] = ()) -> Snapsh
             Path(own["GIT_OBJECT_DIRECTORY"]).mkdir()
             if index.exists():  # its times spare git from reading what has not changed
                 Path(own["GIT_INDEX_FILE"]).write_bytes(index.read_bytes())
-            return _write(top, Path(scratch), own, folder, data)
+            project = _git(root, {}, "rev-parse", "--show-prefix").strip().rstrip("/")
+            return replace(_write(top, Path(scratch), own, folder, data), project=project)
     except FileNotFoundError as error:
         return Snapshot(problem=f"no {error.filename}")
     except (OSError, subprocess.CalledProcessError) as error:
@@ -104,7 +107,7 @@ def _write(
     left_out += [f"{name} (by its name, a secret)" for name in sorted(secret)]
     tree = _git(top, own, "write-tree").strip()
     problem = f"too large for a file of code: {', '.join(sorted(large))}" if large else ""
-    found = Snapshot(tree, tuple(left_out), tuple(redacted), problem)
+    found = Snapshot(tree, tuple(left_out), tuple(redacted), problem=problem)
     sizes = _git(top, own, "ls-tree", "-rl", "--full-tree", tree).splitlines()
     total = sum(int(size) for line in sizes if (size := line.split()[3]) != "-")
     if total > LARGEST:

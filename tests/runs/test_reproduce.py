@@ -1,0 +1,183 @@
+"""A run is trained again from its record alone, and the verdict says what came of it and why."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from reprise.runs.folder import PACKAGES
+from reprise.runs.load import SavedRun
+from reprise.runs.reproduce import compare
+
+CONFIG = {"seed": 0, "trainer": {"epochs": 2}, "tracking": {"runs": "runs"}}
+TAGS = {"weights_sha256": "aa", "device": "CPU", "code.tree": "1"}
+METRICS = {"train/loss": [0.5, 0.25], "valid/loss": [1.0, float("nan")], "time/epoch_s": [1, 2]}
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    def record(name, metrics=METRICS, tags=TAGS, packages="keras==3\n", seed=0, digest="d"):
+        folder = tmp_path / name
+        folder.mkdir()
+        entries = [{"kind": "tags", "values": tags}]
+        for metric, values in metrics.items():
+            entries += [
+                {"kind": "metrics", "step": step, "values": {metric: value}}
+                for step, value in enumerate(values, 1)
+            ]
+        (folder / "journal.jsonl").write_text("".join(json.dumps(e) + "\n" for e in entries))
+        (folder / PACKAGES).write_text(packages)
+        config = {**CONFIG, "seed": seed}
+        return SavedRun(folder, tmp_path, {}, config, {}, {}, data_digest=digest)
+
+    return record
+
+
+def test_equal_numbers_and_weights_are_identical_whatever_the_time(recorded):
+    verdict = compare(recorded("a"), recorded("b", {**METRICS, "time/epoch_s": [5, 6]}))
+    assert (verdict.kind, verdict.details) == ("identical", ())
+    assert verdict.text == "identical: 2 metrics at 2 steps, and the weights"
+
+
+@pytest.mark.parametrize(
+    ("change", "text", "cause"),
+    [
+        ({"seed": 1}, "epoch 2 on: train/loss 0.25 and 0.26", "config seed: 0 -> 1"),
+        ({"digest": "e"}, "epoch 2 on: train/loss 0.25 and 0.26", "data d -> e"),
+        ({"packages": "keras==4\n"}, "epoch 2 on: train/loss", "package keras: 3 -> 4"),
+        ({"tags": {**TAGS, "code.tree": "2"}}, "epoch 2 on: train/loss", "code of one run"),
+    ],
+)
+def test_what_differs_is_named_from_its_first_step_on(recorded, change, text, cause):
+    metrics = {**METRICS, "train/loss": [0.5, 0.26]}
+    verdict = compare(recorded("a"), recorded("b", metrics, **change))
+    assert verdict.kind == "different"
+    assert text in verdict.text
+    assert [line for line in verdict.details if line.startswith(cause)]
+
+
+def test_another_machine_explains_a_small_difference_and_no_large_one(recorded):
+    tags, first = {**TAGS, "device": "GPU", "weights_sha256": "bb"}, recorded("a")
+    near = recorded("b", {**METRICS, "train/loss": [0.5, 0.250001]}, tags)
+    far = recorded("c", {**METRICS, "train/loss": [0.5, 0.3]}, tags)
+    verdict = compare(first, near)
+    assert verdict.text == "equal within 4.0e-06, as another machine explains"
+    assert "machine device: CPU -> GPU" in verdict.details
+    assert compare(first, far).kind == "different"
+
+
+def test_a_metric_or_a_step_that_one_of_them_lacks_and_other_weights_are_different(recorded):
+    first = recorded("a")
+    shorter = compare(first, recorded("b", {**METRICS, "train/loss": [0.5]}))
+    assert shorter.text == "different: train/loss at 2 is in one of them only"
+    other = compare(first, recorded("c", tags={**TAGS, "weights_sha256": "bb"}))
+    assert other.text == "different: the weights alone, not the metrics"
+    assert compare(first, recorded("d", {})).kind == "different"
+
+
+def test_of_a_prefix_only_its_epochs_count(recorded):
+    longer = {"train/loss": [0.5, 0.3], "test/loss": [0.1], "step/loss": [1.0, 2.0]}
+    verdict = compare(recorded("a"), recorded("b", {**longer, "valid/loss": [1.0, 0.2]}), 1)
+    assert verdict.text == "identical: 2 metrics at 1 steps"
+    later = compare(recorded("c"), recorded("d", {**METRICS, "train/loss": [0.4, 0.3]}), 1)
+    assert later.text == "different from epoch 1 on: train/loss 0.5 and 0.4"
+
+
+MODEL = """
+import keras
+
+def build(input_spec, target_spec, width=4):
+    inputs = keras.Input(input_spec.shape, dtype=input_spec.dtype)
+    x = keras.layers.Dense(width, "relu")(inputs)
+    x = keras.layers.Dropout(0.2)(x)
+    return keras.Model(inputs, keras.layers.Dense(len(target_spec.classes), "softmax")(x))
+"""
+EXPERIMENT = """
+# @package _global_
+defaults:
+  - override /dataset: csv_rows
+  - override /model: mine
+  - override /objective: classification
+dataset: {table: rows.csv, label: kind}
+trainer: {epochs: 3, num_pictures: 2, pictures_every: null}
+"""
+
+
+def call(project, *words):
+    command = [sys.executable, "-m", "reprise", *words]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=600)
+
+
+def git(project, *words):
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    command = ["git", "-C", project, *identity, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_a_run_of_an_untracked_module_is_identical_after_its_commit_is_gone(tmp_path):
+    for folder in ("conf/experiment", "conf/model", "src/mine"):
+        (tmp_path / folder).mkdir(parents=True)
+    rows = "".join(f"{i % 7},{i % 3},{'abc'[i % 3]}\n" for i in range(90))
+    (tmp_path / "rows.csv").write_text("x,y,kind\n" + rows)
+    (tmp_path / "conf/experiment/mine.yaml").write_text(EXPERIMENT)
+    (tmp_path / "conf/model/mine.yaml").write_text("_target_: mine.net.build\nwidth: 4\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    (tmp_path / "src/mine/net.py").write_text(MODEL)  # never added
+    done = call(tmp_path, "train", "experiment=mine")
+    assert done.returncode == 0, done.stderr
+    (first,) = (tmp_path / "runs/mine").iterdir()
+
+    (tmp_path / "src/mine/net.py").write_text(MODEL.replace("relu", "tanh"))
+    git(tmp_path, "add", "src")
+    git(tmp_path, "commit", "-q", "--amend", "-m", "another")
+    git(tmp_path, "reflog", "expire", "--expire=now", "--all")
+    git(tmp_path, "gc", "-q", "--prune=now")
+    before = git(tmp_path, "status", "--porcelain"), (tmp_path / ".git/index").read_bytes()
+    again = call(tmp_path, "reproduce", f"run={first.name}")
+    assert "\nidentical: " in again.stdout, again.stdout + again.stderr
+    assert ", and the weights" in again.stdout
+    assert again.returncode == 0
+    assert (
+        git(tmp_path, "status", "--porcelain"),
+        (tmp_path / ".git/index").read_bytes(),
+    ) == before
+    second = next(path for path in (tmp_path / "runs/mine").iterdir() if path != first)
+    for folder in (first, second):
+        assert "identical" in (folder / "reproduced.txt").read_text()
+
+    today = call(tmp_path, "reproduce", f"run={first.name}", "code=here", "epochs=1")
+    assert today.returncode == 1, today.stdout + today.stderr
+    assert "different from epoch 1 on" in today.stdout
+    assert "code changed: src/mine/net.py" in today.stdout
+
+
+def test_what_the_record_lacks_is_said_before_anything_is_trained(recorded, tmp_path):
+    folder = recorded("20260101-000000-abcd").folder
+    home = tmp_path / "runs/mine"
+    home.mkdir(parents=True)
+    folder.rename(home / folder.name)
+    run = home / folder.name
+    (run / "run.json").write_text('{"choices": {}}')
+    (run / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    (run / "splits.json").write_text("{}")
+    (run / "specs.json").write_text("{}")
+    (tmp_path / "conf").mkdir()
+    for words, said in (
+        ([], "has not finished"),
+        (["epochs=1"], "the code of run 20260101-000000-abcd is not recorded"),
+        (["epochs=0"], "a whole number of at least 1"),
+        (["code=there"], "code=here or code=recorded"),
+    ):
+        done = call(tmp_path, "reproduce", f"run={run.name}", *words)
+        assert done.returncode == 2
+        assert said in done.stderr
+    (run / "result.json").write_text("{}")
+    (run / "snapshot").mkdir()
+    (run / "snapshot/code.bundle").write_text("damaged")
+    done = call(tmp_path, "reproduce", f"run={run.name}")
+    assert (done.returncode, "cannot be rebuilt" in done.stderr) == (2, True)
+    assert list((tmp_path / "runs/.reproduce").iterdir()) == []
