@@ -67,17 +67,18 @@ def measure(record: np.ndarray, x: np.ndarray, y: np.ndarray, target: Spec) -> N
 
 def thumb(x: np.ndarray) -> np.ndarray:
     """Small grey copy of an array of height, width and channels, of mean 0 and deviation 1."""
-    small = cv2.resize(
-        x.astype(np.float32).mean(axis=2), (THUMB, THUMB), interpolation=cv2.INTER_AREA
-    )
+    pixels = np.ascontiguousarray(x, np.float32)
+    if x.shape[2] > 4:  # more than OpenCV averages at once
+        pixels = pixels.mean(axis=2)
+    small = cv2.resize(pixels, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
+    small = small.reshape(THUMB, THUMB, -1).mean(axis=2)
     small -= small.mean()
     return small / (small.std() or 1.0)
 
 
 def _number(x: np.ndarray) -> type:
-    return {"uint8": np.uint8, "uint16": np.uint16, "float32": np.float32}.get(
-        x.dtype.name, np.float64
-    )
+    own = {"uint8": np.uint8, "uint16": np.uint16, "float32": np.float32}  # OpenCV's, too
+    return own.get(x.dtype.name, np.float64)
 
 
 def _digest(array: np.ndarray) -> int:
