@@ -201,12 +201,13 @@ def test_a_stage_that_is_not_reproducible_is_refused(root):
     assert (root / "dvc.lock").read_text() == lock
 
 
-def test_a_stage_that_fails_leaves_nothing_behind(root):
+def test_what_a_stage_that_fails_has_left_is_missing_still(root):
     lock = (root / "dvc.lock").read_text()
     write_stage(root, pause='1 / (name != "b")')
     with pytest.raises(UserError, match=r"(?s)dvc repro tiny failed.*ZeroDivisionError"):
         sample_data.make_available(["tiny"])
-    assert not (root / "data/tiny").exists()
+    assert files(root) == {"a": "a", "b": "b"}
+    assert sample_data.missing_stages([Path("data/tiny")]) == ["tiny"]
     assert (root / "dvc.lock").read_text() == lock
     write_stage(root)
     sample_data.make_available(["tiny"])
@@ -230,17 +231,6 @@ def test_the_next_call_repairs_what_a_kill_left(root):
     assert sample_data.missing_stages([Path("data/tiny")]) == []
 
 
-@pytest.mark.parametrize("committed", [pytest.param(True, marks=pytest.mark.slow), False])
-def test_after_a_kill_only_a_lock_that_is_not_committed_is_put_back(root, committed):
-    lock = (root / "dvc.lock").read_text()
-    (root / sample_data.UNDO).write_text(json.dumps({"lock": lock, "remade": []}))
-    (root / "dvc.lock").write_text(lock + "# newer\n")
-    if committed:
-        git(root, "commit", "-qam", "newer")
-    sample_data.make_available(["tiny"])
-    assert ("# newer" in (root / "dvc.lock").read_text()) == committed
-
-
 def test_two_at_once_make_the_files_once(root):
     delete(root / ".dvc/cache", root / "data/tiny")
     both = [start(root), start(root)]
@@ -255,6 +245,15 @@ def test_a_path_knows_its_stage(root):
         assert sample_data.stage_for(Path(path)) == "tiny", path
     for path in ("data", "data/tiny2", "data/tiny/..", "/data/tiny"):
         assert sample_data.stage_for(Path(path)) is None, path
+
+
+@pytest.mark.parametrize("name", ["dvc.yaml", "dvc.lock"])
+def test_a_conflict_in_dvcs_files_is_said_where_they_are_needed(root, name):
+    (root / name).write_text("<<<<<<< HEAD\nstages:\n=======\n")
+    assert sample_data.missing_stages([Path("data/tiny/a")]) == []  # it is there
+    delete(root / "data/tiny")
+    with pytest.raises(UserError, match=rf"(?s){name} cannot be read.*git checkout -- {name}"):
+        sample_data.make_available(["tiny"])
 
 
 def test_mistakes_in_the_words_are_said(root):

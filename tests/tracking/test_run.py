@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from reprise.config.secrets import redact
-from reprise.tracking.journal import Journal, delivered, metric_history
+from reprise.tracking.journal import Journal, delivered, metric_history, params_of
 from reprise.tracking.run import open_run
 from reprise.tracking.settings import tracking_uri
 
@@ -240,3 +240,11 @@ def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path, uri, cap
     assert capsys.readouterr().err.count("cannot be written") == 1
     client, (found,) = stored(uri)
     assert history(client, found, "valid/iou") == [(1, 0.5), (2, 0.75)]
+
+
+def test_a_text_that_is_no_utf8_is_recorded_with_escapes(tmp_path):
+    """Such as a path of another time: a store would refuse it for ever."""
+    folder = tmp_path / "runs/e/20261121-1"
+    with open_run(folder, "e", "n", uri=f"sqlite:///{tmp_path}/x/y.db", redact=str) as run:
+        run.params({"dataset.table": os.fsdecode(b"data/\xff.csv")})
+    assert params_of(folder) == {"dataset.table": "data/\\udcff.csv"}

@@ -119,7 +119,10 @@ class Run:
         return {names[name]: value for name, value in values.items()}
 
     def _add_texts(self, kind: str, values: Mapping[str, Any]) -> None:
-        texts = {name: self.redact(str(value))[:PARAM_LENGTH] for name, value in values.items()}
+        texts = {}
+        for name, value in values.items():
+            text = str(value).encode("utf-8", "backslashreplace").decode()  # a path can be no UTF-8
+            texts[name] = self.redact(text)[:PARAM_LENGTH]
         self._add_values(kind, texts)
 
     def _add_values(self, kind: str, values: Mapping[str, Any], **content: Any) -> None:
