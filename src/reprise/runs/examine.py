@@ -63,8 +63,7 @@ def _examine_dataset(data: Data, dataset: Dataset, rare: int) -> tuple[Sheet, li
     is_own = dataset.package == "reprise"  # of whose thorough checks reading is the one difference
     is_thorough = not is_own or dataset.thorough_finds_more
     lines = dataset.check(indices[sound], thorough=is_thorough)
-    found = [Finding("error", "unreadable", line, _named_in(line, names)) for line in lines]
-    return sheet, found + [Finding("note", "not read", note) for note in dataset.notes]
+    return sheet, [Finding("error", "unreadable", line, _named_in(line, names)) for line in lines]
 
 
 def _named_in(line: str, names: Sequence[str]) -> tuple[str, ...]:

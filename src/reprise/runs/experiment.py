@@ -13,7 +13,7 @@ from reprise.config.check import check
 from reprise.config.compose import Composed
 from reprise.config.parameters import sqlite_file
 from reprise.datasets import exclude
-from reprise.datasets.base import BaseDataset, Sample
+from reprise.datasets.base import BaseDataset, Dataset, Sample
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs import sample_data
@@ -102,6 +102,9 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     node = config["dataset"]
     dataset = build_dataset(node)
     splits, excluded = dataset.splits(), dict[str, str]()
+    if isinstance(dataset, Dataset) and (unused := len(dataset) - sum(map(len, splits.values()))):
+        note = f"note: {unused} of {len(dataset)} samples are in no split, as dataset.split says"
+        print(note, file=sys.stderr, flush=True)
     path = Path(node["exclude"]) if node.get("exclude") else None
     if path:
         most = node.get("max_excluded", exclude.MAX_EXCLUDED)
