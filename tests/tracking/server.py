@@ -12,7 +12,8 @@ from pathlib import Path
 class Server:
     """`mlflow server` over a database and a folder of artifacts that outlive it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *artifacts: str) -> None:
+        self._artifacts = artifacts or ("--artifacts-destination", f"{folder}/artifacts")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -26,7 +27,7 @@ class Server:
             sys.executable, "-m", "mlflow", "server",
             "--host", "127.0.0.1", "--port", str(self.port),
             "--backend-store-uri", f"sqlite:///{self.folder}/server.db", "--workers", "1",
-            "--artifacts-destination", f"{self.folder}/artifacts",
+            *self._artifacts,
         ]  # fmt: skip
         light = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "server.log").open("a") as log:

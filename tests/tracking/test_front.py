@@ -243,3 +243,23 @@ def test_files_that_a_server_keeps_for_itself(server, tmp_path):
     path.unlink()
     sync(tmp_path / "runs")
     check_files(server, tmp_path)
+
+
+def test_a_server_that_keeps_files_in_its_own_folder(front, tmp_path, capsys):
+    """A client on another machine writes them to a folder of that name on its own."""
+    (tmp_path / "store").mkdir()
+    options = "--no-serve-artifacts", "--default-artifact-root", f"{tmp_path}/store/files"
+    server = Server(tmp_path / "store", *options)
+    server.start()
+    front.port = server.port
+    try:
+        record(tmp_path, front.uri)
+        check_files(server, tmp_path)  # it is one machine
+        sync(tmp_path / "runs")
+        front.rule = lambda method, path, *_: (200, b"{}") if "artifacts/list" in path else None
+        run = record(tmp_path, front.uri, steps=(1, 2, 3))
+        assert capsys.readouterr().err.count("--artifacts-destination") == 1
+        check_numbers(server, tmp_path, run)
+        assert "a: notes/result.txt, notes/small.txt: " in refused(tmp_path)
+    finally:
+        server.kill()

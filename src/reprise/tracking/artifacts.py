@@ -5,10 +5,14 @@ import time
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from mlflow import MlflowClient
+from mlflow.entities import FileInfo
+from mlflow.utils.rest_utils import augmented_raise_for_status, http_request
+from requests import RequestException
 
 from reprise.files import locked
 from reprise.tracking.journal import (
@@ -19,7 +23,7 @@ from reprise.tracking.journal import (
     write_delivered,
 )
 from reprise.tracking.mlflow_store import Outcome, connect
-from reprise.tracking.trouble import explain
+from reprise.tracking.trouble import Trouble, explain
 
 SLOW_S = 5.0  # a store that takes longer to fail is not asked again for the next file
 
@@ -87,6 +91,10 @@ class _Files:
         self._folder, self._client, self._id = folder, client, mlflow_id
         self._sizes: dict[str, dict[str, int | None]] = {}  # of the files in a folder there
         self.where = client.get_run(mlflow_id).info.artifact_uri
+        # A server's own folder, which other machines take for one of theirs.
+        self._is_servers = client.tracking_uri.startswith("http") and (
+            urlsplit(self.where).scheme in ("", "file")
+        )
 
     def has(self, name: str) -> bool:
         """Whether the store has a file, or all files of a folder, in the size they have here."""
@@ -101,22 +109,55 @@ class _Files:
     def _listed(self, where: Path) -> dict[str, int | None]:
         name = where.as_posix()
         if name not in self._sizes:
-            found = self._client.list_artifacts(self._id, None if name == "." else name)
-            self._sizes[name] = {Path(one.path).name: one.file_size for one in found}
+            path = None if name == "." else name
+            found = self._list_by_server if self._is_servers else self._client.list_artifacts
+            self._sizes[name] = {
+                Path(one.path).name: one.file_size for one in found(self._id, path)
+            }
         return self._sizes[name]
 
+    def _list_by_server(self, mlflow_id: str, path: str | None) -> list[Any]:
+        """What the server itself finds in a folder; a client would look on its own machine."""
+        credentials = self._client._tracking_client.store.get_host_creds()
+        asked = {"run_id": mlflow_id, "path": path}
+        answer = http_request(credentials, "/api/2.0/mlflow/artifacts/list", "GET", params=asked)
+        augmented_raise_for_status(answer)
+        return [FileInfo.from_dictionary(one) for one in answer.json().get("files", [])]
+
     def send(self, name: str) -> bool:
-        """Send a file or a folder; False where it was deleted by hand."""
+        """Send a file or a folder; False where it was deleted by hand.
+
+        Raises:
+            Exception: of whatever library stands before the store.
+        """
         path = self._folder / name
-        if path.is_dir():
-            if not self._link_folder(path, name):
-                self._client.log_artifacts(self._id, str(path), name)
-        elif path.exists():
-            where = Path(name).parent.as_posix()
-            self._client.log_artifact(self._id, str(path), None if where == "." else where)
-        else:
-            return False
+        try:
+            if path.is_dir():
+                if not self._link_folder(path, name):
+                    self._client.log_artifacts(self._id, str(path), name)
+            elif path.exists():
+                where = Path(name).parent.as_posix()
+                self._client.log_artifact(self._id, str(path), None if where == "." else where)
+            else:
+                return False
+        except OSError as error:
+            if self._is_servers and not isinstance(error, RequestException):
+                raise self._of_server() from error
+            raise
+        if self._is_servers:
+            self._sizes.clear()
+            if not self.has(name):
+                raise self._of_server()
         return True
+
+    def _of_server(self) -> Trouble:
+        return Trouble(
+            f"{self.where} is a folder of the server, which does not see what this machine writes "
+            "there",
+            "start the server with --artifacts-destination in place of --default-artifact-root, "
+            "and let new runs have a new experiment: tracking.experiment=NAME",
+            lasts=True,
+        )
 
     def _link_folder(self, path: Path, name: str) -> bool:
         """Hard-link a folder's files into a local artifact store; they take no room twice.

@@ -34,7 +34,7 @@ class Delivery:
         self._are_others_done = False
         self._is_cut_off = False
         self._said: set[str] = set()  # lines
-        self._named: set[str] = set()  # what was refused
+        self._reasons: set[str] = set()  # of what was refused
         self._numbers = _Courier("tracking", self._deliver_numbers, START_S)
         self._files = _Courier("tracking files", self._deliver_files, None)
 
@@ -101,12 +101,12 @@ class Delivery:
         )
 
     def _say_refused(self, missing: Mapping[str, Trouble]) -> None:
-        """Say of the first that is missing why, and that there are more."""
-        new = [name for name in missing if name not in self._named]
-        self._named |= set(new)
-        if new:
-            more = f" and {len(new) - 1} more ({typed('sync')} lists them)" if new[1:] else ""
-            self._say_trouble(missing[new[0]], f"{new[0]}{more}: ")
+        """Say each reason once, of the first thing that is missing for it."""
+        names = [name for name in missing if missing[name].reason not in self._reasons]
+        self._reasons |= {trouble.reason for trouble in missing.values()}
+        if names:
+            more = f" and {len(names) - 1} more ({typed('sync')} lists them)" if names[1:] else ""
+            self._say_trouble(missing[names[0]], f"{names[0]}{more}: ")
 
 
 class _Courier:
