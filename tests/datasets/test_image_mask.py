@@ -342,6 +342,11 @@ def test_image_and_mask_are_reduced_alike(pairs):
         dataset.decode(0)
 
 
+def test_one_folder_for_both_is_refused(ids):
+    with pytest.raises(UserError, match="are one folder"):
+        ImageMask(**{**ids, "masks": ids["images"] + "/../images"})
+
+
 def block(value=255):
     mask = np.zeros((40, 50), np.uint8)
     mask[10:20, 10:20] = value

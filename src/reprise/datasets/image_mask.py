@@ -70,6 +70,13 @@ class ImageMask(Decodable):
         split_seed: Annotated[int, Ge(0)] = 0,
         augment: Augment | None = None,
     ) -> None:
+        if Path(images).resolve() == Path(masks).resolve():
+            raise UserError(
+                "dataset.images and dataset.masks are one folder, in which each image is its mask",
+                "two folders, in which an image and its mask have the same stem",
+                f"{images} for both",
+                "move the masks to a folder of their own, or correct dataset.masks",
+            )
         image_files = list_images(Path(images), "dataset.images")
         mask_files = list_images(Path(masks), "dataset.masks")
         require_pairs(image_files, mask_files)

@@ -111,6 +111,15 @@ def test_folders_of_splits_are_known_by_what_their_names_mean(tree, files, names
 
 
 @pytest.mark.parametrize("name", ["dev", "validation", "Valid", "val_images"])
+def test_classes_that_stand_one_folder_deeper_are_refused_with_the_folder(tree):
+    for files in (
+        ["brain/a/1.png", "brain/b/2.png"],
+        ["brain/train/a/1.png", "brain/test/a/2.png"],
+    ):
+        with pytest.raises(UserError, match=r"(?s)holds one class.*dataset.folder=.*pets/brain"):
+            list_classes(tree(*files))
+
+
 def test_a_valid_split_has_many_names(tree, name):
     listing = list_classes(tree("train/cat/1.png", f"{name}/cat/2.png"))
     assert listing.splits == ["train", "valid"]

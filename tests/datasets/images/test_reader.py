@@ -165,6 +165,8 @@ def test_what_is_changed_on_the_way_is_noted(tmp_path):
     assert "CMYK" in looked_at(save(tmp_path / "a.jpg", noise(20, 30, 4), "CMYK"))[1]
     cv2.imwrite(str(tmp_path / "a.png"), noise(20, 30, dtype=np.uint16) // 16)
     assert "none has a value above 40" in looked_at(tmp_path / "a.png")[1]
+    tifffile.imwrite(path, noise(20, 30), extratags=[(42113, "s", 0, "255", True)])
+    assert "255 stands for no data (GDAL)" in looked_at(path)[1]
     assert "further pictures" in looked_at(two_in_one(tmp_path / "b.jpg"))[1]
 
 

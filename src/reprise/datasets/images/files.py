@@ -29,7 +29,7 @@ _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_END, _JPEG_END = b"\0\0\0\0IEND\xaeB`\x82", b"\xff\xd9"
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)  # JPEG markers in the range of frames that are none
 _EXIF = b"Exif\0\0"
-_ORIENTATION, _BITS, _SHORT = 274, 258, 3  # EXIF and TIFF tags, and a type of numbers
+_ORIENTATION, _BITS, _NODATA, _SHORT = 274, 258, 42113, 3  # tags, and a type of numbers
 _BANDS = {"1": 1, "L": 1, "I;16": 1, "I": 1, "LA": 2, "RGBA": 4}  # by Pillow's mode; 3 of others
 _TIFF_PICTURES = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # samples of a picture, by its photometry
 _INVERTED, _PALETTE, _CMYK = 0, 3, 5  # photometries
@@ -145,11 +145,13 @@ def _tiff_header(file: IO[bytes]) -> tuple[ImageHeader, str, bool]:
         )
         # Of several bands the bits stand behind the tags, where a file may be cut.
         has_bits = page.samplesperpixel == 1 or _BITS in page.tags
-        is_whole = max(ends, default=0) <= size and has_bits
+        has_parts = len(page.dataoffsets) >= math.prod(page.chunked)
+        is_whole = max(ends, default=0) <= size and has_bits and has_parts
         bits, kind = page.bitspersample, int(page.sampleformat)
         words = f"{bits}-bit {_SIGNS[kind]}" if kind in _SIGNS else str(bits)
         photometry, bands = int(page.photometric), int(page.samplesperpixel)
         turn = int(page.tags.valueof(_ORIENTATION, 1))
+        nodata = page.tags.valueof(_NODATA)
     height, width = page.imagelength, page.imagewidth
     if turn in (5, 6, 7, 8):
         width, height = height, width
@@ -157,7 +159,7 @@ def _tiff_header(file: IO[bytes]) -> tuple[ImageHeader, str, bool]:
     extra = bands - _TIFF_PICTURES.get(photometry, 99)
     # Bands beyond one are dropped from a picture, but two bands without alpha are none.
     is_picture = extra == 0 or (extra == 1 and (bands == 4 or has_alpha))
-    notes = []
+    notes = [f"{nodata} stands for no data (GDAL), and is read as a value"] if nodata else []
     if photometry == _INVERTED:
         notes.append("white is stored as 0, and values are read inverted, as a viewer shows them")
     if photometry == _CMYK:
