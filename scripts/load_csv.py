@@ -10,6 +10,7 @@ index. For instance:
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 
 from reprise.cli import main as command
 from reprise.datasets.sql.database import make_engine, parse_url, shown, with_password
+from reprise.datasets.tables import csv_header
 from reprise.errors import UserError
 
 ROWS_AT_ONCE = 10_000
@@ -31,10 +33,18 @@ def read(file: Path, key: list[str]) -> pd.DataFrame:
         UserError: the file cannot be read, has no rows, or lacks a column of the key.
     """
     try:
-        rows = pd.read_csv(
-            file, dtype_backend="numpy_nullable", keep_default_na=False, na_values=[""]
-        )
-    except (OSError, ValueError) as error:  # pandas's own errors are ValueErrors
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+            header = csv_header(file)
+            rows = pd.read_csv(
+                file,
+                dtype_backend="numpy_nullable",
+                keep_default_na=False,
+                na_values=[""],
+                index_col=False,
+            )
+            rows.columns = [name or given for name, given in zip(header, rows, strict=True)]
+    except (OSError, ValueError, Warning) as error:  # pandas's own errors are ValueErrors
         raise UserError(
             f"{file} cannot be read", "a CSV file, UTF-8, with a line of names", f"{error}",
             "correct the file",

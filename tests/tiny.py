@@ -75,6 +75,7 @@ def short(out: Path) -> list[str]:
 def new_store(folder: Path) -> str:
     """Address of a tracking database in `folder`, a copy if it is new: MLflow takes seconds."""
     if not (folder / "mlflow.db").exists():
+        folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(_empty_store(), folder / "mlflow.db")
     return f"sqlite:///{folder}/mlflow.db"
 

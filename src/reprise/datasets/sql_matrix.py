@@ -1,6 +1,5 @@
 """Matrices from rows (id, row, column, value) of a SQL table: one sample for each id."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -150,8 +149,6 @@ class SqlMatrix(DecodableRows):
         return make_splits(keys, range(len(self)), self._split, self._split_seed)
 
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
-        for note in self._reader.notes():
-            print(f"note: {note}", file=sys.stderr)
         return self._reader.problems(indices) if thorough else []
 
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
@@ -174,6 +171,10 @@ class SqlMatrix(DecodableRows):
             self._inputs, self.input_spec = order, replace(self.input_spec, names=tuple(names))
         else:
             self._targets, self.target_spec = order, replace(self.target_spec, names=tuple(names))
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self._reader.notes
 
     @property
     def sources(self) -> Sequence[Path]:

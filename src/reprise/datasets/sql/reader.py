@@ -1,6 +1,6 @@
 """Reads the matrices of some ids, one query for a batch of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -134,18 +134,22 @@ class Reader:
         """The id of a matrix, as messages show it."""
         return f"{self._table.key}={self.ids[index]}"
 
-    def notes(self) -> Iterator[str]:
+    @cached_property
+    def notes(self) -> Sequence[str]:
         """Remarks that are no errors: ids without rows, a missing index."""
+        found = []
         if self._without_rows:
-            yield f"{self._without_rows} of {len(self.ids)} ids have no rows: their matrices are 0"
+            of = f"{self._without_rows} of {len(self.ids)} ids"
+            found.append(f"{of} have no rows: their matrices are 0")
         with self.database.connect() as connection:
             statement = index_statement(connection, self._table)
         if statement:
             table = self._table
-            yield (
+            found.append(
                 f"table {table.name} has no index that starts with {table.key}, so that every "
                 f"batch reads all of it; this makes one:\n  {statement};"
             )
+        return found
 
     def problems(self, indices: np.ndarray) -> list[str]:
         """Read all of these matrices; one line for each that cannot be read."""
