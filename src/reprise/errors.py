@@ -1,5 +1,9 @@
 """The one error a user is meant to read: what was expected, what was received, what to do."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class UserError(Exception):
     """Something the user can mend. Shown without a traceback; the command exits with 2.
@@ -33,10 +37,12 @@ class Stopped(Exception):
     Attributes:
         run: Id of the run, once it is known.
         kind: What that id is of: `run` or `sweep`.
+        runs: The folder of all runs that it is in; None: runs/.
     """
 
     run = "last"
     kind = "run"
+    runs: Path | None = None
 
     def __init__(self, signal: int) -> None:
         super().__init__(f"stopped by signal {signal}")

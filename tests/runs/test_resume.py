@@ -88,7 +88,8 @@ def test_killed_and_stopped_it_ends_as_if_nothing_had_been(folder, whole):
     wait_for_state(out, 2 * STEPS, process)
     process.send_signal(signal.SIGTERM)
     (run,) = (out / "runs/digits").iterdir()
-    assert process.communicate()[1].endswith(f"stopped; to go on: make resume run={run.name}\n")
+    again = f'make resume run={run.name} args="runs={out}/runs"'
+    assert process.communicate()[1].endswith(f"stopped; to go on: {again}\n")
     assert process.returncode == 75
     assert reprise("sync", f"runs={out}/runs").returncode == 0
     assert recorded(out)[0] == "KILLED"

@@ -8,6 +8,7 @@ import pytest
 from run_folders import write_run
 
 from reprise.errors import UserError
+from reprise.project import ROOT
 from reprise.runs.experiment import refuse_problems, require_metric
 from reprise.runs.folder import RESULT, TRACEBACK, describe, held
 from reprise.runs.job import PRUNED
@@ -26,7 +27,7 @@ def run(tmp_path):
 
 
 def test_every_state_of_a_run_is_told(run):
-    again = f"to go on: make resume run={RUN}"
+    again = f'to go on: make resume run={RUN} args="runs={run.parents[1]}"'
 
     def told():
         return describe(run), read_summary(run).status
@@ -97,16 +98,19 @@ def test_how_a_resumed_run_ended_before_counts_no_more(run):
 
 @pytest.mark.parametrize(
     ("epoch", "is_over", "remedy"),
-    [(8, False, 'args="trainer.epochs=16"'), (3, True, "longer trainer.early_stopping_patience")],
+    [
+        (8, False, 'args="trainer.epochs=16"'),
+        (3, True, "longer trainer.early_stopping_patience"),
+    ],
 )
 def test_a_finished_run_says_what_can_be_done(run, epoch, is_over, remedy):
     (run / RESULT).write_text("{}")
     state = State(12, {}, {"epoch": epoch, "is_over": is_over})
     composed = SimpleNamespace(values={"trainer": {"epochs": 8}})
     with pytest.raises(UserError, match=rf"(?s)is finished.*done {epoch} epochs.*{remedy}"):
-        _refuse_finished(SimpleNamespace(folder=run), composed, state)
+        _refuse_finished(SimpleNamespace(folder=run, runs=ROOT / "runs"), composed, state)
     going = State(12, {}, {"epoch": 3, "is_over": False})
-    _refuse_finished(SimpleNamespace(folder=run), composed, going)
+    _refuse_finished(SimpleNamespace(folder=run, runs=ROOT / "runs"), composed, going)
 
 
 def test_a_run_without_a_checkpoint_is_named(tmp_path):

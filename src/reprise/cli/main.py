@@ -126,7 +126,10 @@ def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
         print(f"\nerror: {redact(str(mistake))}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stopped:
-        resume = f"{project.typed('resume')} {stopped.kind}={stopped.run}"
+        from reprise.runs.folder import to_type
+
+        runs = stopped.runs or project.ROOT / "runs"
+        resume = to_type("resume", f"{stopped.kind}={stopped.run}", runs)
         print(f"stopped; to go on: {resume}", file=sys.stderr)
         sys.exit(130 if stopped.signal == signal.SIGINT else 75)
     except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from reprise.errors import UserError
 from reprise.files import is_locked, lock
 from reprise.project import ROOT, relative, typed
 from reprise.runs.job import PRUNED
-from reprise.tracking.folders import LAST, MARKS
+from reprise.tracking.folders import LAST, MARKS, home
 from reprise.training.state import read_facts
 
 if TYPE_CHECKING:
@@ -116,6 +116,23 @@ def unused_folder(parent: Path) -> Path:
         return folder
 
 
+def to_type(verb: str, what: str, runs: Path, *words: str, key: str = "runs") -> str:
+    """What one types here for a verb on a run or a sweep, such as `make resume run=ID`.
+
+    Args:
+        verb: The verb.
+        what: `run=ID` or `sweep=ID`.
+        runs: The folder of all runs that it is in; named unless it is runs/.
+        words: Further words.
+        key: The verb's word for that folder.
+    """
+    further = [*words, *([] if runs == ROOT / "runs" else [f"{key}={relative(runs)}"])]
+    line, more = f"{typed(verb)} {what}", " ".join(further)
+    if not more:
+        return line
+    return f'{line} args="{more}"' if line.startswith("make") else f"{line} {more}"
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Hold the lock of a run's folder, so that no other process trains the same run.
@@ -193,4 +210,5 @@ def _describe(folder: Path) -> str:
     if state.startswith("pruned"):
         return state
     done = f"{state}, {epochs_done(folder)} of {trainer['epochs']} epochs done"
-    return done if state == "running" else f"{done}; to go on: {typed('resume')} run={folder.name}"
+    how = to_type("resume", f"run={folder.name}", home(folder))
+    return done if state == "running" else f"{done}; to go on: {how}"

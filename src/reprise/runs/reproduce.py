@@ -20,7 +20,7 @@ from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
 from reprise.runs.external import paths
-from reprise.runs.folder import PACKAGES, RESULT, SNAPSHOT
+from reprise.runs.folder import PACKAGES, RESULT, SNAPSHOT, to_type
 from reprise.runs.load import SavedRun, find
 from reprise.runs.resume import FREE, differences
 from reprise.tracking.journal import Journal, metric_history, tags_of
@@ -73,7 +73,8 @@ def reproduce(
             f"run {saved.folder.name} has not finished",
             "a finished run, or epochs=N with what it has done",
             "no result.json in its folder",
-            "add epochs=N, or finish it first: make resume run=" + saved.folder.name,
+            "add epochs=N, or finish it first: "
+            + to_type("resume", f"run={saved.folder.name}", saved.runs),
         )
     place = saved.runs / ".reproduce" / saved.folder.name
     project = ROOT if "code" in here else _code(saved, place)

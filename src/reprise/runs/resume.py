@@ -13,7 +13,7 @@ from reprise.config.compose import Composed, Scalar, flatten
 from reprise.config.overrides import quoted, restate
 from reprise.errors import UserError
 from reprise.runs.experiment import Data, compose_and_check
-from reprise.runs.folder import CONFIG, RESULT, STATE, TRACEBACK, held, keep_of
+from reprise.runs.folder import CONFIG, RESULT, STATE, TRACEBACK, held, keep_of, to_type
 from reprise.runs.job import PRUNED
 from reprise.runs.load import SavedRun, changed_digest, find, open_saved_data
 from reprise.runs.train import train
@@ -165,7 +165,8 @@ def _refuse_finished(saved: SavedRun, composed: Composed, state: State | None) -
     epochs, is_over = composed.values["trainer"]["epochs"], state.facts["is_over"]
     if state.facts["epoch"] < epochs and not is_over:
         return
-    longer = f'make resume run={saved.folder.name} args="trainer.epochs={2 * epochs}"'
+    words = f"run={saved.folder.name}", saved.runs, f"trainer.epochs={2 * epochs}"
+    longer = to_type("resume", *words)
     raise UserError(
         f"run {saved.folder.name} is finished",
         expected="a run that was stopped or killed, or more epochs for this one",

@@ -15,9 +15,18 @@ from reprise.config.secrets import redact
 from reprise.project import relative, typed
 from reprise.runs.experiment import Data, compiled, for_keras, new_model, set_up_device
 from reprise.runs.first_look import faster, first_look
-from reprise.runs.folder import CHECKPOINTS, STATE, held, new_folder, place_of, require_place
+from reprise.runs.folder import (
+    CHECKPOINTS,
+    STATE,
+    held,
+    new_folder,
+    place_of,
+    require_place,
+    to_type,
+)
 from reprise.runs.record import make_record, run_name
 from reprise.runs.score import result_table, score_best
+from reprise.tracking.folders import home
 
 if TYPE_CHECKING:
     import keras
@@ -188,4 +197,5 @@ def _print_result(folder: Path, result: Mapping[str, float]) -> None:
     """Print the metrics, where the run is, and what to type next."""
     print(f"\nrun {folder.name} is finished: {relative(folder)}\n\n{result_table(result)}\n")
     print(f"next:  {typed('ui')}        to look at it, and to compare it with others")
-    print(f"       {typed('evaluate')} run={folder.name}        to have its test metrics again")
+    again = to_type("evaluate", f"run={folder.name}", home(folder))
+    print(f"       {again}        to have its test metrics again")

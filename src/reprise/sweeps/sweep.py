@@ -9,14 +9,14 @@ from reprise.config.secrets import MASK, redact
 from reprise.errors import Stopped, UserError
 from reprise.files import locked, write_text
 from reprise.project import ROOT, relative
-from reprise.runs.folder import place_of, require_place, unused_folder
+from reprise.runs.folder import place_of, require_place, to_type, unused_folder
 from reprise.sweeps.driver import Driver
 from reprise.sweeps.ledger import Ledger
 from reprise.sweeps.plan import SETTING, Compositions, Plan, make_plan, require_measured
 from reprise.sweeps.settings import STORAGE, SWEEP
 from reprise.sweeps.space import every_combination
 from reprise.sweeps.summary import Row, counts, judge, recorded, rows_of, table
-from reprise.tracking.folders import LAST, all_runs, is_debug, run_folders
+from reprise.tracking.folders import LAST, all_runs, home, is_debug, run_folders
 
 SHOWN = 12  # changes listed in one message
 
@@ -128,7 +128,7 @@ def _run(folder: Path, plan: Plan) -> bool:
         try:
             driver.run()
         except Stopped as stopped:
-            stopped.kind, stopped.run = "sweep", folder.name
+            stopped.kind, stopped.run, stopped.runs = "sweep", folder.name, home(folder)
             raise
     if not is_recorded_here:  # the process that records it may have been killed since
         with recorded(ledger, plan):
@@ -168,13 +168,14 @@ def _retry_failed(ledger: Ledger, plan: Plan) -> None:
 
 
 def _print_results(ledger: Ledger, plan: Plan, rows: list[Row]) -> None:
-    sweep = ledger.folder.name
+    sweep, runs = ledger.folder.name, home(ledger.folder)
     print(f"\nsweep {sweep} is over: {counts(rows)}\n\n{table(rows, plan.axes, plan.metric)}\n")
     failed = [row.job for row in rows if row.standing.state == "failed"]
     if failed:
         log = relative(ledger.file(failed[0].number, "log"))
         print(f"their logs are beside {log}; to try them again:")
-        print(f'       make resume sweep={sweep} args="sweep.retry_failed=true"')
+        print(f"       {to_type('resume', f'sweep={sweep}', runs, 'sweep.retry_failed=true')}")
     elif rows:
-        print(f"next:  make compare sweep={sweep}        to see them side by side")
-        print(f"       make evaluate run={rows[0].job.run}        the best one")
+        side_by_side = to_type("compare", f"sweep={sweep}", runs, key="folder")
+        print(f"next:  {side_by_side}        to see them side by side")
+        print(f"       {to_type('evaluate', f'run={rows[0].job.run}', runs)}        the best one")

@@ -13,6 +13,7 @@ from reprise.errors import Stopped
 from reprise.files import write_text
 from reprise.project import typed
 from reprise.tracking.delivery import Delivery
+from reprise.tracking.folders import home
 from reprise.tracking.journal import (
     VALUES,
     Journal,
@@ -170,7 +171,7 @@ def open_run(
         yield run
         run.status("FINISHED")
     except (KeyboardInterrupt, Stopped) as ended:
-        vars(ended)["run"] = folder.name  # for the line that says how to resume it
+        vars(ended).update(run=folder.name, runs=home(folder))  # to say how to resume it
         timeout_s = TIMEOUT_STOPPED_S
         run.status("KILLED")
         raise

@@ -233,5 +233,5 @@ class LossGuard(keras.callbacks.Callback):
             remedy="look at the inputs (make check-data), lower optimizer.learning_rate, set "
             "optimizer.clipnorm=1, or let it\ngo back and lower the rate by itself: "
             "trainer.recoveries=3; the last epoch's state is kept, go on from it with\n"
-            'make resume run=last args="optimizer.learning_rate=… force=true"',
+            'make resume run=ID args="optimizer.learning_rate=… force=true"',
         )
