@@ -55,9 +55,6 @@ def new_folder(runs: Path, experiment: str, name: str | None = None) -> Path:
     """
     require_place(runs, experiment)
     try:
-        if not runs.exists():
-            runs.mkdir(parents=True)
-            (runs / ".gitignore").write_text("*\n")
         if name is None:
             folder = unused_folder(runs / experiment)
         else:

@@ -122,7 +122,7 @@ def make_record(
         identity |= of
         tags["reprise.parent"] = of["parent"]
         params |= {f"update.{key}": value for key, value in of.items()}
-    shared = ROOT / composed.values["tracking"]["runs"] / ".code"
+    runs = ROOT / composed.values["tracking"]["runs"]
     sources = str([str(path) for path in dataset.sources])
     return Record(
         files,
@@ -131,8 +131,8 @@ def make_record(
         (choices["dataset"], seen.digest, sources),
         parent.saved.folder.name if parent else None,
         identity,
-        take_snapshot(ROOT, shared, data.sources),
-        shared,
+        take_snapshot(ROOT, runs / ".code", [*data.sources, runs]),
+        runs / ".code",
     )
 
 

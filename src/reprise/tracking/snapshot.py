@@ -62,7 +62,7 @@ def take_snapshot(root: Path, folder: Path, data: Sequence[Path] = ()) -> Snapsh
     Args:
         root: The project's folder.
         folder: Where `<tree>.bundle` is written, unless it is there already.
-        data: Files and folders that are data, of which only what git tracks is taken.
+        data: Files and folders that are no code, of which only what git tracks is taken.
     """
     try:
         top = Path(_git(root, {}, "rev-parse", "--show-toplevel").strip())
