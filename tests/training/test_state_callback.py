@@ -11,7 +11,7 @@ from reprise.training.checkpoint import weights_sha256
 from reprise.training.fit import compile_model, fit
 from reprise.training.optimizers import adam
 from reprise.training.state import State, read_state
-from reprise.training.state_callback import StateCallback
+from reprise.training.state_callback import StateCallback, counters
 from reprise.training.trainer import Trainer
 
 STEPS, EPOCHS = 4, 6
@@ -62,6 +62,36 @@ class Log(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.rows.append((epoch, dict(logs), rate))
+
+
+class Scripted(keras.callbacks.Callback):
+    """Gives every epoch a `val_script`, in steps that float32 tells apart."""
+
+    def __init__(self, values):
+        super().__init__()
+        self._values = values
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_script"] = self._values[epoch]
+
+
+class Countdown(keras.callbacks.Callback):
+    """A callback as users write them: a counter of an epoch, and one that a setting begins."""
+
+    def __init__(self, left):
+        super().__init__()
+        self.left, self.in_epoch, self.total = left, 0, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.in_epoch = 0
+        self.left -= 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.in_epoch += 1
+        self.total += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_count"] = self.in_epoch + 10 * self.left + 100 * self.total
 
 
 class StopAfter(keras.callbacks.Callback):
@@ -187,3 +217,93 @@ def test_a_callback_may_come_or_go_between_two_attempts(tmp_path, undisturbed):
         tmp_path, Trainer(epochs=EPOCHS), others=[keras.callbacks.Callback(), Log(), Log()]
     )
     assert weights_sha256(model) == undisturbed[1]
+
+
+SLOWLY = [1.0, 0.75, 0.625, 0.5625, 0.5, 0.4375, 0.4375, 0.375]  # 0.125 is the smallest change
+RISING = [1 - value for value in SLOWLY]
+WATCH = {"monitor": "val_script", "min_delta": 0.2, "mode": "min", "verbose": 1}
+KERAS = keras.callbacks
+CALLBACKS = {
+    "early stopping": lambda out: KERAS.EarlyStopping(
+        **WATCH, patience=3, baseline=0.9, restore_best_weights=True, start_from_epoch=1
+    ),
+    "early stopping, max": lambda out: KERAS.EarlyStopping(
+        **WATCH | {"mode": "max"}, patience=4, restore_best_weights=True
+    ),
+    "plateau": lambda out: KERAS.ReduceLROnPlateau(
+        **WATCH, factor=0.3, patience=1, cooldown=2, min_lr=0.004
+    ),
+    "checkpoint": lambda out: KERAS.ModelCheckpoint(
+        str(out / "{epoch}.keras"), "val_script", 1, True, False, "min",
+        initial_value_threshold=0.7,
+    ),
+    "checkpoint by steps": lambda out: KERAS.ModelCheckpoint(
+        str(out / "{epoch}-{loss:.9f}.weights.h5"), save_weights_only=True, save_freq=3
+    ),
+    "rate by epoch": lambda out: KERAS.LearningRateScheduler(lambda epoch, rate: rate * 0.8, 1),
+    "log": lambda out: KERAS.CSVLogger(str(out / "log.csv"), separator=";"),
+    "a user's": lambda out: Countdown(9),
+}  # fmt: skip
+
+
+def with_callback(name, out, stops):
+    out.mkdir()
+    values = RISING if "max" in name else SLOWLY
+    rows = []
+    for stop in [*stops, None]:
+        watching = CALLBACKS[name](out)
+        trainer = Trainer(epochs=8, callbacks=[Scripted(values), watching])
+        ended, more, model = train(out / "state", trainer, stop)
+        assert ended == (stop is None)
+        rows += more
+    files = {path.name for path in out.iterdir() if path.suffix in (".keras", ".h5", ".csv")}
+    log = (out / "log.csv").read_text() if "log.csv" in files else ""
+    places = {"filepath", "filename", "append", "append_header"}
+    counted = {key: value for key, value in counters(watching).items() if key not in places}
+    return rows, weights_sha256(model), counted, files, log
+
+
+@pytest.mark.parametrize("name", CALLBACKS)
+def test_every_callback_goes_on_with_every_setting_away_from_its_default(name, tmp_path):
+    stops = [StopAfter(STEPS + 2), StopAfter(in_validation_of=3)]
+    whole = with_callback(name, tmp_path / "whole", [])
+    assert with_callback(name, tmp_path / "parts", stops) == whole
+
+
+@pytest.mark.parametrize("kind", [KERAS.EarlyStopping, KERAS.ReduceLROnPlateau])
+@pytest.mark.parametrize(("mode", "sign"), [("min", 1), ("max", -1)])
+def test_a_smallest_change_keeps_its_sign_over_a_resume(tmp_path, kind, mode, sign):
+    """Each epoch is better by less than 0.2, so that none after the first counts."""
+    for epochs in (2, 4, 5):
+        script = Scripted([sign * (1 - epoch / 32) for epoch in range(epochs)])
+        watching = kind("val_script", patience=9, mode=mode, min_delta=0.2)
+        train(tmp_path, Trainer(epochs=epochs, callbacks=[script, watching]))
+    assert (watching.wait, watching.best) == (4, sign)
+
+
+@pytest.mark.parametrize("changed", [{"monitor": "val_mae"}, {"mode": "max"}])
+def test_a_resumed_callback_that_watches_another_metric_counts_anew(tmp_path, changed):
+    script = Scripted([-100.0, -101.0, -101.0])
+    for epochs, settings in ((2, {}), (3, changed)):
+        watch = {"monitor": "val_script", "mode": "min", "patience": 3} | settings
+        watching = KERAS.EarlyStopping(**watch)
+        train(tmp_path, Trainer(epochs=epochs, callbacks=[script, watching]))
+        assert watching.best_epoch == epochs - 1
+
+
+def test_a_changed_patience_counts_from_the_resume_on(tmp_path):
+    for epochs, patience in ((3, 6), (9, 4)):
+        watching = KERAS.EarlyStopping("val_script", patience=patience, mode="min")
+        trainer = Trainer(epochs=epochs, callbacks=[Scripted([0.0] * 9), watching])
+        _, rows, _ = train(tmp_path, trainer)
+    assert [epoch for epoch, *_ in rows] == [3, 4]
+
+
+def test_every_callback_of_keras_is_looked_at():
+    """A new one has to be decided upon: which of its attributes are settings, and which state."""
+    kinds = {name for name, one in vars(KERAS).items() if isinstance(one, type)}
+    tried = {"EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint", "LearningRateScheduler"}
+    tried |= {"CSVLogger", "SwapEMAWeights"}
+    stateless = {"Callback", "CallbackList", "LambdaCallback", "RemoteMonitor", "TerminateOnNaN"}
+    of_one_fit = {"History", "ProgbarLogger", "TensorBoard", "OrbaxCheckpoint"}
+    assert kinds == tried | stateless | of_one_fit | {"BackupAndRestore"}  # which is refused

@@ -65,6 +65,9 @@ def _of_trainer(value: Value) -> Iterator[Conflict]:
         # TensorFlow runs no XLA while its operations are deterministic.
         wrong = "jit_compile has no effect while deterministic is true"
         yield keys, wrong, "one of them, or null for it"
+    if "BackupAndRestore" in _callbacks(value):
+        wrong = "BackupAndRestore would put weights of its own in the place of a resumed run's"
+        yield ("trainer.callbacks",), wrong, "no such callback: a run saves and restores itself"
     monitor, mode = value("trainer.monitor"), value("trainer.monitor_mode")
     if monitor is None:
         return
@@ -80,6 +83,13 @@ def _of_trainer(value: Value) -> Iterator[Conflict]:
         yield ("trainer.monitor", "trainer.monitor_mode"), wrong, wanted
 
 
+def _callbacks(value: Value) -> set[str]:
+    """Return the names of the classes of `trainer.callbacks`."""
+    nodes = value("trainer.callbacks") or []
+    targets = [str(node.get("_target_")) for node in nodes if isinstance(node, dict)]
+    return {target.rpartition(".")[2] for target in targets}
+
+
 def _of_learning_rate(value: Value) -> Iterator[Conflict]:
     schedule = value("optimizer.schedule")
     decay, warmup = "optimizer.decay_steps", "optimizer.warmup_steps"
@@ -92,6 +102,9 @@ def _of_learning_rate(value: Value) -> Iterator[Conflict]:
         keys = ("optimizer.schedule", "trainer.reduce_lr_patience")
         wrong = f"both the {schedule} schedule and reduce_lr_patience would set the learning rate"
         yield keys, wrong, "schedule constant, or reduce_lr_patience null"
+    for name in sorted({"ReduceLROnPlateau", "LearningRateScheduler"} & _callbacks(value)):
+        wrong = f"both the {schedule} schedule and {name} would set the learning rate"
+        yield ("optimizer.schedule", "trainer.callbacks"), wrong, f"schedule constant, or no {name}"
     if value("trainer.recoveries"):
         keys = ("optimizer.schedule", "trainer.recoveries")
         wrong = f"the {schedule} schedule sets the rate that recoveries would lower"

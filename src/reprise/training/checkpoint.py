@@ -42,7 +42,7 @@ class Checkpoint(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._folder, self._states, self._failed = folder, states, failed
-        self._monitor = monitor
+        self.monitor, self.mode = monitor, mode
         self._sign = 1.0 if mode == "max" else -1.0
         self.best = -math.inf
         self.best_epoch: int | None = None
@@ -56,7 +56,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Save the model, if it is the best."""
-        value = self._sign * float((logs or {}).get(self._monitor, math.nan))
+        value = self._sign * float((logs or {}).get(self.monitor, math.nan))
         # the first epoch is the best so far even where its value is not a number
         if not (value > self.best or self.best_epoch is None):
             return

@@ -133,12 +133,15 @@ def _fit_rest(
             verbose=0,
         )
 
+    was_left = state.done > 0
     if state.done == steps:
         _end_epoch(model, called, state, valid_data)
     elif state.done:
         model.evaluate(valid_data, steps=1, verbose=0)  # builds the metrics, whose values
         run(state.epoch + 1)  # are restored for the rest of the epoch
     if state.epoch < epochs and not model.stop_training:
+        if was_left:
+            state.reload()
         run(epochs)
 
 

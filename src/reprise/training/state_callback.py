@@ -13,6 +13,14 @@ from reprise.training.state import State, read_state, write_state
 
 Arrays = dict[str, np.ndarray]
 
+MIN_DELTA = "min_delta"  # Keras gives it its sign anew, at the first comparison of a process
+# What Keras's callbacks keep under names of their own between two steps or epochs. Their other such
+# attributes are of one process: writers, clocks, a trace under way.
+PRIVATE = {
+    "_batches_seen_since_last_saving", "_last_batch_seen", "_total_batches_seen",
+    "_ema_weights_in_model", "_global_train_batch", "_global_test_batch",
+}  # fmt: skip
+
 
 class StateCallback(keras.callbacks.Callback):
     """Save the training state at step 0, after every epoch, and when training is asked to end.
@@ -48,6 +56,7 @@ class StateCallback(keras.callbacks.Callback):
         super().__init__()
         self._folder, self._stop, self._failed = folder, stop, failed
         self._learning_rate = learning_rate
+        self._resumed_at = resumed.step if resumed else 0
         self._others: dict[str, keras.callbacks.Callback] = {}
         self._initial: dict[str, dict[str, Any]] | None = None  # attributes before training
         self._steps_per_epoch = 0
@@ -58,6 +67,7 @@ class StateCallback(keras.callbacks.Callback):
         """Set step, epoch and counters to those of a state; None begins anew."""
         facts = state.facts if state else {}
         self._resumed = state
+        self._rate_factor = 1.0  # by which a recovery lowers the learning rate of the state
         self.step = state.step if state else 0
         self.epoch: int = facts.get("epoch", 0)
         self.done: int = facts.get("done", 0)
@@ -65,6 +75,7 @@ class StateCallback(keras.callbacks.Callback):
         self.is_over: bool = facts.get("is_over", False)
         self.recoveries: int = facts.get("recoveries", 0)
         self._attributes: dict[str, dict[str, Any]] | None = facts.get("callbacks")
+        self._watched: dict[str, list[str]] = facts.get("watched", {})
         self._weights: Mapping[str, np.ndarray] = state.arrays if state else {}
 
     def watch(self, others: Sequence[keras.callbacks.Callback], steps_per_epoch: int) -> None:
@@ -78,10 +89,17 @@ class StateCallback(keras.callbacks.Callback):
 
     def restore(self) -> None:
         """Give the model the values of the state to resume from, if there is one."""
-        if self._resumed:
-            assign(variables_of(self.model), "model", self._resumed.arrays)
-            if self._learning_rate is not None:
-                self.model.optimizer.learning_rate = self._learning_rate
+        if not self._resumed:
+            return
+        assign(variables_of(self.model), "model", self._resumed.arrays)
+        optimizer = self.model.optimizer
+        if self._learning_rate is not None and self.step == self._resumed_at:
+            optimizer.learning_rate = self._learning_rate
+        if self._rate_factor != 1:
+            optimizer.learning_rate = optimizer.learning_rate * self._rate_factor
+        for callback in self._others.values():
+            if isinstance(callback, keras.callbacks.CSVLogger):
+                callback.append = True  # or `fit` would begin its file anew
 
     def go_back(self, rate_factor: float) -> bool:
         """Return to the newest whole state with a lower learning rate; False: there is none."""
@@ -91,12 +109,22 @@ class StateCallback(keras.callbacks.Callback):
             return False
         recoveries = self.recoveries + 1
         self._take_up(state)
-        assign(variables_of(self.model), "model", state.arrays)
-        rate = self.model.optimizer.learning_rate
         # the state knows only of the recoveries before it
-        self.model.optimizer.learning_rate = rate * rate_factor ** (recoveries - self.recoveries)
+        self._rate_factor = rate_factor ** (recoveries - self.recoveries)
+        self.restore()
         self.recoveries = recoveries
         return True
+
+    def reload(self) -> None:
+        """Undo what `fit` and the callbacks do at the end of a training that now goes on.
+
+        `restore_best_weights` would else put weights back, and an optimizer its averages.
+        """
+        self.wait()
+        state, _ = read_state(self._folder)
+        if state is not None and state.step == self.step:
+            self._take_up(state)
+            self.restore()
 
     def wait(self) -> None:
         """Return once every state that was saved is on the disk, or has failed."""
@@ -106,18 +134,32 @@ class StateCallback(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Restore the attributes that the other callbacks have just reset, or save step 0."""
         if self._initial is None:
-            self._initial = {name: plain_attributes(one) for name, one in self._others.items()}
+            self._initial = {name: counters(one) for name, one in self._others.items()}
         if self._attributes is None:
             self.save()
-            return
+        else:
+            self._restore_attributes()
+
+    def _restore_attributes(self) -> None:
+        """Give the other callbacks what they had counted, but for those that watch another metric.
+
+        What was the best of one metric, or in one direction, says nothing about another.
+        """
         for name, callback in self._others.items():
-            vars(callback).update(self._attributes.get(name, {}))
-            vars(callback).update(_weight_lists_in(self._weights, name))
+            if self._watched.get(name, watched(callback)) == watched(callback):
+                now, saved = counters(callback), (self._attributes or {}).get(name, {})
+                initial = (self._initial or {}).get(name, {})
+                vars(callback).update({key: initial[key] for key in initial if key in now})
+                vars(callback).update({key: saved[key] for key in saved if key != MIN_DELTA})
+                vars(callback).update(_weight_lists_in(self._weights, name))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Restore the metrics of an epoch that was left in its middle."""
-        if self._resumed and self._is_mid_epoch:
-            assign(self.model.metrics_variables, "metrics", self._resumed.arrays)
+        """Restore an epoch that was left in its middle, which the other callbacks begin again."""
+        if self._resumed and self.done:
+            self.restore()
+            self._restore_attributes()
+            if self._is_mid_epoch:
+                assign(self.model.metrics_variables, "metrics", self._resumed.arrays)
         self._resumed = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -143,13 +185,14 @@ class StateCallback(keras.callbacks.Callback):
         """Begin to write the state as it is now, once the one before it is written."""
         self._attributes = {}
         for name, callback in self._others.items():
-            # What never changes is a setting, for the configuration of a resumed run to say.
+            # What never changes is a setting, which the configuration of a resumed run gives.
             initial = (self._initial or {}).get(name, {})
             self._attributes[name] = {
                 key: value
-                for key, value in plain_attributes(callback).items()
+                for key, value in counters(callback).items()
                 if key not in initial or initial[key] != value
             }
+        self._watched = {name: watched(one) for name, one in self._others.items()}
         self._weights = _weight_lists(self._others)
         arrays = {**values_of(variables_of(self.model), "model"), **self._weights}
         if self._is_mid_epoch:
@@ -159,6 +202,7 @@ class StateCallback(keras.callbacks.Callback):
             "done": self.done,
             "logs": self.logs,
             "callbacks": self._attributes,
+            "watched": self._watched,
             "is_over": bool(self.model.stop_training),
             "recoveries": self.recoveries,
         }
@@ -230,15 +274,21 @@ def assign(
         variable.assign(value)
 
 
-def plain_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
+def counters(callback: keras.callbacks.Callback) -> dict[str, Any]:
     """The counters and best values of a callback: what JSON can hold of its public attributes."""
     found = {}
     for name, value in vars(callback).items():
         if isinstance(value, np.generic):
             value = value.item()
-        if not name.startswith("_") and isinstance(value, int | float | str | None):
+        is_state = name in PRIVATE or not name.startswith("_")
+        if is_state and name != MIN_DELTA and isinstance(value, int | float | str | None):
             found[name] = value
     return found
+
+
+def watched(callback: keras.callbacks.Callback) -> list[str]:
+    """The metric that a callback judges by, and its direction; empty where it does not say."""
+    return [str(value) for name in ("monitor", "mode") if (value := vars(callback).get(name))]
 
 
 def _weight_lists(callbacks: Mapping[str, keras.callbacks.Callback]) -> Arrays:
