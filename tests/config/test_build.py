@@ -81,5 +81,26 @@ def test_what_is_passed_to_the_target_is_neither_missing_nor_a_key():
 def test_an_error_within_a_module_is_not_taken_for_a_missing_target(tmp_path, monkeypatch):
     (tmp_path / "broken_parts.py").write_text("import no_such_dependency\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
+    with pytest.raises(
+        UserError, match=r"(?s)cannot be imported.*no_such_dep.*broken_parts.py, line 1"
+    ):
         build({"_target_": "broken_parts.Thing"})
+
+
+def returns_what_it_is_given(given=1, other=2):
+    raise AssertionError("it was called")
+
+
+@pytest.mark.parametrize(
+    ("key", "target", "message"),
+    [
+        ("model", BOX, f"model._target_: {BOX} is no model"),
+        ("optimizer", PICKY, "a keras.Optimizer, or a function that returns one"),
+        ("trainer.callbacks.0", BOX, "is no callback"),
+        ("model", f"{__name__}.returns_what_it_is_given", "take them as its given, other"),
+    ],
+)
+def test_what_cannot_be_what_it_stands_for_is_refused_and_not_called(key, target, message):
+    with pytest.raises(UserError) as error:
+        build({"_target_": target}, *("specs", "specs")[: 2 * (key == "model")], key=key)
+    assert message in str(error.value)

@@ -58,11 +58,21 @@ def test_a_configuration_without_a_mistake_is_composed(conf):
         ("debug=zzz", ["debug: there is no 'zzz'", "see the files in conf/debug/"]),
         ("loader.batch_size=1,2", ["several values, but this is one run", "received  1,2"]),
         ("debug=short,null", ["debug: several values", "choose one"]),
+        ("hydra.run.dir=elsewhere", ["hydra.run.dir: has no effect", "leave it out"]),
+        ("dataset.weights=None", ["cannot be 'None'", "write null: dataset.weights=null"]),
+        ("seed=1e3", ["received  1000.0", "write 1000"]),
+        ("seed=007", ["without a zero in front"]),
+        ("loader.batch_size=0x10", ["in decimal digits"]),
+        ("model.drop='1e-3'", ["write the number without quotes"]),
+        ("dataset.augment.flip=yes", ["write true or false"]),
+        ("dataset.size=8", ["write a list: dataset.size=[8]"]),
+        ("model.drop=0,5", ["a fraction 0.5"]),
         ("seed=range(3,1)", ["seed: several values", "a list is written seed=[1,2]"]),
     ],
 )  # fmt: skip
 def test_one_mistake_on_the_command_line(message, override, parts):
-    text = message(GOOD, override)
+    words = [override] if override.startswith("experiment=") else [GOOD, override]
+    text = message(*words)
     assert "mistakes" not in text
     assert f"(on the command line: {override})" in text
     assert [part for part in parts if part not in text] == []
@@ -73,6 +83,53 @@ def test_one_mistake_on_the_command_line(message, override, parts):
 )
 def test_unreadable_overrides(message, override):
     assert f"cannot be read (on the command line: {override})" in message(GOOD, override)
+
+
+@pytest.mark.parametrize(
+    ("override", "remedy"),
+    [
+        ("model.kind=\u201cplain\u201d", "for \u201c (U+201C, left double quotation mark)"),
+        ("seed=4\u00a0", "(U+00A0, no-break space)"),
+        ("\u200bseed=4", "(U+200B, zero width space)"),
+        ("model.drop=1e\u22123", "for \u2212 (U+2212, minus sign)"),
+        ("\u2013seed=4", "(U+2013, en dash)"),
+        ("--seed=4", "leave the - out"),
+        ("seed =4", "leave the space out: seed=4"),
+        ("seed 4", "give it a value: seed=4"),
+        ("seed", "give it a value: seed=VALUE"),
+    ],
+)
+def test_what_is_typed_for_something_else_is_named(message, override, remedy):
+    assert remedy in message(GOOD, override)
+
+
+def test_two_choices_for_one_group_are_refused(message):
+    assert "experiment: chosen twice" in message(GOOD, "experiment=other")
+    assert "model: chosen twice" in message(GOOD, "model=net", "model=other_net")
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("model._target_=os.system", ["os.system is of Python itself, and no model"]),
+        ("model._target_=builtins.exec", ["builtins.exec is of Python itself"]),
+        ("loader._target_=subprocess.run", ["and no loader"]),
+        ("dataset.augment={_target_: shutil.rmtree, path: data}", ["and no augment"]),
+        ("trainer.callbacks=[{_target_: os.system, command: 'touch pwned'}]", ["and no callback"]),
+        ("model._target_=os", ["no dotted path"]),
+        ("model._target_=3", ["no dotted path", "received  3"]),
+        ("model._target_=null", ["no dotted path", "received  null"]),
+        ("model._target_=reprise.sample_parts:net", ["did you mean reprise.sample_parts.net?"]),
+        ("model._target_=reprise/sample_parts.py", ["did you mean reprise.sample_parts?"]),
+        ("model._target_=reprise.sample_parts.augment", ["is no model", "takes input_spec, targ"]),
+        ("trainer._target_=reprise.sample_parts.augment", ["is no trainer", "takes epochs, mon"]),
+    ],
+)  # fmt: skip
+def test_a_target_that_cannot_be_what_it_stands_for_is_refused_by_name(message, override, parts):
+    text = message(GOOD, override)
+    assert "mistakes" not in text
+    assert "._target_: " in text
+    assert [part for part in parts if part not in text] == []
 
 
 @pytest.mark.parametrize(
@@ -116,6 +173,7 @@ def test_values_of_the_wrong_type_or_out_of_range(message, override, expected, r
         ([GOOD, "~model.width"],
          ["model.width: is not set (conf/model/net.yaml, line 1)",
           "a whole number >= 1; reprise.sample_parts.net has no default for it"]),
+        ([GOOD, "~seed"], ["seed: is not set (conf/config.yaml)", "a whole number >= 0"]),
         (["dataset=pictures", "model=net"],
          ["dataset.folder: has no value (conf/dataset/pictures.yaml, line 2)"]),
         ([GOOD, "sweep=grid", "sweep.num_trails=5"], ["did you mean sweep.num_trials?"]),
@@ -140,7 +198,6 @@ def test_what_is_missing(message, words, parts):
         (["sweep=grid"], "sweep", {"num_trials": 4}),  # a group that config.yaml does not name
         (["+sweep=grid", "sweep.num_trials=5"], "sweep", {"num_trials": 5}),
         (["debug=null"], "trainer.epochs", 5),
-        (["hydra.run.dir=elsewhere"], "seed", 0),  # Hydra's own settings are left to Hydra
     ],
 )  # fmt: skip
 def test_what_is_taken(conf, words, key, value):

@@ -52,8 +52,9 @@ def ledger(tmp_path):
 def add(ledger):
     def add_jobs(*whats: str) -> list[Job]:
         start = len(ledger.jobs()) + 1
+        sweep = ledger.folder.name
         jobs = [
-            Job(ledger.folder.name, n, f"{ledger.folder.name}-{n:03d}", "k", [f"do={what}"])
+            Job(sweep, n, f"{sweep}-{n:03d}", "k", [f"n={n}", f"do={what}"])
             for n, what in enumerate(whats, start)
         ]
         for job in jobs:

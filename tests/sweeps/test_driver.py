@@ -60,7 +60,7 @@ def test_every_job_runs_once_and_a_second_time_none_does(ledger, add, program, c
     add("done", "fail")
     driver(ledger, program).run()
     assert states(ledger) == ["done", "failed"]
-    said = ["job 01 do=done", "job 01 done", "job 02 do=fail", "job 02 failed: 1"]
+    said = ["job 01 n=1 do=done", "job 01 done", "job 02 n=2 do=fail", "job 02 failed: 1"]
     assert capsys.readouterr().out.splitlines() == said
     assert "no such luck" in ledger.file(2, "log").read_text()
     driver(Ledger(ledger.folder), program).run()

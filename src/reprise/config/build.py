@@ -1,6 +1,7 @@
 """Objects built from nodes with a `_target_`; the only caller of Hydra's instantiate."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,9 +10,12 @@ from hydra.utils import instantiate
 
 from reprise.config.mistakes import Mistake, as_error
 from reprise.config.parameters import NoSuchTarget, PathContext, find_target, is_own
-from reprise.config.sections import Inspection, Section, target_section
+from reprise.config.sections import LIVE, Inspection, Section, target_section
 from reprise.errors import UserError
 from reprise.project import ROOT
+
+# Kinds that the program needs, by what they stand for.
+KERAS = {"model": "Model", "optimizer": "Optimizer", "callback": "Callback"}
 
 
 def build(node: dict[str, Any], *args: Any, key: str = "", **live: Any) -> Any:
@@ -30,6 +34,8 @@ def build(node: dict[str, Any], *args: Any, key: str = "", **live: Any) -> Any:
         UserError: a target outside reprise does not exist or does not take these keys, or a target
             refuses its values.
     """
+    if key == "optimizer" and _is_keras(str(node["_target_"]), "Optimizer"):
+        args = ()  # its schedule, if it has one, knows its steps
     check_foreign(node, key, args, live)
     try:
         target = instantiate(node, _partial_=True, _convert_="all")
@@ -62,8 +68,9 @@ def check_foreign(
         target = str(found["_target_"])
         if is_own(target):
             continue
+        _refuse_other_kind(target, inner)
         if found is node:
-            section = target_section(found, inner, _given(target, args, live or {}), extra)
+            section = target_section(found, inner, _given(target, args, live or {}, key), extra)
         else:
             section = target_section(found, inner, frozenset())
         mistakes += _mistakes_in(section)
@@ -87,14 +94,46 @@ def _nodes(value: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _nodes(item, f"{key}.{name}" if key else str(name))
 
 
-def _given(title: str, args: tuple[Any, ...], live: Mapping[str, Any]) -> frozenset[str]:
+def _refuse_other_kind(target: str, key: str) -> None:
+    """Refuse a class that is none of Keras's kind where the program needs one."""
+    role = re.sub(r"^(trainer\.)?callbacks\.\d+$", "callback", key)
+    base = KERAS.get(role)
+    if base is None:
+        return
+    try:
+        found = find_target(target)
+    except NoSuchTarget:
+        return  # said with the other mistakes
+    if isinstance(found, type) and not _is_keras(target, base):
+        raise UserError(
+            f"{key}._target_: {target} is no {role}",
+            f"a keras.{base}, or a function that returns one",
+            f"the class {target}",
+            "name another target",
+        )
+
+
+def _is_keras(target: str, base: str) -> bool:
+    """Return whether a target is a class of Keras, or derived from it; Keras is not imported."""
+    if is_own(target):
+        return False
+    try:
+        found = find_target(target)
+    except NoSuchTarget:
+        return False
+    kinds = getattr(found, "__mro__", ())
+    return any(kind.__name__ == base and "keras" in kind.__module__ for kind in kinds)
+
+
+def _given(
+    title: str, args: tuple[Any, ...], live: Mapping[str, Any], key: str = ""
+) -> frozenset[str]:
     """Return the names of a target's parameters that the program passes itself."""
     if not (args or live):
         return frozenset()
     try:
-        return frozenset(
-            inspect.signature(find_target(title)).bind_partial(*args, **live).arguments
-        )
+        signature = inspect.signature(find_target(title))
+        given = frozenset(signature.bind_partial(*args, **live).arguments)
     except NoSuchTarget:
         return frozenset()
     except (TypeError, ValueError) as error:
@@ -105,6 +144,17 @@ def _given(title: str, args: tuple[Any, ...], live: Mapping[str, Any]) -> frozen
             str(error),
             "give it these parameters; docs/add_a_model.md and docs/add_a_dataset.md show how",
         ) from None
+    passed = LIVE.get(key, frozenset())
+    first = [*signature.parameters.values()][: len(args)]
+    others = [one.name for one in first if one.default is not one.empty and one.name not in passed]
+    if passed and others:
+        raise UserError(
+            f"{key}._target_: {title} is no {key}",
+            f"a function or class that the program gives {', '.join(sorted(passed))}",
+            f"one that would take them as its {', '.join(others)}",
+            "write a function with these parameters that calls it",
+        )
+    return given
 
 
 def _user_error_in(error: BaseException) -> UserError | None:

@@ -85,6 +85,8 @@ def _examine_choices(
         option = choice.option
         if option is None or option == "???":
             continue
+        if headless := conf.not_global(choice):
+            raise as_error([headless], [])
         options = conf.options(choice.group)
         if option not in options:
             mistakes.append(conf.no_option(choice))

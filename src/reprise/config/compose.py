@@ -88,7 +88,7 @@ def merge(settings: list[Setting], conf: Conf) -> tuple[Layers | None, list[Mist
             "the chosen files do not fit together",
             "conf/",
             "defaults lists that Hydra can compose",
-            circle if is_circle else " ".join(str(error).split()),
+            circle if is_circle else " ".join(str(error).split()) or "a ${ that is not closed",
             "mend the defaults list of a file that was chosen",
         )
         return None, [unfit]

@@ -1,5 +1,6 @@
 """Configuration files: those of the project and, behind them, those of the engine."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from reprise.errors import UserError
 from reprise.project import ENGINE_CONF, ROOT, no_project, relative
 
 CONF = ROOT / "conf"
+GLOBAL = {"experiment", "debug"}  # groups whose files set keys of other groups
+HEADER = "# @package _global_"
 PRIMARY = "config"  # the file that names the groups
 
 
@@ -59,7 +62,8 @@ class Conf:
     def options(self, group: str) -> list[str]:
         """Return the names that can be chosen for `group`, sorted."""
         places = [folder / group for folder in self.folders]
-        files = [(place, file) for place in places for file in place.rglob("*.yaml")]
+        found = [(place, file) for place in places for file in place.rglob("*.yaml")]
+        files = [(place, file) for place, file in found if file.is_file()]
         return sorted({str(file.relative_to(place).with_suffix("")) for place, file in files})
 
     def shown(self, file: Path) -> str:
@@ -73,7 +77,15 @@ class Conf:
             return
         group = name.rpartition("/")[0]
         nodes = {key.value: node for key, node in read_entries(file)}
-        for entry in nodes["defaults"].value if "defaults" in nodes else []:
+        defaults = nodes.get("defaults")
+        if defaults is not None and not isinstance(defaults, yaml.SequenceNode):
+            raise UserError(
+                f"{self.shown(file)}, line {defaults.start_mark.line + 1}: defaults is no list",
+                "lines of `- group: option` or `- override /group: option`",
+                "one value" if isinstance(defaults, yaml.ScalarNode) else "keys without a dash",
+                "begin each of its lines with a dash",
+            )
+        for entry in defaults.value if defaults else []:
             place = f"{self.shown(file)}, line {entry.start_mark.line + 1}"
             if isinstance(entry, yaml.ScalarNode) and entry.value != "_self_":
                 yield Choice(group, entry.value, place)
@@ -88,6 +100,10 @@ class Conf:
         """Return the mistake of a choice whose group or option does not exist."""
         if options := self.options(choice.group):
             otherwise = f"see the files in conf/{choice.group}/"
+            for folder in self.folders:
+                for file in (folder / choice.group).glob(f"{choice.option or '?'}.[yY]*"):
+                    if file.suffix != ".yaml":
+                        otherwise = f"rename {self.shown(file)}: its name has to end in .yaml"
             return Mistake(
                 f"{choice.group}: there is no '{choice.option}'",
                 choice.place,
@@ -97,12 +113,31 @@ class Conf:
             )
         inside = (path for folder in self.folders for path in folder.iterdir())
         groups = sorted({path.name for path in inside if path.is_dir()})
+        inner = choice.group.rpartition("/")[2]
+        likely = f"/{inner}" if inner in groups else nearest_name(choice.group, groups)
         return Mistake(
             f"there is no group '{choice.group}'",
             choice.place,
             f"one of: {listing(groups)}",
             choice.group,
-            suggest(nearest_name(choice.group, groups), "a group is a folder of conf/"),
+            suggest(likely, "a group is a folder of conf/"),
+        )
+
+    def not_global(self, choice: Choice) -> Mistake | None:
+        """Return the mistake of an experiment whose keys would not be those of the groups."""
+        file = self.find(f"{choice.group}/{choice.option}")
+        if file is None or choice.group not in GLOBAL:
+            return None
+        read_entries(file)  # which says if it is no text
+        first = next(iter(file.read_text(encoding="utf-8").strip().splitlines()), "")
+        if re.match(r"#\s*@package\s+_global_$", first):
+            return None
+        return Mistake(
+            f"{self.shown(file)}: its keys belong to no group",
+            choice.place,
+            f"the first line {HEADER}",
+            first or "an empty file",
+            f"put {HEADER} at the top of the file",
         )
 
 
@@ -121,13 +156,20 @@ def read_entries(path: Path) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
     """Read the outermost keys and values of a YAML file, as nodes with line numbers.
 
     Raises:
-        UserError: the file is no YAML, or has no keys.
+        UserError: the file is no YAML, or has no keys, or a number that YAML does not read as a
+            person does.
     """
     try:
-        with path.open(encoding="utf-8") as file:
-            node = yaml.compose(file, Loader=yaml.SafeLoader)
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
     except yaml.MarkedYAMLError as error:
-        raise unreadable(error) from None
+        raise unreadable(error, path) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).partition("\n")[0]
+        raise _no_file(path, "YAML in UTF-8", reason, "save it as a text in UTF-8") from None
+    if text.startswith("\ufeff"):
+        wanted, remedy = "a file without a byte order mark", "save it as UTF-8 without BOM"
+        raise _no_file(path, wanted, "a byte order mark in front of its first line", remedy)
     if node is None:
         return []
     if not isinstance(node, yaml.MappingNode):
@@ -137,13 +179,38 @@ def read_entries(path: Path) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
             "one value or a list",
             "write keys",
         )
+    for scalar in _numbers(node, set()):
+        if re.fullmatch(r"[+-]?(0[\d_]*[1-9][\d_]*|\d+(:[0-5]?\d)+)", scalar.value):
+            place = f"{relative(path)}, line {scalar.start_mark.line + 1}"
+            raise UserError(
+                f"{place}: {scalar.value} would not be read as it stands",
+                "a number in decimal digits, without a zero in front",
+                f"{scalar.value}, in YAML a number of base {60 if ':' in scalar.value else 8}",
+                "write the number, or put quotes around a text",
+            )
     return node.value
 
 
-def unreadable(error: yaml.MarkedYAMLError) -> UserError:
+def _numbers(node: yaml.Node, seen: set[int]) -> Iterator[yaml.ScalarNode]:
+    """Iterate over the whole numbers in a YAML node."""
+    if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":int") and not node.style:
+        yield node
+    if isinstance(node, yaml.CollectionNode) and id(node) not in seen:
+        seen.add(id(node))
+        for item in node.value:
+            for inner in item if isinstance(item, tuple) else (item,):
+                yield from _numbers(inner, seen)
+
+
+def _no_file(path: Path, expected: str, received: str, remedy: str) -> UserError:
+    return UserError(f"{relative(path)}: cannot be read", expected, received, remedy)
+
+
+def unreadable(error: yaml.MarkedYAMLError, path: Path | None = None) -> UserError:
     """Return the error for a file that is no YAML, or that has a key twice."""
     mark = error.problem_mark or error.context_mark
-    place = f"{relative(Path(mark.name))}, line {mark.line + 1}" if mark else "a file of conf/"
+    name = relative(path or Path(mark.name)) if mark else ""
+    place = f"{name}, line {mark.line + 1}" if mark else "a file of conf/"
     return UserError(
         f"{place}: cannot be read",
         "YAML: every key once, `key: value`, indented with spaces",

@@ -1,6 +1,7 @@
 """Overrides `key=value`: parsed from a command line, and written for a recorded configuration."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from hydra.errors import HydraException
 from reprise.config.files import CONF, Conf
 from reprise.config.mistakes import Mistake
 
+# What editors, chats and web pages put in the place of quotes, dashes and spaces, or add unseen.
+_TYPESET = re.compile(
+    "[\u00a0\u2000-\u200f\u2010-\u2015\u2018-\u201f\u202f\u2212\u3000\ufeff\uff01-\uff5e]"
+)
 # Characters with a meaning in Hydra's grammar, in the unquoted keys of a dict.
 _SPECIAL = re.compile(r"([\\()\[\]{}:=, \t'\"])")
 
@@ -32,7 +37,7 @@ class Setting:
 
     text: str
     key: str
-    kind: Literal["choice", "value", "deletion", "hydra"]
+    kind: Literal["choice", "value", "deletion"]
     form: str
     options: tuple[str, ...] = ()
 
@@ -50,12 +55,19 @@ def parse(overrides: list[str], conf: Conf) -> tuple[list[Setting], list[Mistake
     for text in overrides:
         try:
             override = parser.parse_override(text)
-            if override.is_sweep_override():
+            if override.is_hydra_override():
+                mistakes.append(_of_hydra(text, override))
+            elif override.is_sweep_override():
                 mistakes.append(_several(text, override, conf))
             else:
                 settings.append(_setting(text, override, conf))
         except (HydraException, ValueError, TypeError) as error:
             mistakes.append(_unreadable(text, error))
+    chosen: dict[str, Setting] = {}
+    for setting in settings:
+        before = chosen.setdefault(setting.key, setting) if setting.kind == "choice" else setting
+        if before.form != setting.form:
+            mistakes.append(_twice(before, setting))
     return settings, mistakes
 
 
@@ -63,8 +75,6 @@ def _setting(text: str, override: Override, conf: Conf) -> Setting:
     key = override.key_or_group
     if not key:
         raise ValueError("it has no key")
-    if override.is_hydra_override():
-        return Setting(text, key, "hydra", text)
     if override.is_delete():
         return Setting(text, key, "deletion", text)
     name = key if override.package is None else f"{key}@{override.package}"
@@ -80,12 +90,45 @@ def _setting(text: str, override: Override, conf: Conf) -> Setting:
 
 
 def _unreadable(text: str, error: Exception) -> Mistake:
+    key, _, value = text.partition("=")
+    remedy = "put double quotes around the value and single ones around all: 'KEY=\"VALUE\"'"
+    if odd := _TYPESET.search(text):
+        name = unicodedata.name(odd[0], "unseen")
+        remedy = (
+            f"type a plain character, or none, for {odd[0]} (U+{ord(odd[0]):04X}, {name.lower()})"
+        )
+    elif text.startswith("-"):
+        remedy = "leave the - out: there are no options, only KEY=VALUE"
+    elif "=" not in text:
+        remedy = f"give it a value: {text.replace(' ', '=', 1) if ' ' in text else text + '=VALUE'}"
+    elif key != key.strip():
+        remedy = f"leave the space out: {key.strip()}={value.strip()}"
     return Mistake(
-        f"{text.partition('=')[0]}: cannot be read",
+        f"{key}: cannot be read",
         f"on the command line: {text}",
         "KEY=VALUE, where a text with spaces or any of = , [ ] { } ( ) : stands in quotes",
         str(error).partition("\n")[0],
-        "put double quotes around the value and single ones around all: 'KEY=\"VALUE\"'",
+        remedy,
+    )
+
+
+def _of_hydra(text: str, override: Override) -> Mistake:
+    return Mistake(
+        f"{override.key_or_group}: has no effect",
+        f"on the command line: {text}",
+        "keys of the configuration; it is composed as Hydra does, and run without Hydra",
+        text,
+        "leave it out; tracking.runs is where runs are kept, sweep= and launcher= make many",
+    )
+
+
+def _twice(before: Setting, setting: Setting) -> Mistake:
+    return Mistake(
+        f"{setting.key}: chosen twice",
+        f"{before.place}, {setting.text}",
+        "one option",
+        f"{before.text} and {setting.text}",
+        "choose one",
     )
 
 
@@ -98,7 +141,7 @@ def _several(text: str, override: Override, conf: Conf) -> Mistake:
         override.get_value_string(),
         "choose one"
         if conf.is_group(key)
-        else f"a list is written {key}=[1,2]; a text with a comma stands in quotes",
+        else f"a list is written {key}=[1,2], a fraction 0.5; a text with a comma stands in quotes",
     )
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import traceback
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, V
 from pydantic_core import PydanticCustomError
 
 from reprise.config.mistakes import listing
+from reprise.errors import UserError
 
 
 class NoSuchTarget(Exception):
@@ -60,6 +62,7 @@ def find_target(target: str) -> Callable[..., Any]:
 
     Raises:
         NoSuchTarget: the module, or the name in it, does not exist, or cannot be called.
+        UserError: the module cannot be imported.
     """
     found: Any = None
     path = ""
@@ -68,12 +71,25 @@ def find_target(target: str) -> Callable[..., Any]:
         if found is not None and hasattr(found, name):
             found = getattr(found, name)
         elif _is_module(path, found):
-            found = import_module(path)
+            found = _import(path, target)
         else:
             raise NoSuchTarget(_names_in(found, target.removeprefix(path), inside))
     if not callable(found):
         raise NoSuchTarget(_names_in(found, "", path))
     return found
+
+
+def _import(path: str, target: str) -> types.ModuleType:
+    try:
+        return import_module(path)
+    except Exception as error:
+        line = traceback.extract_tb(error.__traceback__)[-1]
+        raise UserError(
+            f"{target} cannot be imported",
+            f"a module {path} that can be",
+            f"{type(error).__name__}: {error} ({line.filename}, line {line.lineno})",
+            "mend that line, or install what it needs",
+        ) from error
 
 
 def _is_module(path: str, package: Any) -> bool:

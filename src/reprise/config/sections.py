@@ -1,6 +1,7 @@
 """Sections of a configuration: which keys each of them accepts, and the mistakes in it."""
 
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ from reprise.config.rules import contradictions
 
 # Keys of config.yaml itself. Weights, batch order and random transforms follow from the seed.
 SETTINGS = {"seed": Annotated[int, Interval(ge=0, lt=2**32)]}
+# Modules of Python itself that make values; what others name, such as os.system, acts.
+PLAIN_MODULES = {"collections", "datetime", "decimal", "fractions", "pathlib", "zoneinfo"}
 RESERVED = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 # Arguments that the program itself passes when it builds a group's target.
 LIVE: dict[str, frozenset[str]] = {
@@ -42,6 +45,13 @@ EVERY: dict[str, dict[str, Any]] = {
         "exclude": checkable(Annotated[str, "file"] | None),
         "max_excluded": Annotated[float, Interval(ge=0, le=1)],
     }
+}
+# Values that the program reads of what a group's target makes.
+READ = {
+    "trainer": frozenset({"epochs", "monitor"}),
+    "tracking": frozenset({"uri", "runs"}),
+    "sweep": frozenset({"search"}),
+    "launcher": frozenset({"n_jobs"}),
 }
 
 
@@ -58,6 +68,7 @@ class Section:
         live: Names of arguments that only the program passes.
         is_open: Whether other names are accepted, too.
         error: Why the `_target_` cannot be found.
+        unfit: Why it cannot be what it stands for: what is expected, and what is wrong.
     """
 
     key: str
@@ -68,6 +79,7 @@ class Section:
     live: frozenset[str] = frozenset()
     is_open: bool = False
     error: NoSuchTarget | None = None
+    unfit: tuple[str, str] | None = None
 
     def dotted(self, name: str) -> str:
         """Return the dotted key of a name in this section."""
@@ -101,16 +113,31 @@ def sections(
         inside = (other.removeprefix(prefix) for other in own if other.startswith(prefix))
         names = sorted({other.partition(".")[0] for other in inside})
         takes = {name: SETTINGS.get(f"{prefix}{name}", Any) for name in names}
-        yield Section(key, value, f"'{key}'" if key else "conf/config.yaml", takes)
+        title, required = f"'{key}'" if key else "conf/config.yaml", () if key else SETTINGS
+        yield Section(key, value, title, takes, frozenset(required))
     for name, item in value.items():
         yield from sections(item, own, f"{prefix}{name}", in_target=in_target)
 
 
 def _of_target(node: dict[str, Any], key: str) -> Section:
     """Return the section of a target, which is open to all keys if it must not be imported yet."""
-    if is_own(str(node["_target_"])):
+    target = node["_target_"]
+    unfit = _unfit(target, key)
+    if unfit is None and is_own(target):
         return target_section(node, key, LIVE.get(key, frozenset()), EVERY.get(key))
-    return Section(key, node, str(node["_target_"]), {}, is_open=True)
+    return Section(key, node, str(target), {}, is_open=True, unfit=unfit)
+
+
+def _unfit(target: Any, key: str) -> tuple[str, str] | None:
+    """Return what a target has to be, and why this one is not, judged by its name alone."""
+    role = "callback" if key.startswith("trainer.callbacks.") else key.rpartition(".")[2]
+    path = "the full path of a function or class, package.module.name"
+    if not isinstance(target, str) or not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", target):
+        return path, "no dotted path of a function or class"
+    module = target.partition(".")[0]
+    if module in sys.stdlib_module_names - PLAIN_MODULES:
+        return path, f"of Python itself, and no {role}"
+    return None
 
 
 def target_section(
@@ -133,7 +160,10 @@ def target_section(
     takes = {name: kind for name, kind in takes.items() if name not in live}
     is_partial = bool({"_partial_", "_args_"} & set(node))
     required = frozenset() if is_partial else parameters.required - live
-    return Section(key, node, title, takes, required, live, parameters.is_open)
+    needed = (live | READ.get(key, frozenset())) if is_own(title) else frozenset()
+    lacking = sorted(needed - {*parameters.annotations})
+    unfit = (f"one that takes {', '.join(lacking)}", f"no {key}") if lacking else None
+    return Section(key, node, title, takes, required, live, parameters.is_open, unfit=unfit)
 
 
 def find_mistakes(
@@ -210,6 +240,12 @@ class Inspection:
     def of_section(self, section: Section) -> Iterator[tuple[str, Mistake]]:
         """Find the mistakes in one section, each with its dotted key."""
         target = section.dotted("_target_")
+        if section.unfit:
+            expected, wrong = section.unfit
+            remedy = suggest(_dotted_form(section.title), "name another target")
+            wrong = f"{section.title} is {wrong}"
+            yield self._mistake(target, wrong, expected, shown(section.node["_target_"]), remedy)
+            return
         if section.error:
             likely = nearest_name(section.title, section.error.names)
             remedy = suggest(likely, "look for a misspelt part")
@@ -268,14 +304,20 @@ class Inspection:
                 dotted = ".".join([key, *refusal.within])
                 yield self._no_path(dotted, refusal, describe(annotation))
                 continue
-            remedy = f"change {key}"
-            if value is None:
-                remedy = f"give {key} a value; null is none here"
-            elif isinstance(value, str):
-                is_number = re.fullmatch(r"[+-]?\d*\.?\d+", value)
-                remedy = "write the number without quotes" if is_number else remedy
-                remedy = suggest(nearest_name(value, choices_in(annotation)), remedy)
+            likely = nearest_name(str(value), choices_in(annotation))
+            remedy = suggest(likely, _rewritten(key, value, describe(annotation)))
             yield self._wrong(key, value, describe(annotation), remedy)
+            return
+        if isinstance(value, str):
+            yield from self._of_text(key, value, describe(annotation))
+
+    def _of_text(self, key: str, value: str, expected: str) -> Iterator[tuple[str, Mistake]]:
+        """Find a null, a home folder or a variable that is written as a text."""
+        if value.lower() in {"none", "nil", "~"} and expected.endswith("null"):
+            yield self._wrong(key, value, expected, f"write null: {key}=null")
+        elif re.match(r"~[\w.-]*/|\$\{?[A-Za-z_]+\}?/|%\w+%[\\/]|[A-Za-z]:\\", value):
+            remedy = "write the path out with /, or as ${oc.env:HOME}/…"
+            yield self._wrong(key, value, "a path that needs no shell to read it", remedy)
 
     def _wrong(self, key: str, value: Any, expected: str, remedy: str) -> tuple[str, Mistake]:
         return self._mistake(key, f"cannot be {shown(value)}", expected, shown(value), remedy)
@@ -291,6 +333,34 @@ class Inspection:
             likely = nearest_name(path.name, [other.name for other in path.parent.iterdir()])
             remedy = suggest(likely and str(given.with_name(likely)), remedy)
         return self._mistake(key, f"no such {refusal.kind}: {given}", expected, received, remedy)
+
+
+def _rewritten(key: str, value: Any, expected: str) -> str:
+    """Say how a value would be written that was perhaps meant."""
+    text = str(value)
+    if value is None:
+        return f"give {key} a value; null is none here"
+    if "true or false" in expected and text.lower() in {"yes", "no", "on", "off", "1", "0"}:
+        return "write true or false"
+    if "true or false" in expected and text.lower() in {"true", "false"}:
+        return f"write {text.lower()} without quotes"
+    if text.lower() in {"none", "nil", "~", ""} and expected.endswith("null"):
+        return f"write null: {key}=null"
+    if expected.startswith("a list") and not isinstance(value, str | list | dict):
+        return f"write a list: {key}=[{text}]"
+    if isinstance(value, float) and value.is_integer():
+        return f"write {value:.0f}"
+    if isinstance(value, str) and re.fullmatch(r"0\d+|0[xob][\da-fA-F_]+", value):
+        return "write the number in decimal digits, without a zero in front"
+    if isinstance(value, str) and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", value):
+        return "write the number without quotes"
+    return f"change {key}"
+
+
+def _dotted_form(target: str) -> str | None:
+    """Return `package.module.name` of what is written `package.module:name` or as a path."""
+    form = re.sub(r"\.py(?=:|$)", "", target.strip()).replace(":", ".").replace("/", ".").strip(".")
+    return form if form != target and re.fullmatch(r"\w+(\.\w+)+", form) else None
 
 
 def _set(key: str) -> str:

@@ -157,7 +157,7 @@ class Driver:
         while True:
             here = {attempt.job.number for attempt in self._running}
             for job in self._ledger.jobs():
-                if job.number in self._over or job.number in here:
+                if job.number in self._over or job.number in here or self._is_repeated_now(job):
                     continue
                 log = self._ledger.claim(job.number)
                 if log is None:
@@ -171,9 +171,20 @@ class Driver:
             if self._study is None or self._has_given_up or self._study.next_job() is None:
                 return None
 
+    def _is_repeated_now(self, job: Job) -> bool:
+        """Return whether an earlier job of the same values has still to end."""
+        earlier = self._ledger.same_as(job)
+        return earlier is not None and self._ledger.standing(earlier.number).state not in OVER
+
     def _bring_up_to_date(self, job: Job) -> None:
         """Record what is missing of a claimed job: how it has ended, and whether it is over."""
         standing = self._ledger.standing(job.number)
+        earlier = self._ledger.same_as(job)
+        if earlier and standing.state not in OVER:
+            done = self._ledger.standing(earlier.number)
+            print(f"job {job.title}")
+            self._record(job, done.state, f"as job {earlier.number}: {done.why}", 0.0)
+            standing = self._ledger.standing(job.number)
         if standing.state == "begun":  # by a process that was killed before the attempt ended
             self._record(job, *self._judge(job, None, ""), 0.0)
             standing = self._ledger.standing(job.number)

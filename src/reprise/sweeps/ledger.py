@@ -73,9 +73,26 @@ class Ledger:
         beside = self.folder.with_name(job.run)  # but for a sweep over experiments
         return beside if beside.exists() else folder_named(job.run, home(self.folder))
 
+    def same_as(self, job: Job) -> Job | None:
+        """Return the earlier job of the same values, whose outcome this one takes over.
+
+        None for a job that is trained itself: it is the first, those before it have failed, or it
+        has begun.
+        """
+        if self.run_folder(job) is not None:
+            return None
+        values = sorted(job.overrides)
+        for earlier in self.jobs():
+            if earlier.number >= job.number:
+                break
+            is_same = sorted(earlier.overrides) == values
+            if is_same and self.standing(earlier.number).state != "failed":
+                return earlier
+        return None
+
     def result(self, job: Job) -> dict[str, float]:
         """Return the metrics of a job's best model, empty before its run is finished."""
-        folder = self.run_folder(job)
+        folder = self.run_folder(self.same_as(job) or job)
         if folder is None or not (folder / RESULT).exists():
             return {}
         return json.loads((folder / RESULT).read_text())

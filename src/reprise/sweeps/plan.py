@@ -10,12 +10,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reprise.config.build import build
 from reprise.config.check import check_each
 from reprise.config.compose import Composed, Scalar, flatten
+from reprise.config.parameters import is_own
 from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.project import ROOT
@@ -144,8 +145,11 @@ def make_plan(words: list[str]) -> Plan:
     fixed, axes = read_space([word for word in words if not SETTING.match(word)])
     own, own_axes = read_space([word for word in words if SETTING.match(word)])
     values = each_value_once(axes)
-    composed = check_each([[*fixed, *own, *job] for job in values], providable=is_providable)[0]
+    singly = check_each([[*fixed, *own, *job] for job in values], providable=is_providable)
+    composed = singly[0]
     _refuse_axes(axes, own_axes)
+    axes = _without_repetitions(axes, singly)
+    values = each_value_once(axes)
     sweep, launcher = build(composed.values["sweep"]), build(composed.values["launcher"])
     if launcher.command and shutil.which(launcher.command[0]) is None:
         raise UserError(
@@ -160,6 +164,42 @@ def make_plan(words: list[str]) -> Plan:
     metric, mode = _objective(sweep, each[0].values["trainer"])
     compositions = Compositions.of(jobs, each)
     return Plan(words, fixed, axes, each[0], sweep, launcher, metric, mode, compositions, digest)
+
+
+def _without_repetitions(axes: list[Axis], singly: list[Composed]) -> list[Axis]:
+    """Leave out values that mean the same as another one of their key, as 1e-3 and 0.001 do.
+
+    Args:
+        axes: Keys with several values.
+        singly: The configurations of `each_value_once(axes)`.
+    """
+    first, *others = [_meaning(one.choices) + _meaning(one.values) for one in singly]
+    kept: list[Axis] = []
+    for axis in axes:
+        known = {first: axis.values[0]}
+        for value in axis.values[1:]:
+            before = known.setdefault(others.pop(0), value)
+            if before is not value:
+                print(f"note: {axis.name}: {value} means the same as {before}, and is one job")
+        kept.append(axis if axis.numbers else replace(axis, values=tuple(known.values())))
+    return kept
+
+
+def _meaning(values: Any) -> str:
+    """Write values so that equal ones are equal texts: 1 and 1.0 are, and true is another.
+
+    What a target outside reprise makes of 1 and of 1.0 is not known: there they differ.
+    """
+
+    def plain(node: Any, *, is_known: bool = True) -> Any:
+        if isinstance(node, Mapping):
+            is_known = is_known and is_own(node.get("_target_", "reprise."))
+            return {key: plain(item, is_known=is_known) for key, item in node.items()}
+        if isinstance(node, list):
+            return [plain(item, is_known=is_known) for item in node]
+        return float(node) if type(node) is int and is_known else node
+
+    return json.dumps(plain(values), sort_keys=True)
 
 
 def _refuse_axes(axes: list[Axis], own_axes: list[Axis]) -> None:

@@ -1,11 +1,14 @@
 """The values that a sweep tries, in Hydra's own grammar of several values for a key."""
 
+import math
+import random
+import re
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep, Sweep
 from hydra.errors import HydraException
 
 from reprise.config.files import options_of
@@ -56,7 +59,8 @@ def read_space(words: list[str]) -> tuple[list[str], list[Axis]]:
         The others, and the axes.
 
     Raises:
-        UserError: an override has no value at all.
+        UserError: an override stands for no values, or for others than it seems to, or a key with
+            several values is given twice.
     """
     parser = OverridesParser.create()
     fixed, axes = [], []
@@ -67,31 +71,87 @@ def read_space(words: list[str]) -> tuple[list[str], list[Axis]]:
             override = None
         if override is None or not override.is_sweep_override():
             fixed.append(word)
-            continue
-        axis = _axis(override)
-        if not axis.values:
-            raise UserError(
-                f"{axis.key}: stands for no value at all",
-                expected="at least one value",
-                received=word,
-                remedy="give a range that is not empty, or a pattern that some option has",
-            )
-        axes.append(axis)
+        else:
+            axes.append(_axis(word, override))
+    named = Counter([axis.name for axis in axes])
+    named.update({word.partition("=")[0].lstrip("+") for word in fixed} & {*named})
+    twice = [name for name, count in named.items() if count > 1]
+    if twice:
+        given = [word for word in words if word.partition("=")[0].lstrip("+") in twice]
+        raise UserError(
+            f"{twice[0]}: given twice, once with several values",
+            expected="all values of a key in one word",
+            received=" ".join(given),
+            remedy="give each key once",
+        )
     return fixed, axes
 
 
-def _axis(override: Override) -> Axis:
+def _axis(word: str, override: Override) -> Axis:
     key, value = override.get_key_element(), override.value()
     if isinstance(value, Glob):
-        return Axis(key, tuple(value.filter(options_of(override.key_or_group))))
+        values = tuple(value.filter(options_of(override.key_or_group)))
+        return _refuse_empty(Axis(key, values), word)
+    assert isinstance(value, Sweep)
+    _refuse_truncated(key, word)
+    _refuse_tags(key, value, word)
     if isinstance(value, IntervalSweep):
-        ends: tuple[Any, Any] = (value.start, value.end)
-        return Axis(key, (repr(ends[0]), repr(ends[1])), ends, is_log="log" in value.tags)
+        return _interval(key, value, word)
+    if isinstance(value, RangeSweep) and not value.step:
+        raise _odd(key, "a range of step 0 has no end", word, "a step above or below 0")
+    is_shuffled, value.shuffle = value.shuffle, False  # Hydra would shuffle anew every time
     values = tuple(override.sweep_string_iterator())
-    if isinstance(value, RangeSweep) and len(values) > 1:
-        number = int if isinstance(value.start, int) else float
-        return Axis(key, values, tuple(sorted(map(number, values))), step=abs(value.step))
-    return Axis(key, values)
+    if is_shuffled:
+        values = tuple(random.Random(word).sample(values, len(values)))
+    if not isinstance(value, RangeSweep):
+        return _refuse_empty(Axis(key, values), word)
+    whole = isinstance(value.start, int) and isinstance(value.step, int)
+    numbers = tuple(sorted(map(int if whole else float, values)))
+    axis = _refuse_empty(Axis(key, values, numbers, step=abs(value.step)), word)
+    if len(values) == 1:
+        what = f"a range of one value, {values[0]}"
+        raise _odd(key, what, word, "a step that is smaller than the range")
+    return axis
+
+
+def _interval(key: str, value: IntervalSweep, word: str) -> Axis:
+    low, high, is_log = value.start, value.end, "log" in value.tags
+    assert low is not None
+    assert high is not None
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise _odd(key, "an interval without an end", word, "two finite numbers")
+    if low >= high:
+        what = "an interval of one value" if low == high else "the ends are the wrong way round"
+        raise _odd(key, what, word, "interval(LOW,HIGH) with LOW below HIGH")
+    if is_log and low <= 0:
+        raise _odd(key, f"{low:g} has no logarithm", word, "with tag(log,…) both ends above 0")
+    return Axis(key, (repr(low), repr(high)), (low, high), is_log=is_log)
+
+
+def _refuse_truncated(key: str, word: str) -> None:
+    """Refuse `int(interval(0.5,3.7))`, of which Hydra makes 0 and 3."""
+    numbers = re.findall(r"(?<![\w.])[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])", word)
+    cut = [number for number in numbers if not float(number).is_integer()]
+    if cut and re.search(r"[=(,]\s*int\(", word):
+        raise _odd(key, f"int() cuts {cut[0]} off", word, "whole numbers inside int()")
+
+
+def _refuse_tags(key: str, value: Sweep, word: str) -> None:
+    meant = {"log"} if isinstance(value, IntervalSweep) else set()
+    if odd := sorted(value.tags - meant):
+        what = f"the tag {odd[0]} has no effect here"
+        raise _odd(key, what, word, "tag(log,interval(LOW,HIGH)), or no tag")
+
+
+def _refuse_empty(axis: Axis, word: str) -> Axis:
+    if not axis.values:
+        wanted = "a range that is not empty, or a pattern that some option has"
+        raise _odd(axis.key, "stands for no value at all", word, wanted)
+    return axis
+
+
+def _odd(key: str, what: str, word: str, expected: str) -> UserError:
+    return UserError(f"{key}: {what}", expected, word, f"change {key.lstrip('+')}")
 
 
 def every_combination(axes: list[Axis]) -> list[list[str]]:

@@ -5,10 +5,18 @@ import warnings
 from typing import Any
 
 import optuna
+from alembic.util import CommandError
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from reprise.config.mistakes import listing
 from reprise.errors import UserError
 from reprise.files import locked
 from reprise.runs.job import Job
@@ -18,6 +26,7 @@ from reprise.sweeps.settings import STORAGE, STUDY_FILE, Search
 from reprise.sweeps.space import Axis
 
 OWNER = "sweep"  # attribute of a trial: id of the sweep that runs it
+AIM = "metric"  # attribute of a study: the metric that its values are of
 ENDS = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 WAIT_S = 60  # for another process to unlock an SQLite file
 
@@ -32,10 +41,10 @@ def open_storage(url: str) -> RDBStorage:
     arguments = {"connect_args": {"timeout": WAIT_S}} if url.startswith("sqlite") else {}
     try:
         return RDBStorage(url, engine_kwargs=arguments)
-    except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
+    except (SQLAlchemyError, CommandError, ImportError, ValueError, RuntimeError) as error:
         raise UserError(
             f"the study's database cannot be used: {str(error).splitlines()[0]}",
-            expected="the address of a database, as SQLAlchemy writes it",
+            expected="the address of a database of studies alone, as SQLAlchemy writes it",
             received=url,
             remedy=f"mend sweep.search.storage or {STORAGE}, or leave both out for a local file",
         ) from None
@@ -45,6 +54,66 @@ def open_trial(study: optuna.Study, storage: RDBStorage, number: int) -> Trial:
     """Open a trial that another process has asked for."""
     study_id = storage.get_study_id_from_name(study.study_name)
     return Trial(study, storage.get_trial_id_from_study_id_trial_number(study_id, number))
+
+
+def refuse_other_study(plan: Plan) -> None:
+    """Refuse to share a study that has another direction, metric or space than the sweep.
+
+    Raises:
+        UserError: the study is another one, or its database cannot be used.
+    """
+    search = plan.sweep.search
+    if search is None or (url := search.database()) is None:
+        return
+    storage = open_storage(url)
+    if search.study not in {study.study_name for study in storage.get_all_studies()}:
+        return
+    study = optuna.load_study(study_name=search.study, storage=storage)
+    wanted = "maximize" if plan.mode == "max" else "minimize"
+    has = [direction.name.lower() for direction in study.directions]
+    aims = study.user_attrs.get(AIM, plan.metric)
+    space = {axis.name: _distribution(axis) for axis in plan.axes}
+    differ = [] if has == [wanted] else [("sweep.mode", ", ".join(has), wanted)]
+    differ += [] if aims == plan.metric else [("sweep.metric", aims, plan.metric)]
+    for trial in study.get_trials(deepcopy=False):
+        if not trial.distributions:  # asked for a moment ago
+            continue
+        theirs = trial.distributions
+        for key in sorted({*space, *theirs}):
+            pair = theirs.get(key), space.get(key)
+            if pair[0] != pair[1]:
+                differ.append((key, _written(pair[0]), _written(pair[1])))
+        break
+    if differ:
+        raise UserError(
+            f"study {search.study} is of another search: {differ[0][0]}",
+            expected="\n".join(f"{key}: {theirs}" for key, theirs, _ in differ),
+            received="\n".join(f"{key}: {ours}" for key, _, ours in differ),
+            remedy="search for the same, or give another name: sweep.search.study=NAME",
+        )
+
+
+def _distribution(axis: Axis) -> BaseDistribution:
+    """Return the values of a key as Optuna knows them."""
+    if not axis.numbers:
+        return CategoricalDistribution(axis.values)
+    low, high = axis.numbers[0], axis.numbers[-1]
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, axis.is_log, int(axis.step or 1))
+    if axis.step:  # 0.3 three times is 0.8999999999999999, which Optuna finds no multiple of it
+        low, high = round(low, 12), round(high, 12)
+    return FloatDistribution(low, high, axis.is_log, axis.step)
+
+
+def _written(distribution: BaseDistribution | None) -> str:
+    if distribution is None:
+        return "one value"
+    if isinstance(distribution, CategoricalDistribution):
+        return listing(map(str, distribution.choices))
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    log = ", by its logarithm" if distribution.log else ""
+    step = f" in steps of {distribution.step}" if distribution.step else ""
+    return f"{distribution.low} to {distribution.high}{step}{log}"
 
 
 class Study:
@@ -71,6 +140,7 @@ class Study:
                 direction="maximize" if plan.mode == "max" else "minimize",
                 load_if_exists=True,
             )
+            self._study.set_user_attr(AIM, plan.metric)
 
     def next_job(self) -> Job | None:
         """Write the file of a further job and return the job; None once there are enough."""
@@ -130,10 +200,15 @@ def _sampler(search: Search, number: int) -> optuna.samplers.BaseSampler:
 
 def _suggest(trial: Trial, axis: Axis) -> str:
     """Return the trial's value of a key, in Hydra's grammar."""
-    if not axis.numbers:
-        return str(trial.suggest_categorical(axis.name, axis.values))
-    low, high = axis.numbers[0], axis.numbers[-1]
-    if isinstance(low, int) and isinstance(high, int):
-        step = int(axis.step or 1)
-        return repr(trial.suggest_int(axis.name, low, high, step=step, log=axis.is_log))
-    return repr(trial.suggest_float(axis.name, low, high, step=axis.step, log=axis.is_log))
+    values = _distribution(axis)
+    if isinstance(values, CategoricalDistribution):
+        return str(trial.suggest_categorical(axis.name, values.choices))
+    assert isinstance(values, IntDistribution | FloatDistribution)
+    log = values.log
+    if isinstance(values, IntDistribution):
+        whole = trial.suggest_int(axis.name, values.low, values.high, step=values.step, log=log)
+        return repr(whole)
+    drawn = trial.suggest_float(axis.name, values.low, values.high, step=values.step, log=log)
+    if axis.step is None:
+        return repr(drawn)
+    return min(axis.values, key=lambda value: abs(float(value) - drawn))

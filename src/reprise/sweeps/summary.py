@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import signal
 from collections.abc import Iterator, Mapping
@@ -33,24 +34,32 @@ class JobLost(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """A job, its standing, and its result (empty if it has none)."""
+    """A job, its standing, its result (empty if it has none), and the job it repeats."""
 
     job: Job
     standing: Standing
     result: Mapping[str, float]
+    same_as: Job | None = None
 
 
 def rows_of(ledger: Ledger, plan: Plan) -> list[Row]:
     """Return the jobs that have a result, the best first, then the others by number."""
-    rows = [Row(job, ledger.standing(job.number), ledger.result(job)) for job in ledger.jobs()]
+    rows = [
+        Row(job, ledger.standing(job.number), ledger.result(job), ledger.same_as(job))
+        for job in ledger.jobs()
+    ]
     return ranked(rows, plan.metric, plan.mode)
 
 
 def ranked(rows: list[Row], metric: str, mode: str) -> list[Row]:
     """Sort jobs that have a result by it, the best first; the others follow in their order."""
-    done = [row for row in rows if row.standing.state == "done" and metric in row.result]
+    done = [row for row in rows if row.standing.state == "done" and _is_number(row, metric)]
     done.sort(key=lambda row: row.result[metric], reverse=mode == "max")
     return done + [row for row in rows if row not in done]
+
+
+def _is_number(row: Row, metric: str) -> bool:
+    return not math.isnan(row.result.get(metric, math.nan))
 
 
 def table(rows: list[Row], axes: list[Axis], metric: str) -> str:
@@ -62,9 +71,9 @@ def table(rows: list[Row], axes: list[Axis], metric: str) -> str:
         values = [f"{row.result[n]:.4f}" if n in row.result else "" for n in metrics]
         settings = [row.job.values[axis.name] for axis in axes]
         seconds = f"{row.standing.seconds:.0f}"
-        lines.append(
-            [str(row.job.number), *settings, row.standing.state, *values, seconds, row.job.run]
-        )
+        repeats = f", as job {row.same_as.number}" if row.same_as else ""
+        state, run = row.standing.state + repeats, (row.same_as or row.job).run
+        lines.append([str(row.job.number), *settings, state, *values, seconds, run])
     failed = [row for row in rows if row.standing.state == "failed"]
     why = [f"\njob {row.job.number} failed: {row.standing.why}" for row in failed]
     return "\n".join([markdown_table(lines), *why])
@@ -113,7 +122,7 @@ def _record_summary(run: Run, rows: list[Row], plan: Plan) -> None:
     text = table(rows, plan.axes, plan.metric)
     run.text("summary.md", text + "\n")
     run.tags({"mlflow.note.content": f"{counts(rows)}\n\n{text}", "sweep.state": counts(rows)})
-    done = [row for row in rows if plan.metric in row.result]
+    done = [row for row in rows if row.standing.state == "done" and _is_number(row, plan.metric)]
     if not done:
         return
     best = rows[0]
@@ -187,9 +196,11 @@ def judge(ledger: Ledger, plan: Plan, job: Job, code: int | None, late: str) -> 
             with held(folder), _open_run(folder, plan, folder.name):
                 pass
         result = ledger.result(job)
-        if plan.metric in result:
-            return "done", f"{plan.metric} {result[plan.metric]:.4f}"
-        return "failed", f"its result has no {plan.metric}"
+        if plan.metric not in result:
+            return "failed", f"its result has no {plan.metric}"
+        if math.isnan(result[plan.metric]):
+            return "failed", f"its {plan.metric} is not a number"
+        return "done", f"{plan.metric} {result[plan.metric]:.4f}"
     if state == "failed" and folder and not (folder / TRACEBACK).exists():
         with suppress(JobLost), held(folder), _open_run(folder, plan, folder.name):
             raise JobLost(why)

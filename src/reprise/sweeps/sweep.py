@@ -27,7 +27,7 @@ def sweep(words: list[str]) -> bool:
     Returns:
         Whether no job has failed.
     """
-    plan = make_plan(words)
+    plan = _checked_plan(words)
     runs, experiment = place_of(plan.first)
     require_place(runs, experiment)
     home = runs / experiment
@@ -73,7 +73,17 @@ def resume(words: list[str]) -> bool:
             remedy="leave them out, or begin a new sweep: make sweep",
         )
     kept = [word for word in began_with if word.partition("=")[0] not in given]
-    return _run(folder, make_plan([*kept, *given.values()]))
+    return _run(folder, _checked_plan([*kept, *given.values()]))
+
+
+def _checked_plan(words: list[str]) -> Plan:
+    """Return the plan of a command line, whose study can be opened and is of the same search."""
+    plan = make_plan(words)
+    if plan.sweep.search:
+        from reprise.sweeps.study import refuse_other_study
+
+        refuse_other_study(plan)
+    return plan
 
 
 def _started_by(plan: Plan, home: Path) -> Path | None:
