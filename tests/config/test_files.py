@@ -1,6 +1,7 @@
 """Mistakes inside the files of conf/, each with its file and line."""
 
 import pytest
+from config.conftest import FILES
 
 from reprise.config.check import check
 
@@ -87,3 +88,41 @@ def test_a_target_outside_reprise_is_not_imported_and_takes_anything(conf, messa
     experiment("\ntrainer:\n  _target_: no_such.package\n  odd: 3")
     assert "trainer.odd: has no value" in message(GOOD, "trainer.odd=???")
     assert check([GOOD], conf).values["trainer"]["odd"] == 3
+
+
+EXPERIMENT = FILES["experiment/pictures.yaml"].replace("\n        ", "\n").lstrip()
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b"", ["its keys belong to no group", "the first line # @package _global_"]),
+        (b"- a\n- b\n", ["holds no keys"]),
+        (bytes(range(1, 256)), ["cannot be read", "YAML in UTF-8", "save it as a text"]),
+        (EXPERIMENT.encode("utf-16"), ["cannot be read", "YAML in UTF-8"]),
+        (EXPERIMENT.encode() + b"# \xe9\n", ["cannot be read", "YAML in UTF-8"]),
+        (EXPERIMENT.encode() + b"\0", ["cannot be read", "YAML in UTF-8"]),
+        (EXPERIMENT.encode("utf-8-sig"), ["a byte order mark", "save it as UTF-8 without BOM"]),
+        (EXPERIMENT[EXPERIMENT.index("\n") :].encode(), ["received  defaults:", "at the top of"]),
+        (b"# mine\n" + EXPERIMENT.encode(), ["received  # mine", "at the top of the file"]),
+        (b"# @package _global_\ndefaults: net\n", ["line 2: defaults is no list", "a dash"]),
+        (b"# @package _global_\ndefaults:\n  model: net\n", ["defaults is no list"]),
+        (EXPERIMENT.encode() + b"seed: 010\n", ["line 7: 010 would not be read", "of base 8"]),
+        (EXPERIMENT.encode() + b"seed: 1:30\n", ["1:30 would not be read", "of base 60"]),
+        (EXPERIMENT.encode() + b"model:\n\twidth: 3\n", ["line 8: cannot be read", "spaces"]),
+        (EXPERIMENT.encode() + b"seed: 1\nseed: 2\n", ["line 8: cannot be read", "key once"]),
+        (EXPERIMENT.encode() + b"model:\n  width: ${seed\n", ["${ that is not closed"]),
+        (EXPERIMENT.replace("/dataset", "dataset").encode(), ["did you mean /dataset?"]),
+    ],
+)
+def test_a_file_that_is_no_experiment_is_refused(conf, message, content, parts):
+    (conf / "experiment/odd.yaml").write_bytes(content)
+    text = message("experiment=odd")
+    assert [part for part in parts if part not in text] == []
+
+
+def test_line_ends_of_windows_are_no_fault_and_another_ending_of_the_name_is_named(conf, message):
+    (conf / "experiment/odd.yaml").write_bytes(EXPERIMENT.replace("\n", "\r\n").encode())
+    assert check(["experiment=odd"], conf).choices["model"] == "net"
+    (conf / "experiment/other.yml").write_text(EXPERIMENT)
+    assert "rename conf/experiment/other.yml" in message("experiment=other")

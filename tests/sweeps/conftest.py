@@ -10,7 +10,7 @@ from reprise.sweeps.ledger import Ledger
 # What a job's command line is handed to, as `launcher.command`: it does what the last word says.
 PROGRAM = """
 import os, pathlib, signal, sys, time
-job, what = sys.argv[-2:]
+job, _, what = sys.argv[-3:]
 folder = pathlib.Path(job).parents[1]
 attempt = len(list(folder.glob(pathlib.Path(job).stem + ".begun*")))
 (folder / f"{pathlib.Path(job).stem}.begun{attempt}").write_text(str(os.getpid()))

@@ -12,6 +12,7 @@ import pytest
 from sweeps.plans import make_plan
 
 from reprise.errors import Stopped
+from reprise.runs.job import Job
 from reprise.sweeps import driver as drivers
 from reprise.sweeps.driver import Driver
 from reprise.sweeps.ledger import Ledger
@@ -152,3 +153,14 @@ def test_two_processes_share_the_jobs(ledger, add, program):
     assert other.wait() == 0
     assert states(ledger) == ["done"] * 6
     assert [attempts_of(ledger, n) for n in range(1, 7)] == [1] * 6
+
+
+def test_a_job_of_the_same_values_takes_over_the_outcome(ledger, add, program, capsys):
+    add("done", "fail", "done")
+    first, *_, last = ledger.jobs()
+    again = Job(last.sweep, 4, f"{last.sweep}-004", "k", first.overrides)
+    again.write(ledger.file(4, "json"))
+    driver(Ledger(ledger.folder), program, n_jobs=2).run()
+    assert states(ledger) == ["done", "failed", "done", "done"]
+    assert attempts_of(ledger, 4) == 0
+    assert "job 04 done: as job 1" in capsys.readouterr().out

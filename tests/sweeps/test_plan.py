@@ -63,6 +63,18 @@ def test_a_metric_that_is_not_measured_is_refused_with_those_that_are(words):
         require_measured(plan.metric, plan.first)
 
 
+def test_values_that_mean_the_same_are_one_job(words, capsys):
+    plan = make_plan(
+        [*words, "optimizer.learning_rate=0.001,1e-3", "optimizer.clipnorm=1,1.0,null"]
+    )
+    assert [axis.values for axis in plan.axes] == [("0.001",), ("1", "null")]
+    said = capsys.readouterr().out
+    assert "note: optimizer.learning_rate: 0.001 means the same as 0.001, and is one job" in said
+    assert "note: optimizer.clipnorm: 1.0 means the same as 1, and is one job" in said
+    plan = make_plan([*words, "sweep=tpe", "trainer.deterministic=true,True,null"])
+    assert [axis.values for axis in plan.axes] == [("True", "null")]
+
+
 def test_a_plan_knows_what_it_aims_at(words):
     plan = make_plan([*words, "seed=1,2", "optimizer.learning_rate=1e-3,1e-4"])
     assert (plan.metric, plan.mode) == ("valid/accuracy", "max")

@@ -1,6 +1,8 @@
 """A search: which jobs it asks for, and that no restart asks for one too many."""
 
 import json
+import sqlite3
+from dataclasses import replace
 
 import optuna
 import pytest
@@ -11,7 +13,7 @@ from reprise.runs.job import Job
 from reprise.sweeps.ledger import Ledger
 from reprise.sweeps.settings import STORAGE, Search
 from reprise.sweeps.space import read_space
-from reprise.sweeps.study import Study
+from reprise.sweeps.study import Study, refuse_other_study
 
 SPACE = ["lr=tag(log,interval(1e-5,1e-1))", "+n=range(2,9,3)", "model=a,b", "k=int(interval(1,4))"]
 
@@ -104,3 +106,53 @@ def test_two_sweeps_share_a_study_in_a_database(tmp_path, monkeypatch):
 def test_a_database_that_cannot_be_used_is_refused(tmp_path, url):
     with pytest.raises(UserError, match="database cannot be used"):
         study(tmp_path / "s", storage=url)
+
+
+def join(tmp_path, *words, **settings):
+    """Join the study that `test_two_sweeps_share_a_study_in_a_database` has begun, or refuse to."""
+    search = Search(storage=f"sqlite:///{tmp_path}/shared.db", study="ours", prune=False)
+    plan = replace(make_plan(read_space(words or SPACE)[1], search=search), **settings)
+    refuse_other_study(plan)
+    (tmp_path / "s").mkdir(exist_ok=True)
+    Study(Ledger(tmp_path / "s"), plan).next_job()
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "said"),
+    [
+        (SPACE, {"mode": "min"}, r"(?s)sweep.mode\n +expected  sweep.mode: maximize\n.*minimize"),
+        (SPACE, {"metric": "valid/f1"}, r"(?s)sweep.metric\n.*valid/iou\n.*valid/f1"),
+        (
+            [*SPACE[:2], "model=a,b,c", SPACE[3]],
+            {},
+            r"(?s)model\n +expected  model: a, b\n.*a, b, c",
+        ),
+        (["lr=interval(1e-5,1e-1)", *SPACE[1:]], {}, r"lr: 1e-05 to 0.1, by its logarithm"),
+        (SPACE[1:], {}, r"(?s)expected  lr: .*received  lr: one value"),
+        ([*SPACE, "x=1,2"], {}, r"(?s)expected  x: one value\n.*x: 1, 2"),
+    ],
+)
+def test_a_shared_study_of_another_search_is_refused(tmp_path, words, settings, said):
+    join(tmp_path)
+    join(tmp_path)
+    with pytest.raises(UserError, match=said):
+        join(tmp_path, *words, **settings)
+
+
+def test_a_range_in_fractions_keeps_its_last_value(tmp_path):
+    axes = read_space(["a=range(0.0,1.0,0.3)"])[1]
+    (tmp_path / "s").mkdir()
+    plan = make_plan(axes, search=Search(n_trials=20, sampler="random", prune=False))
+    drawn = {job.overrides[0] for job in asked(Study(Ledger(tmp_path / "s"), plan))}
+    assert drawn == {f"a={value}" for value in axes[0].values}
+    assert len(drawn) == 4
+
+
+def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path):
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        database.execute("create table alembic_version (version_num text)")
+        database.execute("insert into alembic_version values ('b1f2')")
+    other = Search(storage=f"sqlite:///{tmp_path}/mlflow.db", study="ours")
+    plan = make_plan(read_space(SPACE)[1], search=other)
+    with pytest.raises(UserError, match="database cannot be used"):
+        refuse_other_study(plan)

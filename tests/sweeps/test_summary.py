@@ -1,6 +1,7 @@
 """How attempts at jobs have ended, by what they have left behind; the table and the picture."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import pytest
@@ -46,6 +47,16 @@ def test_the_table_says_what_became_of_every_job_the_best_first():
     ]
     assert counts(ROWS) == "2 done, 1 failed, 1 pruned"
     assert (counts([]), len(table([], AXES, "valid/iou").splitlines())) == ("no jobs", 2)
+
+
+def test_a_result_that_is_no_number_is_never_the_best_and_a_repeated_job_names_the_first():
+    odd = [row(5, 0.1, "unet", "done", float("nan")), *ROWS[1:3]]
+    for mode, best in (("min", 2), ("max", 3)):
+        assert [one.job.number for one in ranked(odd, "valid/iou", mode)][:1] == [best]
+    again = replace(ROWS[2], job=replace(ROWS[2].job, number=6, run="s-006"), same_as=ROWS[2].job)
+    line = table([ROWS[2], again], AXES, "valid/iou").splitlines()[-1]
+    assert line.startswith("| 6   | 0.001  | unet  | done, as job 3 | 0.7500 ")
+    assert line.endswith("| s-003 |")
 
 
 @pytest.mark.parametrize("rows", [ROWS[1:3], ROWS[1:2]], ids=["several", "one"])

@@ -3,7 +3,6 @@
 import math
 import random
 import re
-from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 
@@ -65,6 +64,10 @@ def read_space(words: list[str]) -> tuple[list[str], list[Axis]]:
     parser = OverridesParser.create()
     fixed, axes = [], []
     for word in words:
+        key = word.partition("=")[0].lstrip("+")
+        if key in {axis.name for axis in axes}:  # behind one value, the several would count
+            what = "given again behind several values"
+            raise _odd(key, what, word, "all values of a key in one word")
         try:
             override = parser.parse_override(word)
         except HydraException:
@@ -73,17 +76,6 @@ def read_space(words: list[str]) -> tuple[list[str], list[Axis]]:
             fixed.append(word)
         else:
             axes.append(_axis(word, override))
-    named = Counter([axis.name for axis in axes])
-    named.update({word.partition("=")[0].lstrip("+") for word in fixed} & {*named})
-    twice = [name for name, count in named.items() if count > 1]
-    if twice:
-        given = [word for word in words if word.partition("=")[0].lstrip("+") in twice]
-        raise UserError(
-            f"{twice[0]}: given twice, once with several values",
-            expected="all values of a key in one word",
-            received=" ".join(given),
-            remedy="give each key once",
-        )
     return fixed, axes
 
 
