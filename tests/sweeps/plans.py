@@ -19,6 +19,7 @@ def make_plan(
 ) -> Plan:
     """Return a plan that aims at a large `valid/iou`; `settings` are those of `Sweep`."""
     tracking = {"_target_": "reprise.tracking.settings.Tracking", "uri": uri}
+    tracking |= {"runs": "runs", "experiment": "digits"}
     first, same = Composed({"tracking": tracking}, {}, []), Compositions({}, {})
     sweep = Sweep(**settings)
     return Plan([], [], [*axes], first, sweep, launcher, "valid/iou", "max", same, "d")

@@ -62,7 +62,8 @@ def read_space(words: list[str]) -> tuple[list[str], list[Axis]]:
             several values is given twice.
     """
     parser = OverridesParser.create()
-    fixed, axes = [], []
+    fixed: list[str] = []
+    axes: list[Axis] = []
     for word in words:
         key = word.partition("=")[0].lstrip("+")
         if key in {axis.name for axis in axes}:  # behind one value, the several would count
