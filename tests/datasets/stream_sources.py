@@ -1,5 +1,6 @@
 """Sources for the tests of streams: small, exact, and each with one way to misbehave."""
 
+import itertools
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from reprise.datasets.base import Sample
 from reprise.datasets.streams.source import Source
 from reprise.spec import Spec
 
@@ -25,6 +27,18 @@ class Numbers(Source):
     def samples(self, shard: int) -> Iterator[tuple[Any, Any]]:
         for position in range(self.lengths[shard]):
             yield [1000 * shard + position, shard], position % 2
+
+
+class InBlocks(Numbers):
+    """The samples of Numbers in arrays of various lengths."""
+
+    def blocks(self, shard: int) -> Iterator[Sample]:
+        samples = self.samples(shard)
+        for length in itertools.cycle((40, 1, 7)):
+            if not (some := list(itertools.islice(samples, length))):
+                return
+            x, y = zip(*some, strict=True)
+            yield np.array(x), np.array(y, np.int32)
 
 
 class Floats(Numbers):

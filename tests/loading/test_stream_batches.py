@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,13 @@ from datasets.stream_sources import (
     Changing,
     Deadly,
     Endless,
+    InBlocks,
     Numbers,
     Ragged,
     Unsendable,
 )
 from loading.test_loader import digest
 
-from reprise.datasets.base import Sample
 from reprise.datasets.stream import Stream
 from reprise.datasets.streams.source import Source
 from reprise.errors import UserError
@@ -50,18 +49,6 @@ def pids(loader: Loader) -> list[int]:
 
 def flat(batches: list[list[int]]) -> list[int]:
     return [number for batch in batches for number in batch]
-
-
-class InBlocks(Numbers):
-    """The samples of Numbers in arrays of various lengths."""
-
-    def blocks(self, shard: int) -> Iterator[Sample]:
-        samples = self.samples(shard)
-        for length in itertools.cycle((40, 1, 7)):
-            if not (some := list(itertools.islice(samples, length))):
-                return
-            x, y = zip(*some, strict=True)
-            yield np.array(x), np.array(y, np.int32)
 
 
 @pytest.mark.parametrize("split", ["train", "valid"])
