@@ -110,7 +110,6 @@ def test_folders_of_splits_are_known_by_what_their_names_mean(tree, files, names
     assert [file[-5] for file in listing.files] == list("1234")
 
 
-@pytest.mark.parametrize("name", ["dev", "validation", "Valid", "val_images"])
 def test_classes_that_stand_one_folder_deeper_are_refused_with_the_folder(tree):
     for files in (
         ["brain/a/1.png", "brain/b/2.png"],
@@ -120,6 +119,7 @@ def test_classes_that_stand_one_folder_deeper_are_refused_with_the_folder(tree):
             list_classes(tree(*files))
 
 
+@pytest.mark.parametrize("name", ["dev", "validation", "Valid", "val_images"])
 def test_a_valid_split_has_many_names(tree, name):
     listing = list_classes(tree("train/cat/1.png", f"{name}/cat/2.png"))
     assert listing.splits == ["train", "valid"]
