@@ -51,7 +51,7 @@ data: $(ready)  ## Put the sample data in place, or check that it is [args="STAG
 	$(verb) "$${words[@]}"
 
 .PHONY: check-data
-check-data: need-exp $(ready)  ## Read every sample of an experiment and list what is wrong: exp=NAME
+check-data: need-exp $(ready)  ## Read every sample of an experiment and list what is wrong: exp=NAME [args="strict=true quarantine=true"]
 	$(verb) $(with_exp)
 
 .PHONY: preview

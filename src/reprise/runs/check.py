@@ -35,11 +35,10 @@ def check_data(composed: Composed, strict: str, quarantine: str, rare: str) -> N
     """
     is_strict, is_quarantine = _yes("strict", strict), _yes("quarantine", quarantine)
     data = open_data(composed.values, checked=False)
-    make_record(composed, data)  # what a run begins with
     if is_quarantine and isinstance(data.dataset, External):
         data.dataset.without({}, (), Path("FILE"))  # raises: its samples have no names
     sheet, found = examine(data, _count(rare))
-    notes = [Finding("note", "files", note) for note in data.dataset.notes]
+    notes = [Finding("note", "not read", note) for note in data.dataset.notes]
     findings = [*found, *judge(sheet), *notes]
     counts = ", ".join(f"{list(sheet.splits).count(split)} {split}" for split in data.splits)
     sound = "" if findings else ", all sound"
@@ -64,6 +63,7 @@ def check_data(composed: Composed, strict: str, quarantine: str, rare: str) -> N
     if not is_quarantine:
         remedy += "; or have them left out: add quarantine=true"
     _refuse(findings, is_strict, remedy)
+    make_record(composed, data)  # what a run begins with, and would end it
 
 
 def _refuse(findings: Sequence[Finding], strict: bool, remedy: str) -> None:
