@@ -161,3 +161,13 @@ def test_the_documents_generator_gives_batches_as_posted(tmp_path, monkeypatch):
     assert dataset.input_spec.shape == (8, 8, 3)
     assert dataset.problems(dataset.splits(), thorough=True) == []
     assert [dataset.num_samples(split) for split in ("train", "valid")] == [4, 2]
+
+
+def test_the_doctor_reads_its_batches_and_ends_where_they_do_not(project):
+    (project / "conf/dataset/mine.yaml").write_text(DATASET.format("pipeline"))
+    done = call(project, "check-data", "experiment=mine", "+dataset.endless=true")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "train has no end: the first 10000 samples were read" in done.stdout
+    done = call(project, "check-data", "experiment=mine", "+dataset.exclude=conf/dataset/mine.yaml")
+    assert done.returncode == 2
+    assert "leave the samples out where the batches are made" in done.stderr

@@ -104,7 +104,7 @@ def _examine_batches(data: Data, rare: int) -> tuple[Sheet, list[Finding]]:
     dataset = data.dataset
     findings = [
         Finding("error", "unreadable", line)
-        for line in dataset.problems(data.splits, thorough=True)
+        for line in dataset.problems(data.splits, thorough=isinstance(dataset, Stream))
     ]
     kind = record_type(None, dataset.input_spec, dataset.target_spec)
     names: list[str] = []
@@ -124,8 +124,13 @@ def _examine_batches(data: Data, rare: int) -> tuple[Sheet, list[Finding]]:
                     splits.append(split)
                     bar.update()
             except Exception as error:
-                if not findings:
-                    findings.append(Finding("error", "unreadable", describe(error)))
+                if not findings or isinstance(dataset, External):
+                    message = f"{split}, after {splits.count(split)} samples: {describe(error)}"
+                    findings.append(Finding("error", "unreadable", message))
+    for split, batches in dataset.batches.items() if isinstance(dataset, External) else ():
+        if num_batches(batches) is None:
+            message = f"{split} has no end: the first {splits.count(split)} samples were read"
+            findings.append(Finding("note", "not read", message))
     sheet = Sheet(
         names,
         np.array(splits),
