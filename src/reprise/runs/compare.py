@@ -1,13 +1,16 @@
 """Compare runs: a table of what differs between them, and their curves."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
 from reprise.errors import UserError
+from reprise.files import replacing
 from reprise.project import ROOT, relative
 from reprise.runs.folder import IDENTITY, UNREADABLE
 from reprise.runs.job import JOB
@@ -55,12 +58,13 @@ def compare(asked: dict[str, str]) -> None:
     if len(every) > len(shown):
         notes.append(f"the first {len(shown)} of {len(every)} runs; more with top=N")
     print("\n".join([f"{title}\n", text, "", *(f"note: {note}" for note in notes)]))
-    out = runs / "compare" / "_".join(title.replace(",", " ").split())[:100]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(out.with_suffix(".csv"), na_rep="nan")
-    print(f"whole table  {relative(out.with_suffix('.csv'))}")
-    if write_curves(out.with_suffix(".png"), shown):
-        print(f"curves       {relative(out.with_suffix('.png'))}")
+    out, name = runs / "compare", "_".join(re.sub("[,/]", " ", title).split())[:100]
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(out / f"{name}.csv") as partial:
+        table.to_csv(partial, na_rep="nan")
+    print(f"whole table  {relative(out / f'{name}.csv')}")
+    if write_curves(out / f"{name}.png", shown):
+        print(f"curves       {relative(out / f'{name}.png')}")
 
 
 def _summaries(folders: list[Path]) -> tuple[list[RunSummary], list[str]]:
@@ -127,7 +131,10 @@ def choose(asked: dict[str, str], runs: Path) -> tuple[str, list[Path]]:
 
 def _of_sweep(sweep: str, runs: Path) -> list[Path]:
     jobs = run_folders(all_runs(runs), JOB)
-    sweeps = {folder: json.loads((folder / JOB).read_text())["sweep"] for folder in jobs}
+    sweeps = {}
+    for folder in jobs:
+        with suppress(*UNREADABLE):  # a copy that is not whole
+            sweeps[folder] = json.loads((folder / JOB).read_text())["sweep"]
     folders = [f for f, own in sweeps.items() if own == sweep and (f / IDENTITY).exists()]
     if not folders:
         newest = ", ".join(sorted({*sweeps.values()})[-5:]) or "none"
@@ -348,7 +355,8 @@ def write_curves(path: Path, runs: Sequence[RunSummary]) -> bool:
     if with_training:
         legend.append(Line2D([], [], color="black", ls="--", lw=0.9, label="dashed: training"))
     figure.legend(handles=legend, loc="outside lower left", frameon=False)
-    figure.savefig(path, dpi=100)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=100)
     return True
 
 

@@ -87,10 +87,13 @@ def find(run: str, runs: Path) -> SavedRun:
         found = found or [f for f in folders if (to := delivered(f)) and to.mlflow_id == run]
     newest = ", ".join(sorted(folder.name for folder in folders)[-5:]) or "none"
     if not found:
+        lost = ""
+        if run == LAST and (runs / LAST).is_symlink():
+            lost = f", a link to {(runs / LAST).readlink()}, where no run has left its record"
         raise UserError(
             f"no run '{run}'",
             expected=f"the id of a run under {relative(runs)}/, MLflow's id of it, or 'last'",
-            received=f"run={run}; the newest runs are: {newest}",
+            received=f"run={run}{lost}; the newest runs are: {newest}",
             remedy="give one of these ids, or train one: make train exp=NAME",
         )
     if len(found) > 1:

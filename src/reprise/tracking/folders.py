@@ -45,7 +45,11 @@ def _walk(folder: Path, holding: str, runs: Path, seen: set[Path]) -> Iterator[P
     if MARKS & inside.keys():
         return
     for name, entry in inside.items():
-        if name.startswith(".") or name in STORES or not entry.is_dir():
+        try:
+            is_folder = entry.is_dir()
+        except OSError:  # a link in a circle, or to where nothing may be read
+            continue
+        if name.startswith(".") or name in STORES or not is_folder:
             continue
         if entry.is_symlink():
             target = Path(entry.path).resolve()
