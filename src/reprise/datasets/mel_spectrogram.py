@@ -13,8 +13,9 @@ from reprise.datasets.base import Sample
 from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.drawing import write_target
 from reprise.datasets.moments import standardized
+from reprise.datasets.sound.annotations import read_annotations, samples_of
 from reprise.datasets.sound.recordings import Channel, RecordingHeader
-from reprise.datasets.sound.windows import Edges, Windows, read_annotations, samples_of
+from reprise.datasets.sound.windows import Edges, Windows
 from reprise.datasets.splits import listed_files, make_splits
 from reprise.datasets.targets import Targets
 from reprise.spec import Spec
