@@ -6,6 +6,7 @@ import soundfile
 from datasets.sounds import RATE, noise
 
 from reprise.datasets.mel_spectrogram import MelSpectrogram
+from reprise.datasets.sound.annotations import read_annotations
 from reprise.datasets.sound.findings import hear
 from reprise.errors import UserError
 from reprise.transforms.mel import Mel
@@ -119,6 +120,22 @@ def test_what_windows_do_not_show_of_the_table_is_noted(look, rows, said):
     assert problems == []
     assert said in notes
     assert "milliseconds" not in notes
+
+
+def test_two_spellings_of_a_file_are_one_recording(look, tmp_path):
+    table = HEADER + f"a.wav,1,2,x\n./a.wav,2,2.5,y\n{tmp_path}/rec/a.wav,0,1,y\nb.wav,1,2,y"
+    assert look(SOUND, table=table) == ([], "")
+    annotations = read_annotations(str(tmp_path / "t.csv"), COLUMNS, "", None, tmp_path / "rec")
+    assert annotations.recordings == ("a.wav", "b.wav")
+    assert annotations.groups == ("a.wav", "a.wav", "a.wav", "b.wav")
+
+
+def test_a_decimal_comma_and_a_missing_file_are_named(look):
+    with pytest.raises(UserError, match=r"(?s)line 2: a decimal comma.*1\.5.*'1,5'"):
+        look(SOUND, table=HEADER + 'a.wav,1,"1,5",x\nb.wav,1,2,y')
+    problems, _ = look(SOUND, table=HEADER + "c.wav,1,2,x\nb.wav,1,2,y")
+    assert "c.wav cannot be read: expected one of the files in" in problems[0]
+    assert "a.wav, b.wav; received no such file" in problems[0]
 
 
 def test_a_channel_of_the_table_is_noted(look):

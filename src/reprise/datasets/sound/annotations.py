@@ -80,6 +80,11 @@ def read_annotations(
             name, file = next(iter(others.items()))
             what = f"{len(others)} recordings are named otherwise in the table than their files"
             notes.append(f"{what}, and were found by their meaning: {file!a} for {name!a}")
+        same: dict[str, str] = {}  # './a.wav' and 'a.wav' are one recording
+        files = {
+            text: same.setdefault(posixpath.normpath(str(folder / file)), file)
+            for text, file in files.items()
+        }
     first: dict[str, str] = {}  # how each file is spelled where it stands first
     spelled = {text: first.setdefault(file, text) for text, file in files.items()}
     recordings, recording = np.unique([files[text] for text in texts], return_inverse=True)
@@ -197,6 +202,14 @@ def _seconds(table: Table, columns: Mapping[Column, str], column: Column) -> np.
     """A column of times: seconds, or 'm:s' and 'h:m:s'."""
     name, key = columns[column], f"dataset.columns.{column}"
     texts = table.texts(name, key)
+    for at, text in enumerate(texts):
+        if re.fullmatch(r"\d+,\d+", text):
+            raise UserError(
+                f"{table.place(at)}: a decimal comma stands in column '{name}'",
+                f"a decimal point: {text.replace(',', '.')}",
+                f"'{text}'",
+                "save the table with points, as in English",
+            )
     if not any(":" in text for text in texts):
         return table.numbers(name, key)
     seconds = [_of_clock(text) if ":" in text else text for text in texts]

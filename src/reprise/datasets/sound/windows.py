@@ -116,6 +116,13 @@ class Windows:
 
         def look_at_recording(at: int) -> None:
             path = self.folder / annotations.recordings[recordings[at]]
+            if not path.is_file():
+                raise UserError(
+                    f"{path} cannot be read",
+                    f"one of the files in {self.folder}: {self._files_there}",
+                    "no such file",
+                    "correct the table, dataset.recordings or dataset.suffix",
+                )
             require_end(path)
             header = read_header(path)
             require_channel(path, header, self.channel)
@@ -218,6 +225,13 @@ class Windows:
             self._require_fit(row, header)
             start = max(0, min(start, length_at(header, self.rate) - length))
         return start
+
+    @cached_property
+    def _files_there(self) -> str:
+        """The first few files of the folder, and how many there are."""
+        files = (path for path in self.folder.rglob("[!.]*") if path.is_file())
+        names = sorted(path.relative_to(self.folder).as_posix() for path in files)
+        return ", ".join(names[:2]) + (f", … ({len(names)} in all)" if len(names) > 2 else "")
 
     @cached_property
     def _rows_of(self) -> list[np.ndarray]:
