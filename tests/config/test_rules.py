@@ -55,6 +55,13 @@ def test_the_name_of_the_experiment_counts_where_there_is_no_other():
          "both the cosine schedule and reduce_lr_patience", "reduce_lr_patience null"),
         ({"optimizer.schedule": "cosine", "trainer.recoveries": 3}, "would lower", "recoveries 0"),
         ({"trainer.jit_compile": True, "trainer.deterministic": True}, "no effect", "one of them"),
+        ({"sweep.metric": "valid/loss", "sweep.mode": "max"}, "keep the worst valid/loss", "min"),
+        ({"sweep.mode": "min"}, "keep the worst valid/iou", "max"),
+        ({"trainer.callbacks": [{"_target_": "keras.callbacks.BackupAndRestore"}]},
+         "would put weights of its own", "a run saves and restores itself"),
+        ({"optimizer.schedule": "cosine",
+          "trainer.callbacks": [{"_target_": "keras.callbacks.ReduceLROnPlateau"}]},
+         "both the cosine schedule and ReduceLROnPlateau", "no ReduceLROnPlateau"),
     ],
 )  # fmt: skip
 def test_each_contradiction_is_told(changes, wrong, right):

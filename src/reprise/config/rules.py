@@ -68,7 +68,7 @@ def _of_trainer(value: Value) -> Iterator[Conflict]:
     if "BackupAndRestore" in _callbacks(value):
         wrong = "BackupAndRestore would put weights of its own in the place of a resumed run's"
         yield ("trainer.callbacks",), wrong, "no such callback: a run saves and restores itself"
-    monitor, mode = value("trainer.monitor"), value("trainer.monitor_mode")
+    monitor = value("trainer.monitor")
     if monitor is None:
         return
     split, _, metric = monitor.partition("/")
@@ -76,11 +76,17 @@ def _of_trainer(value: Value) -> Iterator[Conflict]:
         bare = metric or monitor.removeprefix("val_")
         wrong = f"there is no metric '{monitor}'"
         yield ("trainer.monitor",), wrong, f"valid/{bare} or train/{bare}"
-    metric = monitor.rpartition("/")[2]
-    wanted = "min" if metric.startswith(_ERRORS) else "max" if metric.startswith(_SCORES) else mode
-    if mode not in {None, wanted}:
-        wrong = f"'{mode}' would keep the worst {monitor}"
-        yield ("trainer.monitor", "trainer.monitor_mode"), wrong, wanted
+    yield from _of_direction(value, "trainer.monitor", "trainer.monitor_mode")
+    metric = "sweep.metric" if value("sweep.metric") else "trainer.monitor"
+    yield from _of_direction(value, metric, "sweep.mode")
+
+
+def _of_direction(value: Value, metric: str, mode: str) -> Iterator[Conflict]:
+    """Find a metric whose worst value would be taken for the best."""
+    name, chosen = value(metric).rpartition("/")[2], value(mode)
+    wanted = "min" if name.startswith(_ERRORS) else "max" if name.startswith(_SCORES) else chosen
+    if chosen not in {None, wanted}:
+        yield (metric, mode), f"'{chosen}' would keep the worst {value(metric)}", wanted
 
 
 def _callbacks(value: Value) -> set[str]:

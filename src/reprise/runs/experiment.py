@@ -184,20 +184,42 @@ def for_keras(
 
 def new_model(config: Mapping[str, Any], dataset: BaseDataset[Any]) -> keras.Model:
     """Build the config's model for the dataset's arrays, not compiled."""
-    return build(config["model"], dataset.input_spec, dataset.target_spec, key="model")
+    import keras
+
+    model = build(config["model"], dataset.input_spec, dataset.target_spec, key="model")
+    _require("model", model, isinstance(model, keras.Model), "a keras.Model")
+    return model
 
 
 def compiled(
     config: Mapping[str, Any], dataset: BaseDataset[Any], model: keras.Model, total_steps: int
 ) -> keras.Model:
     """Compile `model` with the config's optimizer and objective; returns it."""
+    import keras
+
     from reprise.training.fit import compile_model
 
     trainer: Trainer = build(config["trainer"], key="trainer")
-    loss, metrics = build(config["objective"], dataset.target_spec, key="objective")
+    objective = build(config["objective"], dataset.target_spec, key="objective")
+    is_pair = isinstance(objective, tuple) and len(objective) == 2
+    is_fit = is_pair and all(isinstance(one, keras.Metric) for one in objective[1])
+    _require("objective", objective, is_fit, "a loss and a list of keras.Metric")
+    loss, metrics = objective
     require_metric(trainer.monitor, ["loss", *(metric.name for metric in metrics)])
     optimizer = build(config["optimizer"], total_steps, key="optimizer")
+    _require("optimizer", optimizer, isinstance(optimizer, keras.Optimizer), "a keras.Optimizer")
     return compile_model(model, optimizer, loss, metrics, jit_compile=trainer.jit_compile)
+
+
+def _require(role: str, made: object, is_fit: bool, expected: str) -> None:
+    """Refuse what a config's target has returned, if it is not what the group stands for."""
+    if not is_fit:
+        raise UserError(
+            f"{role}._target_ gives no {role}",
+            f"a function that returns {expected}, or a class of that kind",
+            f"{type(made).__name__}: {made!r}"[:150],
+            f"name another target in {role}._target_",
+        )
 
 
 def require_metric(monitor: str, names: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +109,7 @@ def _resume(saved: SavedRun, changes: list[str], force: bool, callbacks: Callbac
     state, passed = read_state(saved.folder / STATE)
     for why in passed:
         print(f"note: {why}; the state before it is taken")
+    _note_stretched(changed, composed.values["optimizer"])
     _refuse_finished(saved, composed, state)
     resumed = Resumed(saved.folder, state, composed.values, changed)
     parent = _parent(saved, composed.values, data)
@@ -132,6 +135,15 @@ def refuse_changes(changes: list[str], *, force: bool) -> None:
             received="\n".join(grave),
             remedy="drop the change, or accept and record it with force=true",
         )
+
+
+def _note_stretched(changed: list[str], optimizer: Mapping[str, Any]) -> None:
+    """Say that a schedule over the run's whole length becomes another one with its length."""
+    longer = [one for one in changed if re.match(r"trainer\.(epochs|steps_per_epoch):", one)]
+    schedule = optimizer.get("schedule", "constant")
+    if longer and schedule != "constant" and optimizer.get("decay_steps") is None:
+        what = f"the {schedule} learning rate is stretched over the new length"
+        print(f"note: {longer[0]}: {what}, and goes on from another value", file=sys.stderr)
 
 
 def _refuse_changed_data(saved: SavedRun, data: Data, *, force: bool) -> list[str]:

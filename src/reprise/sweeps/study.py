@@ -16,7 +16,6 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from reprise.config.mistakes import listing
 from reprise.errors import UserError
 from reprise.files import locked
 from reprise.runs.job import Job
@@ -26,7 +25,7 @@ from reprise.sweeps.settings import STORAGE, STUDY_FILE, Search
 from reprise.sweeps.space import Axis
 
 OWNER = "sweep"  # attribute of a trial: id of the sweep that runs it
-AIM = "metric"  # attribute of a study: the metric that its values are of
+AIM, SPACE = "metric", "space"  # attributes of a study: what its values are of, and for which keys
 ENDS = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 WAIT_S = 60  # for another process to unlock an SQLite file
 
@@ -72,18 +71,14 @@ def refuse_other_study(plan: Plan) -> None:
     wanted = "maximize" if plan.mode == "max" else "minimize"
     has = [direction.name.lower() for direction in study.directions]
     aims = study.user_attrs.get(AIM, plan.metric)
-    space = {axis.name: _distribution(axis) for axis in plan.axes}
+    ours, theirs = _space(plan), study.user_attrs.get(SPACE, {})
+    for trial in study.get_trials(deepcopy=False):  # of a study that something else has made
+        theirs = theirs or {key: _written(one) for key, one in trial.distributions.items()}
     differ = [] if has == [wanted] else [("sweep.mode", ", ".join(has), wanted)]
     differ += [] if aims == plan.metric else [("sweep.metric", aims, plan.metric)]
-    for trial in study.get_trials(deepcopy=False):
-        if not trial.distributions:  # asked for a moment ago
-            continue
-        theirs = trial.distributions
-        for key in sorted({*space, *theirs}):
-            pair = theirs.get(key), space.get(key)
-            if pair[0] != pair[1]:
-                differ.append((key, _written(pair[0]), _written(pair[1])))
-        break
+    for key in sorted({*ours, *theirs}) if theirs else ():
+        pair = theirs.get(key, "one value"), ours.get(key, "one value")
+        differ += [] if pair[0] == pair[1] else [(key, *pair)]
     if differ:
         raise UserError(
             f"study {search.study} is of another search: {differ[0][0]}",
@@ -105,11 +100,13 @@ def _distribution(axis: Axis) -> BaseDistribution:
     return FloatDistribution(low, high, axis.is_log, axis.step)
 
 
-def _written(distribution: BaseDistribution | None) -> str:
-    if distribution is None:
-        return "one value"
+def _space(plan: Plan) -> dict[str, str]:
+    return {axis.name: _written(_distribution(axis)) for axis in plan.axes}
+
+
+def _written(distribution: BaseDistribution) -> str:
     if isinstance(distribution, CategoricalDistribution):
-        return listing(map(str, distribution.choices))
+        return ", ".join(map(str, distribution.choices))
     assert isinstance(distribution, IntDistribution | FloatDistribution)
     log = ", by its logarithm" if distribution.log else ""
     step = f" in steps of {distribution.step}" if distribution.step else ""
@@ -140,7 +137,9 @@ class Study:
                 direction="maximize" if plan.mode == "max" else "minimize",
                 load_if_exists=True,
             )
-            self._study.set_user_attr(AIM, plan.metric)
+            if SPACE not in self._study.user_attrs:
+                self._study.set_user_attr(AIM, plan.metric)
+                self._study.set_user_attr(SPACE, _space(plan))
 
     def next_job(self) -> Job | None:
         """Write the file of a further job and return the job; None once there are enough."""

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval
 
+from reprise.errors import UserError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trainer:
@@ -53,6 +55,16 @@ class Trainer:
     num_pictures: Annotated[int, Ge(1)] = 8
     overfit: Annotated[int, Ge(1)] | None = None
     callbacks: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for number, callback in enumerate(self.callbacks):
+            if not hasattr(callback, "on_train_batch_end"):
+                raise UserError(
+                    f"trainer.callbacks.{number} is no callback",
+                    "a keras.callbacks.Callback, by a node {_target_: package.module.Name, …}",
+                    f"{callback!r}, of type {type(callback).__name__}",
+                    f"change or leave out trainer.callbacks.{number}",
+                )
 
     @property
     def keras_monitor(self) -> str:
