@@ -4,9 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
+from tiny import array_words, write_arrays
 
 from reprise.config.compose import Composed
-from reprise.runs.record import NAME_LENGTH, run_name
+from reprise.runs import record
+from reprise.runs.experiment import compose_and_check, open_data
+from reprise.runs.record import NAME_LENGTH, make_record, run_name
 from reprise.runs.score import description
 from reprise.tracking.run import open_run
 
@@ -66,3 +69,19 @@ def test_the_description_has_the_result_and_pictures_that_the_ui_finds(tmp_path)
         "![pictures/curves.png](get-artifact?path=pictures/curves.png"
         f"&run_uuid={found.info.run_id})",
     ]
+
+
+def test_a_record_is_made_before_there_is_a_run_and_says_what_was_not_compared(
+    tmp_path, monkeypatch, capsys
+):
+    """Of a project with a conflict in DVC's file, and one without git; check-data makes it, too."""
+    composed = compose_and_check(array_words(write_arrays(tmp_path / "digits.npz"), tmp_path))
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    (tmp_path / "digits.npz.dvc").write_text("<<<<<<< HEAD\nouts:\n")
+    made = make_record(composed, open_data(composed.values))
+    assert made.tags["data.dvc"].startswith("not compared: digits.npz.dvc cannot be read: ")
+    assert made.tags["git.commit"].startswith("none: fatal: not a git repository")
+    assert made.snapshot.problem
+    assert "note: the data: not compared: digits.npz.dvc" in capsys.readouterr().err
+    assert {"config.yaml", "splits.json", "specs.json"} <= {*made.files}
+    assert not (tmp_path / "runs").exists()
