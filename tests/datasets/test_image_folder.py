@@ -129,3 +129,10 @@ def test_bad_files_are_refused_on_the_command_line(tmp_path):
     assert "2 problem(s) in the data" in said
     assert f"{folder}/a/notes.txt: expected an image" in said
     assert f"{corrupt} cannot be read" in said
+
+
+def test_a_run_finds_its_samples_in_another_unicode_form(tmp_path):
+    folder = write(tmp_path, "a/caf\u00e9.png", "b/1.png")
+    recorded = {"train": ["a/cafe\u0301.png"], "valid": ["b/1.png"]}
+    found = ImageFolder(str(folder), [8, 8], THIRDS).restore(recorded, {})
+    assert {split: own.tolist() for split, own in found.items()} == {"train": [0], "valid": [1]}

@@ -14,6 +14,7 @@ import numpy as np
 
 from reprise.datasets.drawing import draw_input, write_target
 from reprise.datasets.exclude import require_known
+from reprise.datasets.names import seen
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -234,7 +235,14 @@ class Dataset(BaseDataset[np.ndarray]):
     def restore(
         self, recorded: Mapping[str, list[str]], splits: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        places = {self.name(index): index for index in range(len(self))}
+        names = [self.name(index) for index in range(len(self))]
+        # A copy by way of another system may have its names in another Unicode form.
+        places = {seen(name): at for at, name in enumerate(names)}
+        places |= {name: at for at, name in enumerate(names)}
+        recorded = {
+            split: [name if name in places else seen(name) for name in own]
+            for split, own in recorded.items()
+        }
         missing = [name for split in recorded.values() for name in split if name not in places]
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

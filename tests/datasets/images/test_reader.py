@@ -1,6 +1,7 @@
 """Files beyond the plain: bands, pages, signs, metadata; nothing of them is dropped in silence."""
 
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -59,6 +60,28 @@ def test_broken_exif_refuses_no_pixels(tmp_path, exif, turn, suffix):
     path = save(tmp_path / f"a.{suffix}", noise(20, 30, 3), exif=b"Exif\0\0" + exif, dpi=(72, 72))
     header, (pixels, _) = read_header(path), read_image(path, 3)
     assert (header.height, header.width) == pixels.shape[:2] == ((30, 20) if turn > 4 else (20, 30))
+
+
+@pytest.mark.parametrize("kind", [b"pHYs", b"gAMA", b"cHRM", b"iCCP", b"tIME", b"eXIf", b"zTXt"])
+def test_broken_chunks_refuse_no_pixels(tmp_path, kind):
+    path = save(tmp_path / "a.png", noise(20, 30))
+    data, chunk = path.read_bytes(), kind + b"?"
+    broken = struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    path.write_bytes(data[:33] + broken + data[33:])
+    assert np.array_equal(looked_at(path, 1)[0][..., 0], noise(20, 30))
+    assert np.array_equal(read_mask(path, "values"), noise(20, 30))
+
+
+@pytest.mark.parametrize("marker", [0xE1, 0xE2, 0xED, 0xFE])
+@pytest.mark.parametrize(
+    "body", [b"", b"Exif\0\0II", b"MPF\0II*\0?", b"Photoshop 3.0\0", b"ICC_PROFILE\0"]
+)
+def test_broken_segments_refuse_no_pixels(tmp_path, marker, body):
+    path = save(tmp_path / "a.jpg", noise(20, 30, 3))
+    data, before = path.read_bytes(), read_image(path, 3)[0]
+    segment = bytes([255, marker]) + struct.pack(">H", 2 + len(body)) + body
+    path.write_bytes(data[:2] + segment + data[2:])
+    assert np.array_equal(looked_at(path)[0], before)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

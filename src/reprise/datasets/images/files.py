@@ -27,6 +27,7 @@ _FORMATS = ("PNG", "JPEG", "TIFF")
 _PNG_START, _JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_END, _JPEG_END = b"\0\0\0\0IEND\xaeB`\x82", b"\xff\xd9"
+_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT")
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)  # JPEG markers in the range of frames that are none
 _EXIF = b"Exif\0\0"
 _ORIENTATION, _BITS, _NODATA, _SHORT = 274, 258, 42113, 3  # tags, and a type of numbers
@@ -94,8 +95,11 @@ def read_header(path: Path) -> ImageHeader:
     except UserError:
         raise
     except Exception as error:  # libraries raise anything over a damaged head
-        read_whole(path)  # has a better message for a file that is missing, empty or cut
-        raise _no_image(path, error) from error
+        data = read_whole(path)  # has a better message for a file that is missing, empty or cut
+        try:
+            header, bits, is_whole = _picture_header(io.BytesIO(_bare(data)), _orientation_in(data))
+        except Exception:
+            raise _no_image(path, error) from error
     if not is_whole:
         raise _unreadable(path, "a whole image", "a file that ends before its pixels do")
     if bits not in ("1", "2", "4", "8", "16"):
@@ -108,10 +112,14 @@ def read_header(path: Path) -> ImageHeader:
     return header
 
 
-def _picture_header(file: IO[bytes]) -> tuple[ImageHeader, str, bool]:
-    """Header of a PNG or JPEG; bits of a value; whether its end is where the file's is."""
+def _picture_header(file: IO[bytes], turn: int | None = None) -> tuple[ImageHeader, str, bool]:
+    """Header of a PNG or JPEG; bits of a value; whether its end is where the file's is.
+
+    `turn` is its orientation; None to read it.
+    """
     with Image.open(file, formats=_FORMATS) as image:
-        turn, (width, height) = orientation(image.info.get("exif", b"")), image.size
+        turn = turn or orientation(image.info.get("exif", b""))
+        width, height = image.size
         is_png = image.format == "PNG"
         has_alpha = image.mode in ("LA", "RGBA") or "transparency" in image.info
         bands = _BANDS.get(image.mode, 3) + ("transparency" in image.info)
@@ -481,6 +489,23 @@ def _decode_by_opencv(path: Path, data: bytes, flags: int) -> np.ndarray:
     return pixels
 
 
+def _bare(data: bytes) -> bytes:
+    """A PNG or JPEG without its metadata, of which a damaged part may keep Pillow from pixels."""
+    kept, end = [data[:2]], 2
+    if data.startswith(_PNG_START):
+        kept, end = [_PNG_START], len(_PNG_START)
+        while (kind := data[end + 4 : end + 8]) != b"":
+            begin, end = end, end + 12 + int.from_bytes(data[end : end + 4], "big")
+            if kind in _PIXEL_CHUNKS:
+                kept.append(data[begin:end])
+    elif data.startswith(_JPEG_START):
+        for marker, at in _jpeg_segments(data):
+            end = at + int.from_bytes(data[at : at + 2], "big")
+            if not (0xE1 <= marker <= 0xED or marker == 0xFE):  # but Adobe's, which is of colours
+                kept.append(data[at - 2 : end])
+    return b"".join([*kept, data[end:]])
+
+
 def _decode_by_pillow(
     path: Path, data: bytes, mode: str | None, *, keep_alpha: bool = False
 ) -> np.ndarray:
@@ -494,6 +519,8 @@ def _decode_by_pillow(
             image.load()  # turns a TIFF, which `asarray` would do too late for its shape
             return np.asarray(image) // step if step > 1 else np.asarray(image)
     except Exception as error:  # as in `read_header`
+        if (bare := _bare(data)) != data:
+            return _decode_by_pillow(path, bare, mode, keep_alpha=keep_alpha)
         raise _no_image(path, error) from error
 
 
