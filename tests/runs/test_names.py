@@ -68,7 +68,25 @@ def test_data_that_has_changed_is_mentioned(tmp_path, capsys):
         (changed_digest(replace(run, data_digest=""), Data(then, then.splits(), 0, {})), 0),
     ):
         open_saved_data(replace(run, data_digest=digest))
-        assert capsys.readouterr().err.count("has changed since: its digest was 5e1f") == notes
+        assert capsys.readouterr().err.count("has changed: its digest was 5e1f") == notes
+
+
+def test_rows_that_have_changed_under_the_same_names_are_mentioned(tmp_path, capsys):
+    table = write(tmp_path / "t.csv", "a b c kind")
+    then = CsvRows(table, SPLIT, label="kind")
+    then.learn(then.splits()["train"])
+    run = saved(then, table)
+    open_saved_data(run)
+    assert "has changed" not in capsys.readouterr().err
+    turned = {name: list(values)[::-1] for name, values in ROWS.items()}
+    for rows, said in (
+        (turned, "mean of 'a' (input) was"),
+        (ROWS | {"kind": "xxxxxyyyyy"}, "number of 'x' (target) was"),
+        (ROWS | {"c": range(300, 400, 10)}, "mean of 'c' (input) was"),
+    ):
+        write(tmp_path / "t.csv", "a b c kind", rows)
+        assert open_saved_data(run).dataset.input_spec == then.input_spec
+        assert f"has changed: in the train split the {said}" in capsys.readouterr().err
 
 
 def test_values_in_another_order_are_read_by_name(tmp_path):

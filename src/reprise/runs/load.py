@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 
 from reprise.datasets.base import BaseDataset, Dataset
@@ -166,13 +167,32 @@ def open_saved_data(saved: SavedRun, config: Mapping[str, Any] | None = None) ->
         assert isinstance(old, Dataset)
         data = replace(data, dataset=Mixed(data.dataset, old))
     data = replace(data, splits=data.dataset.restore(saved.splits, data.splits))
-    if config is None and (now := changed_digest(saved, data)):
-        print(
-            f"note: the data of run {saved.folder.name} has changed since: its digest was "
-            f"{saved.data_digest}, and is {now}",
-            file=sys.stderr,
-        )
+    for change in _changes(saved, data):
+        print(f"note: the data of run {saved.folder.name} has changed: {change}", file=sys.stderr)
     return data
+
+
+def _changes(saved: SavedRun, data: Data) -> Iterator[str]:
+    """What tells the data from that which the run was trained on, as far as it is cheap."""
+    if now := changed_digest(saved, data):
+        yield f"its digest was {saved.data_digest}, and is {now}"
+    if saved.parent or not data.dataset.in_memory or saved.config["dataset"].get("memory_map"):
+        return  # an update has its parent's mean and deviation
+    data.learn()  # what rows in another order, or one edited, change, and not a file's size
+    for part, then in saved.specs.items():
+        now_spec: Spec = getattr(data.dataset, f"{part}_spec")
+        for word, field in (("mean", "offset"), ("deviation", "scale"), ("number", "counts")):
+            ours, theirs = getattr(now_spec, field), getattr(then, field)
+            if len(ours) == len(theirs) and not np.allclose(ours, theirs, rtol=1e-6, atol=1e-12):
+                at = int(np.argmax(~np.isclose(ours, theirs, rtol=1e-6, atol=1e-12)))
+                names = then.classes if field == "counts" else then.names
+                name = f"'{names[at]}'" if names else f"entry {at}"
+                yield (
+                    f"in the train split the {word} of {name} ({part}) was {theirs[at]:.6g}, and "
+                    f"is {ours[at]:.6g}"
+                )
+                break
+        setattr(data.dataset, f"{part}_spec", then)
 
 
 def changed_digest(saved: SavedRun, data: Data) -> str | None:
