@@ -81,7 +81,7 @@ def test_rows_that_have_changed_under_the_same_names_are_mentioned(tmp_path, cap
     turned = {name: list(values)[::-1] for name, values in ROWS.items()}
     for rows, said in (
         (turned, "mean of 'a' (input) was"),
-        (ROWS | {"kind": "xxxxxyyyyy"}, "number of 'x' (target) was"),
+        (ROWS | {"kind": "xxxxxxxxxy"}, "number of 'x' (target) was"),
         (ROWS | {"c": range(300, 400, 10)}, "mean of 'c' (input) was"),
     ):
         write(tmp_path / "t.csv", "a b c kind", rows)
