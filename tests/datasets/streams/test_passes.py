@@ -111,6 +111,20 @@ def test_shards_with_the_same_samples_are_refused():
     assert problems(Odd(lambda _: pairs([5, 5]), shards=3)) == []
 
 
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ((np.zeros((5, 2), np.int64), np.zeros(4, np.int32)), "not as many x as y: received 5 x"),
+        ((np.zeros((4, 2), np.int64), np.zeros(5, np.int32)), "not as many x as y: received 4 x"),
+        (np.zeros((4, 2), np.int64), "a block of Odd is no pair"),
+    ],
+)
+def test_what_is_no_block_is_refused(block, said):
+    source = Odd(drawn)
+    source.blocks = lambda shard: iter([block])
+    assert said in problems(source)[0]
+
+
 @pytest.mark.parametrize("kind", [np.array, list])
 def test_an_array_that_is_filled_anew_for_each_sample_is_copied(kind):
     class Reuses(Numbers):

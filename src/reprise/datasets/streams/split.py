@@ -142,15 +142,22 @@ class StreamSplit:
         left = self.take
         if blocks is not None:
             for block in blocks:
-                yield block[0][:left], block[1][:left]
-                if left is not None and (left := left - len(block[0])) <= 0:
+                x, y = self._pair(block, f"a block of {self.source.shard_name(shard)}")
+                if len(x) != len(y):
+                    raise UserError(
+                        f"a block of {self.source.shard_name(shard)} has not as many x as y",
+                        "x and y with a leading axis of one length",
+                        f"{len(x)} x and {len(y)} y",
+                        "correct blocks()",
+                    )
+                yield x[:left], y[:left]
+                if left is not None and (left := left - len(x)) <= 0:
                     return
             return
-        x: list[Any] = []
-        y: list[Any] = []
+        x, y, name = list[Any](), list[Any](), self.source.shard_name(shard)
         try:
             for number, sample in enumerate(self._iterated(shard), start=1):
-                one, other = self._pair(sample, shard, number - 1)
+                one, other = self._pair(sample, sample_name(name, number - 1))
                 x.append(_kept(one))
                 y.append(_kept(other))
                 if number == left:
@@ -174,10 +181,10 @@ class StreamSplit:
             )
         return iter(samples)
 
-    def _pair(self, sample: Any, shard: int, position: int) -> tuple[Any, Any]:
+    def _pair(self, sample: Any, place: str) -> tuple[Any, Any]:
         if not isinstance(sample, tuple | list) or len(sample) != 2:
             raise UserError(
-                f"{sample_name(self.source.shard_name(shard), position)} is no pair",
+                f"{place} is no pair",
                 "x and y: two values",
                 shown(sample),
                 "have samples() yield x, y",
