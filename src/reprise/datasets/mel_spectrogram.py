@@ -103,7 +103,9 @@ class MelSpectrogram(Decodable):
         self.decoded = (Spec((self._reach,) if self._decodes_sound else shape, "float32"),)
         made = None if self._decodes_sound else (mel, normalize)
         sound = (length, sample_rate, edges, *([] if channel == "mean" else [channel]))
-        self.recipe = repr((sound, self._reach, made))
+        kinds = {Path(name).suffix.lower() for name in table.recordings}
+        exact = ["exact"] if kinds & {".mp3", ".ogg", ".oga"} else []  # since November 2026
+        self.recipe = repr((sound, self._reach, made, *exact))
         self._notes: list[str] = []
 
     def __len__(self) -> int:

@@ -136,16 +136,14 @@ class StreamSplit:
 
     def _groups(self, shard: int, rows: int) -> Iterator[tuple[_Values, _Values]]:
         """All samples of a shard, of whichever split: x and y of some that follow one another."""
-        if self.take == 0:
-            return
-        blocks = self.source.blocks(shard)
-        left = self.take
+        blocks, left = self.source.blocks(shard), self.take
+        x, y, name = list[Any](), list[Any](), self.source.shard_name(shard)
         if blocks is not None:
             for block in blocks:
-                x, y = self._pair(block, f"a block of {self.source.shard_name(shard)}")
+                x, y = _pair(block, "a block of {}", name)
                 if len(x) != len(y):
                     raise UserError(
-                        f"a block of {self.source.shard_name(shard)} has not as many x as y",
+                        f"a block of {name} has not as many x as y",
                         "x and y with a leading axis of one length",
                         f"{len(x)} x and {len(y)} y",
                         "correct blocks()",
@@ -154,10 +152,9 @@ class StreamSplit:
                 if left is not None and (left := left - len(x)) <= 0:
                     return
             return
-        x, y, name = list[Any](), list[Any](), self.source.shard_name(shard)
         try:
             for number, sample in enumerate(self._iterated(shard), start=1):
-                one, other = self._pair(sample, sample_name(name, number - 1))
+                one, other = _pair(sample, "{}, sample {}", name, number - 1)
                 x.append(_kept(one))
                 y.append(_kept(other))
                 if number == left:
@@ -180,16 +177,6 @@ class StreamSplit:
                 "have samples() yield",
             )
         return iter(samples)
-
-    def _pair(self, sample: Any, place: str) -> tuple[Any, Any]:
-        if not isinstance(sample, tuple | list) or len(sample) != 2:
-            raise UserError(
-                f"{place} is no pair",
-                "x and y: two values",
-                shown(sample),
-                "have samples() yield x, y",
-            )
-        return sample[0], sample[1]
 
     def _checked(
         self, x: _Values, y: _Values, own: np.ndarray, place: str, positions: np.ndarray
@@ -229,6 +216,18 @@ def _taken(values: _Values, chosen: np.ndarray) -> _Values:
     if isinstance(values, np.ndarray):
         return values[chosen]
     return [values[at] for at in chosen.tolist()]
+
+
+def _pair(sample: Any, place: str, *of: Any) -> tuple[Any, Any]:
+    """x and y; `place`, filled in with `of`, is what the user calls them."""
+    if not isinstance(sample, tuple | list) or len(sample) != 2:
+        raise UserError(
+            f"{place.format(*of)} is no pair",
+            "x and y: two values",
+            shown(sample),
+            "have the source yield x, y",
+        )
+    return sample[0], sample[1]
 
 
 def _kept(value: Any) -> Any:
