@@ -23,11 +23,14 @@ TURNS: dict[str, Turn] = {
 _BACK = {"turned left": "turned right", "turned right": "turned left"}
 _FREQUENCIES = 5  # of the cosine transform, along each axis
 _NEIGHBOURS = 8  # that are looked at for each sample and turn
-_NEAR = 0.084  # distance of small copies (of norm 1), up to which two pictures may be the same
-_SPARSE = 0.2  # the same as a part of the distance that pictures of this dataset usually have
+# Distance of small copies (of norm 1) up to which two pictures may be the same; and parts of the
+# distance that pictures of this dataset usually have, for those with little detail and with much.
+_NEAR, _PART, _SPARSE = 0.084, 0.5, 0.2
+_FARTHEST = 0.25
+_RANK = 10  # neighbours that are left out of what is usual: so many may be copies
 _LOOKED_AT = 500  # samples, from which that is learned
 _SAME_DETAIL, _SOME_DETAIL = 0.8, 0.1  # correlation of what is left without the coarse shapes
-_SAME_COLOR = 0.97  # correlation of small copies in colour
+_SAME_COLOR = 0.92  # correlation of small copies in colour
 
 
 class Twins(NamedTuple):
@@ -67,8 +70,9 @@ def candidates(thumbs: np.ndarray, turns: bool) -> list[Twins]:
         return []
     thumbs = thumbs.astype(np.float32) / thumbs.shape[1]  # of norm 1
     tree = cKDTree(_hashes(thumbs))
-    sparse = min(_SPARSE, _SPARSE * _usual_distance(thumbs))
-    reach = max(_NEAR, sparse)
+    usual = _usual_distance(thumbs)
+    sparse = min(_FARTHEST, _SPARSE * usual)
+    reach = max(sparse, min(_NEAR, _PART * usual))
     found: dict[tuple[int, int], tuple[float, str]] = {}
     for name, turn in TURNS.items() if turns else [("", TURNS[""])]:
         turned = np.stack([turn(one) for one in thumbs]) if name else thumbs
@@ -89,13 +93,13 @@ def candidates(thumbs: np.ndarray, turns: bool) -> list[Twins]:
 
 
 def _usual_distance(thumbs: np.ndarray) -> float:
-    """Distance to the fourth neighbour, as it is for the samples with the nearest ones."""
+    """Distance to the tenth neighbour, as it is for the tenth of samples that have it nearest."""
     step = -(-len(thumbs) // _LOOKED_AT)
     flat = thumbs.reshape(len(thumbs), -1)
     alike = flat[::step] @ flat.T
-    rank = min(4, len(thumbs) - 1)
-    fourth = -np.partition(-alike, rank, axis=1)[:, rank]
-    return float(np.sqrt(2 * (1 - np.percentile(fourth, 95)).clip(0)))
+    rank = min(_RANK, len(thumbs) - 1)
+    near = -np.partition(-alike, rank, axis=1)[:, rank]
+    return float(np.sqrt(2 * (1 - np.percentile(near, 90)).clip(0)))
 
 
 def _hashes(thumbs: np.ndarray) -> np.ndarray:
