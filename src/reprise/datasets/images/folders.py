@@ -1,7 +1,7 @@
 """Which image files a folder holds: by stem, to pair images with masks, or by class folder."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -223,7 +223,7 @@ def _layout(folder: Path, classes: Sequence[str] | None) -> tuple[list[str], lis
             first, second = next(
                 pair for pair in combinations(tops, 2) if len({splits[one] for one in pair}) == 1
             )
-            raise _ambiguous(folder, first, second, f"both name the split {splits[first]}")
+            raise _ambiguous(folder, inner, first, second, f"both name the split {splits[first]}")
         tops.sort(key=lambda top: SPLITS.index(splits[top] or ""))
         above = {top: _unpacked(folder, top) for top in tops}
         return list(above.values()), [
@@ -256,30 +256,33 @@ def _require_classes(folder: Path, inner: Mapping[str, Sequence[str]]) -> None:
     for top, paths in inner.items():
         if len(splits := {split for path in paths if (split := split_of(_last(path)))}) > 1:
             what = f"holds {', '.join(sorted(splits))}, as not every folder beside it does"
-            raise _ambiguous(folder, top, paths[0], what)
+            raise _ambiguous(folder, inner, top, paths[0], what)
     for first, second in combinations([top for top in inner if below[top] or splits_in(top)], 2):
         if both := below[first] & below[second]:
-            raise _ambiguous(folder, first, second, f"both hold a folder {min(both)}")
+            raise _ambiguous(folder, inner, first, second, f"both hold a folder {min(both)}")
         meant = splits_in(first), splits_in(second)
         if all(meant) and (meant[0] != meant[1] or (split_of(first) and split_of(second))):
-            raise _ambiguous(folder, first, second, "both are named as splits")
+            raise _ambiguous(folder, inner, first, second, "both are named as splits")
     for top, names in below.items():
         for other in inner:
             if folded(other) in names:
-                raise _ambiguous(folder, top, other, f"the one holds a folder {other}, too")
+                raise _ambiguous(folder, inner, top, other, f"the one holds a folder {other}, too")
         if split_of(top) and names:
             other = next((one for one in inner if one != top), inner[top][0])
-            raise _ambiguous(folder, top, other, f"{top} is named as a split, and holds folders")
+            raise _ambiguous(
+                folder, inner, top, other, f"{top} is named as a split, and holds folders"
+            )
 
 
-def _ambiguous(folder: Path, first: str, second: str, why: str) -> UserError:
+def _ambiguous(folder: Path, tops: Collection[str], first: str, second: str, why: str) -> UserError:
+    others = sorted(set(tops) - {first, second})
     return UserError(
         f"{folder}: the folders {first} and {second} may be splits or classes",
         "a folder for each class; or folders train, valid and test with the same classes in them, "
         "or in each class",
-        f"{first} and {second}: {why}",
-        "rename what are splits to train, valid and test; or, if these are classes, name all "
-        "classes: dataset.classes=[…]",
+        f"{first} and {second}: {why}" + (f"; beside them {_first(others)}" if others else ""),
+        "rename what are splits to train, valid and test, and take away what is neither; or, if "
+        "these are classes, name all classes: dataset.classes=[…]",
     )
 
 
