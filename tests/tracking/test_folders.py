@@ -106,11 +106,16 @@ def test_what_else_lies_there_is_in_nobodys_way(runs, tmp_path, capsys):
     assert "note: 20261121-120009-eeee cannot be read" in capsys.readouterr().out
 
 
-def test_a_copy_of_a_run_is_not_taken_for_it(runs):
+def test_a_copy_of_a_run_is_not_taken_for_it(runs, capsys):
     shutil.copytree(runs / "digits", runs / "saved")
     with pytest.raises(UserError, match=rf"(?s)several runs are '{A}'.*digits/{A}\n.*saved/{A}"):
         find(A, runs)
     assert find(f"saved/{A}", runs).folder == runs / "saved" / A
+    shutil.copytree(runs / "debug/digits", runs / "debug/saved")
+    compare.main([f"folder={runs}", "sweep=20261121-110000-5555"])
+    said = capsys.readouterr().out.splitlines()
+    assert sorted(line.split()[0] for line in said if line[:4] == "2026") == [C, D]
+    assert sum("is left out: the run stands there twice" in line for line in said) == 2
 
 
 @pytest.mark.parametrize("name", ["last", "digits", "debug"])

@@ -12,7 +12,9 @@ def main(argv: list[str]) -> None:
     every = run_folders(runs, IDENTITY)
     folders = [folder for folder in every if not is_debug(folder, runs)]
     for folder in folders:
-        print(f"{folder.name}  {name_in(folder, runs):<14} {describe(folder)}")
+        status = describe(folder)
+        if folder.exists():  # else it was deleted meanwhile
+            print(f"{folder.name}  {name_in(folder, runs):<14} {status}")
     if not folders:
         print(f"no run in {relative(runs)}/ yet: make train exp=NAME")
     if debug := len(every) - len(folders):

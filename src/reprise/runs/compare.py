@@ -68,11 +68,15 @@ def compare(asked: dict[str, str]) -> None:
 
 
 def _summaries(folders: list[Path]) -> tuple[list[RunSummary], list[str]]:
-    """Read the runs whose record can be read, and say of each other one why not."""
-    read, unread = [], []
+    """Read each run whose record can be read, and say of each other folder why it is left out."""
+    read: dict[str, RunSummary] = {}
+    unread = []
     for folder in folders:
+        if folder.name in read:
+            unread.append(f"{relative(folder)} is left out: the run stands there twice")
+            continue
         try:
-            read.append(read_summary(folder))
+            read[folder.name] = read_summary(folder)
         except UNREADABLE as error:
             unread.append(f"{folder.name} cannot be read: {error!r}")
     if not read:
@@ -82,7 +86,7 @@ def _summaries(folders: list[Path]) -> tuple[list[RunSummary], list[str]]:
             received="\n".join(unread),
             remedy="copy their folders again",
         )
-    return read, unread
+    return [*read.values()], unread
 
 
 def _count(text: str) -> int:
