@@ -40,6 +40,8 @@ def test_names_have_the_times_as_they_are(read):
 
 def test_groups_are_those_of_a_column(read):
     assert read(group_by="who").groups == ("ann", "bob", "ann", "eve")
+    rows = HEADER + "a,owl,0,1,zo\u00eb\nb,owl,0,1,zoe\u0308\n"
+    assert set(read(rows, group_by="who").groups) == {"zo\u00eb"}, "one name in two forms"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import posixpath
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from reprise.datasets.names import folded, seen
 from reprise.datasets.tables import Table, read_table, row_place
 from reprise.datasets.targets import Targets, class_targets, label_targets
 from reprise.errors import UserError
@@ -90,11 +90,12 @@ def read_annotations(
     recordings, recording = np.unique([files[text] for text in texts], return_inverse=True)
     start, stop = _times(table, columns)
     labels = table.present(columns["label"], "dataset.columns.label")
-    groups = (
-        [spelled[text] for text in texts]
-        if group_by is None
-        else table.present(group_by, "dataset.group_by")
-    )
+    if group_by is None:
+        groups = [spelled[text] for text in texts]
+    else:
+        looks: dict[str, str] = {}  # groups that look the same are one
+        own = table.present(group_by, "dataset.group_by")
+        groups = [looks.setdefault(seen(text), text) for text in own]
     for column in table.frame:
         if str(column).casefold() in ("channel", "chan", "ch") and column not in columns.values():
             what = f"column '{column}' of {table.file} is not read"
@@ -129,8 +130,7 @@ def _other_spellings(names: set[str], folder: Path) -> dict[str, str]:
 
 
 def _meaning(name: str) -> str:
-    name = unicodedata.normalize("NFC", name.replace("\\", "/")).casefold()
-    return posixpath.normpath(name)
+    return posixpath.normpath(folded(name))
 
 
 def _refuse_label_track(table: Table, columns: Mapping[Column, str]) -> None:
