@@ -107,6 +107,15 @@ def test_what_a_store_lost_of_a_run_comes_back(statement, tmp_path, uri):
     check_complete(uri, run)
 
 
+def test_a_file_recorded_again_in_the_same_size_is_not_taken_for_the_old_one(tmp_path, uri):
+    run = record(tmp_path, uri)
+    (run.folder / "notes/result.txt").write_text("good")
+    Journal(run.folder, pytest.fail).add("artifact", path="notes/result.txt")
+    sync(tmp_path / "runs")
+    (there,) = (tmp_path / "mlartifacts").glob("digits/*/artifacts/notes/result.txt")
+    assert there.read_text() == "good"
+
+
 @pytest.mark.parametrize("damage", ["missing", "cut"])
 def test_a_file_that_the_store_lost_comes_back(damage, tmp_path, uri):
     run = record(tmp_path, uri)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tqdm import tqdm
+
 from reprise.config.secrets import MASK, redact
 from reprise.errors import UserError
 from reprise.runs.folder import is_held
@@ -27,7 +29,7 @@ def sync(runs: Path, uri: str = "") -> None:
     folders = run_folders(runs)
     away: dict[str, Trouble] = {}  # of stores
     missing: dict[str, list[str]] = {}  # by what to do
-    for folder in folders:
+    for folder in tqdm(folders, "compared", leave=False, disable=None):
         _mark_if_dead(folder)
         store = tracking_uri(uri) if uri else _recorded_for(folder)
         for what, trouble in _sync_one(folder, store, away).items():
@@ -68,7 +70,7 @@ def _sync_one(folder: Path, store: str, away: dict[str, Trouble]) -> dict[str, T
     missing: dict[str, Trouble] = {}
     asked, files = shown, f"the files of {shown}"
     try:
-        done = deliver(folder, store, shown, lambda line: print(redact(line)), compare=True)
+        done = deliver(folder, store, shown, lambda line: tqdm.write(redact(line)), compare=True)
         sent |= done.sent
         missing |= _together(done.missing)
         asked = files
@@ -83,7 +85,7 @@ def _sync_one(folder: Path, store: str, away: dict[str, Trouble]) -> dict[str, T
         missing[""] = trouble
     if sent:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sent.items())
-        print(f"{folder.name}  {sum(sent.values())} entries to {shown} ({kinds})", flush=True)
+        tqdm.write(f"{folder.name}  {sum(sent.values())} entries to {shown} ({kinds})")
     return missing
 
 

@@ -11,6 +11,7 @@ from urllib.request import url2pathname
 
 from mlflow import MlflowClient
 from mlflow.entities import FileInfo
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.rest_utils import augmented_raise_for_status, http_request
 from requests import RequestException
 
@@ -57,30 +58,36 @@ def deliver_files(
         if note is None or (note.uri, note.mlflow_id) != (shown, run.mlflow_id):
             note = Delivered(shown, run.mlflow_id, 0)
         recorded = list(read(folder, 0 if compare else note.offset))
-        new = [entry["path"] for entry, _ in recorded if entry["kind"] == "artifact"]
-        end = recorded[-1][1] if recorded else note.offset
-        left = [name for name in note.waiting if name in leave and name not in new]
-        names = list(dict.fromkeys([*note.waiting, *new]))
-        note = replace(note, offset=end, waiting=names)
+        files = [(entry["path"], at) for entry, at in recorded if entry["kind"] == "artifact"]
+        new = [name for name, at in files if at > note.offset]
+        left = {name for name in note.waiting if name in leave and name not in new}
+        waiting = list(dict.fromkeys([*note.waiting, *new]))
+        names = [name for name in dict.fromkeys([*waiting, *(name for name, _ in files)])
+                 if name not in left]  # fmt: skip
+        note = replace(note, offset=recorded[-1][1] if recorded else note.offset, waiting=waiting)
         write_delivered(folder, note, DELIVERED_FILES)
         try:
-            store = _Files(folder, connect(uri), run.mlflow_id) if names != left else None
+            store = _Files(folder, connect(uri), run.mlflow_id) if names else None
         except Exception as error:  # of whatever library stands before the store
             raise explain(error, shown) from error
         for name in names:
-            if store is None or name in left:
-                continue
-            began = time.monotonic()
+            assert store is not None
+            began, is_due = time.monotonic(), name in waiting
             try:
-                if not (compare and store.has(name)) and store.send(name):
+                if not is_due and store.has(name):
+                    continue
+                if store.send(name):
                     outcome.count("files")
+                waiting = [other for other in waiting if other != name]
             except Exception as error:
                 outcome.missing[name] = explain(error, store.where)
+                waiting += [] if is_due else [name]
                 if time.monotonic() - began > SLOW_S:
                     raise outcome.missing[name] from error
-            else:
-                note = replace(note, waiting=[other for other in note.waiting if other != name])
-                write_delivered(folder, note, DELIVERED_FILES)
+            finally:
+                if waiting != note.waiting:
+                    note = replace(note, waiting=waiting)
+                    write_delivered(folder, note, DELIVERED_FILES)
     return outcome
 
 
@@ -91,6 +98,7 @@ class _Files:
         self._folder, self._client, self._id = folder, client, mlflow_id
         self._sizes: dict[str, dict[str, int | None]] = {}  # of the files in a folder there
         self.where = client.get_run(mlflow_id).info.artifact_uri
+        self._store = get_artifact_repository(self.where, client.tracking_uri)
         # A server's own folder, which other machines take for one of theirs.
         self._is_servers = client.tracking_uri.startswith("http") and (
             urlsplit(self.where).scheme in ("", "file")
@@ -110,16 +118,14 @@ class _Files:
         name = where.as_posix()
         if name not in self._sizes:
             path = None if name == "." else name
-            found = self._list_by_server if self._is_servers else self._client.list_artifacts
-            self._sizes[name] = {
-                Path(one.path).name: one.file_size for one in found(self._id, path)
-            }
+            listing = self._list_by_server if self._is_servers else self._store.list_artifacts
+            self._sizes[name] = {Path(one.path).name: one.file_size for one in listing(path)}
         return self._sizes[name]
 
-    def _list_by_server(self, mlflow_id: str, path: str | None) -> list[Any]:
+    def _list_by_server(self, path: str | None) -> list[Any]:
         """What the server itself finds in a folder; a client would look on its own machine."""
         credentials = self._client._tracking_client.store.get_host_creds()
-        asked = {"run_id": mlflow_id, "path": path}
+        asked = {"run_id": self._id, "path": path}
         answer = http_request(credentials, "/api/2.0/mlflow/artifacts/list", "GET", params=asked)
         augmented_raise_for_status(answer)
         return [FileInfo.from_dictionary(one) for one in answer.json().get("files", [])]
@@ -134,10 +140,10 @@ class _Files:
         try:
             if path.is_dir():
                 if not self._link_folder(path, name):
-                    self._client.log_artifacts(self._id, str(path), name)
+                    self._store.log_artifacts(str(path), name)
             elif path.exists():
                 where = Path(name).parent.as_posix()
-                self._client.log_artifact(self._id, str(path), None if where == "." else where)
+                self._store.log_artifact(str(path), None if where == "." else where)
             else:
                 return False
         except OSError as error:
