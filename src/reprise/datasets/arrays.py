@@ -1,6 +1,6 @@
 """Arrays in NumPy's files: images or rows of numbers, in memory or mapped into it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from annotated_types import Ge
 from reprise.datasets.array_files import Rows, open_rows
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.moments import Moments, standardized
-from reprise.datasets.precision import float32_loss, is_coarse, said
+from reprise.datasets.precision import is_coarse, require_apart
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits
 from reprise.datasets.targets import (
     Place,
@@ -149,16 +149,12 @@ class Arrays(Dataset):
             for some, values in self._x.chunks(np.sort(indices) if is_float else indices[:0])
             for at in some[~np.isfinite(values.reshape(len(values), -1)).all(axis=1)]
         ]
-        if found:
-            return found
-        return [
-            f"{self._x.files[0].name}[..., {entry}]: expected numbers that float32, in which "
-            f"models compute, tells apart; received {text}; subtract the least of them"
-            for entry, text in self._merged(indices)
-        ]
+        if not found:
+            self._refuse_merged(indices)
+        return found
 
-    def _merged(self, indices: np.ndarray) -> Iterator[tuple[int, str]]:
-        """Entries of the last axis whose numbers float32 merges, and the loss in words."""
+    def _refuse_merged(self, indices: np.ndarray) -> None:
+        """Raise a UserError where float32 merges the numbers of an entry of the last axis."""
         if self._x.dtype.itemsize < 4 or self._x.dtype == np.float32:
             return
         entries, moments = self.input_spec.shape[-1], Moments(self.input_spec)
@@ -170,9 +166,8 @@ class Arrays(Dataset):
         scale = moments.onto(self.input_spec).scale
         for entry in np.flatnonzero(is_coarse(largest, np.array(scale))).tolist():
             parts = [rows.reshape(-1, entries)[:, entry] for _, rows in self._x.chunks(indices)]
-            loss = float32_loss(column := np.concatenate(parts))
-            if loss and loss.is_grave:
-                yield entry, said(loss, column)
+            name = f"{self._x.files[0].name}[..., {entry}]"
+            require_apart(np.concatenate(parts), f"dataset.x: the numbers in {name}")
 
     def learn(self, train: np.ndarray) -> Mapping[str, Any]:
         self.target_spec, learned = self._targets.learned(train)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reprise.errors import UserError
+
 _UNIFORM = 1e-6  # deviations between neighbouring float32 numbers, at most, that harm nothing
 _COARSE = 1e-3  # likewise for measurements, whose last digits are noise
 _EXACT = 2**24  # whole numbers below it are float32 numbers
@@ -62,7 +64,32 @@ def is_coarse(largest: np.ndarray, deviation: np.ndarray | float) -> np.ndarray:
     return np.spacing(np.asarray(largest, np.float32)) > _UNIFORM * np.asarray(deviation)
 
 
-def said(loss: Loss, values: np.ndarray) -> str:
-    """The loss in words: `100 different values, 1700000000000 to 1700000099000, become 1`."""
+def require_apart(values: np.ndarray, what: str, more: str = "") -> str:
+    """Refuse numbers that float32 merges.
+
+    Args:
+        values: As `float32_loss` takes them.
+        what: The numbers, for the error: "the numbers in column 't'".
+        more: What else can be done.
+
+    Returns:
+        The loss of last digits in words; '' where there is none.
+
+    Raises:
+        UserError: what tells samples apart is lost.
+    """
+    loss = float32_loss(values)
+    if loss and loss.is_grave:
+        raise UserError(
+            f"{what} are too large for what they differ by",
+            "numbers that float32, in which models compute, tells apart: about 7 digits",
+            _said(loss, values),
+            "subtract the least of them, or take a greater unit (days, not milliseconds)" + more,
+        )
+    return _said(loss, values) if loss else ""
+
+
+def _said(loss: Loss, values: np.ndarray) -> str:
+    """`100 different values, 1700000000000 to 1700000099000, become 1 in float32`."""
     ends = f"{values.min():.16g} to {values.max():.16g}"
     return f"{loss.before} different values, {ends}, become {loss.after} in float32"

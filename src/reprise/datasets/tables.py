@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reprise.datasets.precision import float32_loss, said
+from reprise.datasets.precision import require_apart
 from reprise.datasets.targets import (
     Target,
     Targets,
@@ -164,18 +164,10 @@ class Table:
         found = []
         for column in columns:
             numbers = self.numbers(column, key)
-            loss = float32_loss(numbers)
-            if loss and loss.is_grave:
-                raise UserError(
-                    f"{key}: the numbers in column '{column}' of {self.file} are too large for "
-                    "what they differ by",
-                    "numbers that float32, in which models compute, tells apart: about 7 digits",
-                    said(loss, numbers),
-                    "subtract the least of them, or take a greater unit (days, not milliseconds)"
-                    + (f"; or leave the column out: {key}=[…]" if key == _INPUTS else ""),
-                )
-            if loss:
-                self.notes.append(f"column '{column}': {said(loss, numbers)}")
+            name = f"column '{column}' of {self.file}"
+            more = f"; or leave the column out: {key}=[…]" if key == _INPUTS else ""
+            if lost := require_apart(numbers, f"{key}: the numbers in {name}", more):
+                self.notes.append(f"{name}: {lost}")
             found.append(numbers.astype(np.float32))
         return np.stack(found, axis=1)
 

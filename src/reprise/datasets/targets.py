@@ -10,7 +10,7 @@ import numpy as np
 
 from reprise.datasets.moments import Counts, standardized
 from reprise.datasets.names import seen
-from reprise.datasets.precision import float32_loss, said
+from reprise.datasets.precision import require_apart
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -183,14 +183,7 @@ def value_targets(values: np.ndarray, place: Place) -> Targets:
         remedy = "fill it in, or take the sample out"
         raise UserError(what, "a finite number for every sample", received, remedy)
     for column in values.reshape(len(values), -1).T:
-        loss = float32_loss(column)
-        if loss and loss.is_grave:
-            raise UserError(
-                "the values to learn are too large for what they differ by",
-                "numbers that float32, in which models compute, tells apart: about 7 digits",
-                said(loss, column),
-                "subtract the least of them, or take a greater unit (days, not milliseconds)",
-            )
+        require_apart(column, "the values to learn")
     return Targets(values.astype(np.float32), Spec(values.shape[1:], "float32"))
 
 

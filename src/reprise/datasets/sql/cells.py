@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reprise.datasets.precision import float32_loss, said
+from reprise.datasets.precision import require_apart
 from reprise.datasets.sql.table import Table
 from reprise.errors import UserError
 
@@ -53,15 +53,8 @@ def fill(table: Table, rows: Rows, ids: np.ndarray) -> np.ndarray:
             "correct the row; dataset.nulls=zero takes NULL for 0",
         )
     for name, column in zip(table.values, values.T, strict=True):
-        loss = float32_loss(column) if np.abs(column).max(initial=0) > _EXACT else None
-        if loss and loss.is_grave:
-            raise UserError(
-                f"the numbers in column {name} of table {table.name} are too large for what they "
-                "differ by",
-                "numbers that float32, in which models compute, tells apart: about 7 digits",
-                said(loss, column),
-                "make a view that subtracts the least of them, or has a greater unit",
-            )
+        if np.abs(column).max(initial=0) > _EXACT:
+            require_apart(column, f"the numbers in column {name} of table {table.name}")
     matrices = np.zeros((len(ids) * table.size[0] * table.size[1], values.shape[1]), np.float32)
     _assign(table, matrices, cells, values, rows)
     return matrices.reshape(len(ids), *table.size, -1)
