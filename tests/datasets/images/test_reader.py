@@ -100,6 +100,34 @@ def test_a_tiff_of_any_number_of_bands_is_read_as_it_is_stored(tmp_path, dtype, 
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("bands", [1, 2, 3, 4])
+@pytest.mark.parametrize("compression", [None, "lzw"])
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_a_tiff_shows_the_same_however_it_is_laid_out(
+    tmp_path, dtype, bands, compression, tile, order, planes
+):
+    values, path = noise(20, 30, bands, dtype=dtype), tmp_path / "a.tif"
+    stored = np.moveaxis(values, -1, 0) if planes == "separate" else values
+    settings = {"planarconfig": planes} if bands > 1 else {}
+    settings |= {"extrasamples": ["unassalpha"]} if bands in (2, 4) else {}
+    tifffile.imwrite(
+        path,
+        stored if bands > 1 else values[..., 0],
+        photometric="rgb" if bands > 2 else "minisblack",
+        compression=compression,
+        tile=tile,
+        byteorder=order,
+        **settings,
+    )
+    colour = values[..., :3] if bands > 2 else np.repeat(values[..., :1], 3, axis=2)
+    assert np.array_equal(read_image(path, 3)[0], colour)
+    grey = cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY) if bands > 2 else values[..., 0]
+    assert np.abs(read_image(path, 1)[0][..., 0].astype(int) - grey).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_fourth_band_is_read_or_noted(tmp_path, dtype):
     values, path = noise(20, 30, 4, dtype=dtype), tmp_path / "a.tif"
     tifffile.imwrite(path, values, photometric="rgb", extrasamples=["unspecified"])
@@ -121,6 +149,21 @@ def test_alpha_that_varies_is_read_or_noted(tmp_path, mode, bands):
     assert looked_at(save(path, values, mode))[1] == ""
     with pytest.raises(UserError, match="another number of channels"):
         read_image(save(path, values[..., 0]), 4)
+
+
+def test_a_png_of_grey_and_alpha_in_sixteen_bits(tmp_path):
+    def chunk(kind, body):
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    values = noise(2, 3, 2, dtype=np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 2, 16, 4, 0, 0, 0))
+    data = head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+    assert np.array_equal(looked_at(tmp_path / "a.png", 2)[0], values)
+    assert np.array_equal(looked_at(tmp_path / "a.png", 1)[0], values[..., :1])
 
 
 def test_sixteen_bits_keep_their_alpha(tmp_path):

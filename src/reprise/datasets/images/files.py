@@ -1,8 +1,8 @@
 """Reads image files: headers, whole files, pixels; a damaged file is refused, never read in part.
 
-OpenCV decodes images: it is fast, and keeps 16 bits in colour. Pillow decodes masks, since OpenCV
-replaces the ids of a palette by its colours, and 8-bit TIFF, since OpenCV applies its alpha.
-tifffile reads the heads of TIFF, and its values where they are not those of a picture.
+OpenCV decodes PNG and JPEG: it is fast, and keeps 16 bits in colour. Pillow decodes masks, since
+OpenCV replaces the ids of a palette by its colours, and TIFF of 8 bits that is a picture. tifffile
+reads the heads of TIFF, and all other TIFF.
 """
 
 import io
@@ -31,7 +31,7 @@ _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", 
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)  # JPEG markers in the range of frames that are none
 _EXIF = b"Exif\0\0"
 _ORIENTATION, _BITS, _NODATA, _SHORT = 274, 258, 42113, 3  # tags, and a type of numbers
-_BANDS = {"1": 1, "L": 1, "I;16": 1, "I": 1, "LA": 2, "RGBA": 4}  # by Pillow's mode; 3 of others
+_PNG_BANDS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # by type of colour
 _TIFF_PICTURES = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # samples of a picture, by its photometry
 _INVERTED, _PALETTE, _CMYK = 0, 3, 5  # photometries
 _ALPHAS = {1, 2}  # of the kinds of extra samples
@@ -121,14 +121,18 @@ def _picture_header(file: IO[bytes], turn: int | None = None) -> tuple[ImageHead
         turn = turn or orientation(image.info.get("exif", b""))
         width, height = image.size
         is_png = image.format == "PNG"
-        has_alpha = image.mode in ("LA", "RGBA") or "transparency" in image.info
-        bands = _BANDS.get(image.mode, 3) + ("transparency" in image.info)
+        is_transparent = "transparency" in image.info
+        has_alpha = image.mode in ("LA", "RGBA") or is_transparent
+        bands = 1 if image.mode == "L" else 3
         frames = getattr(image, "n_frames", 1)
         notes = ["CMYK is converted to RGB without its colour profile"] * (image.mode == "CMYK")
         if not is_png and frames > 1:
             notes.append("further pictures in the same file are not read")
-    file.seek(24)
-    bits = file.read(1)[0] if is_png else 8
+    bits = 8
+    if is_png:  # Pillow takes grey and alpha of 16 bits for four bands
+        file.seek(24)
+        bits, color = file.read(2)
+        bands = _PNG_BANDS[color] + is_transparent
     file.seek(-12, 2)
     is_whole = file.read().endswith((_PNG_END, _JPEG_END))
     if turn >= 5:
@@ -410,7 +414,7 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _orientation_in(data: bytes) -> int:
-    """Orientation of a PNG or JPEG; 1 of a TIFF, which Pillow and OpenCV turn."""
+    """Orientation of a PNG or JPEG; 1 of a TIFF, which Pillow turns."""
     if data.startswith(_JPEG_START):
         for marker, at in _jpeg_segments(data):
             if marker == 0xE1 and data[at + 2 : at + 8] == _EXIF:
@@ -440,18 +444,19 @@ def _read_tiff(path: Path, data: bytes, channels: int, pages: Pages) -> np.ndarr
     require_readable(path, header, channels, pages)
     are_stacked = pages == "channels" and header.pages > 1
     if channels not in (1, 3) or not header.is_picture or are_stacked:
-        return _read_bands(path, data, are_stacked)
-    if header.dtype == "uint8":
+        return _read_bands(path, data, all_pages=are_stacked)
+    if header.dtype == "uint8" and header.bands != 2:
         pixels = _decode_by_pillow(path, data, "RGB" if channels == 3 else "L")
-    elif channels == 3:  # OpenCV 5.0 leaves the pixels of IMREAD_COLOR_RGB uninitialized
-        color = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-        pixels = cv2.cvtColor(_decode_by_opencv(path, data, color), cv2.COLOR_BGR2RGB)
-    else:
-        pixels = _decode_by_opencv(path, data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
-    return pixels.reshape(*pixels.shape[:2], channels)
+        return pixels.reshape(*pixels.shape[:2], channels)
+    # OpenCV 5.0 garbles 16 bits whose bands are stored one after the other, and grey with alpha.
+    pixels = _read_bands(path, data, all_pages=False)
+    if header.bands < 3:
+        return np.repeat(pixels[..., :1], channels, axis=2)
+    pixels = np.ascontiguousarray(pixels[..., :3])
+    return pixels if channels == 3 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
 
 
-def _read_bands(path: Path, data: bytes, all_pages: bool) -> np.ndarray:
+def _read_bands(path: Path, data: bytes, *, all_pages: bool) -> np.ndarray:
     """All bands of a TIFF as they are stored, of its first page or of all, last."""
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as tiff:
