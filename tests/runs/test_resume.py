@@ -106,7 +106,7 @@ def test_a_finished_run_says_so_and_can_be_extended(folder, whole):
     done = reprise("resume", "run=last", runs)
     assert done.returncode == 2
     assert "is finished" in done.stderr
-    assert 'args="trainer.epochs=8"' in done.stderr
+    assert f'args="trainer.epochs=8 {runs}"' in done.stderr
     done = reprise("resume", "run=last", runs, "trainer.epochs=5")
     assert done.returncode == 0, done.stderr[-2000:]
     assert [step for step, _ in recorded(folder / "whole")[2]["train/loss"]] == [1, 2, 3, 4, 5]
