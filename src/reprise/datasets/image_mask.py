@@ -88,7 +88,8 @@ class ImageMask(Decodable):
         self._augment = augment
         self._enough = pixels_needed(self._size, fit)
         self._split, self._split_seed = dict(split), split_seed
-        self._reader, self._pages = ImageReader(self._pair(0)[0], channels, pages), pages
+        paths = [self._folders[0] / image for image, _ in self._files]
+        self._reader, self._pages = ImageReader(paths, channels, pages), pages
         self._present: set[int] = set()  # class ids in the masks that were decoded
         self._looked_at_all, self._mask_mode = False, mask_mode
         self.input_spec = Spec((*self._size, channels), self._reader.dtype)

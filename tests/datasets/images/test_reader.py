@@ -33,7 +33,7 @@ def pages(path, *arrays):
 
 def looked_at(path, channels=3, which="one"):
     """Pixels, and what is noted to be unread."""
-    reader = ImageReader(path, channels, which)
+    reader = ImageReader([path], channels, which)
     reader.look(path, decode=True)
     return reader.read(path)[0], " ".join(reader.notes())
 

@@ -48,7 +48,7 @@ class LabelledImages(Decodable):
         self._paths, self._targets, self._augment = paths, targets, augment
         self._size, self._fit = (image_size[0], image_size[1]), fit
         self._enough = pixels_needed(self._size, fit)
-        self._reader = ImageReader(paths[0], channels, pages)
+        self._reader = ImageReader(paths, channels, pages)
         self.input_spec = Spec((*self._size, channels), self._reader.dtype)
         self.target_spec = targets.spec
         self.decoded = (Spec((None, None, channels), self._reader.dtype),)

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,23 +17,25 @@ from reprise.datasets.images.files import (
     require_dtype,
     require_readable,
 )
+from reprise.errors import UserError
 
 _TWELVE_BITS = 4095
+_TRIED = 100  # files, for one that can be read
 
 
 class ImageReader:
-    """Reads image files that all have the depth of the first one.
+    """Reads image files that all have the depth of the first one that can be read.
 
     Args:
-        first: A PNG, JPEG or TIFF file.
+        files: PNG, JPEG or TIFF files.
         channels, pages: As in `read_image`.
 
     Raises:
-        UserError: the first file cannot be read.
+        UserError: none of the first hundred files can be read.
     """
 
-    def __init__(self, first: Path, channels: int, pages: Pages) -> None:
-        self.dtype = read_header(first).dtype
+    def __init__(self, files: Sequence[Path], channels: int, pages: Pages) -> None:
+        self.dtype = _first_header(files[:_TRIED]).dtype
         self._channels, self._pages = channels, pages
         self._unread: dict[str, set[Path]] = defaultdict(set)  # files by what is not read of them
         self._highest: dict[Path, int] = {}  # values of files of 16 bits
@@ -83,3 +86,11 @@ class ImageReader:
                 "models take 65535 as white: to them the images are dark"
             )
         return lines
+
+
+def _first_header(files: Sequence[Path]) -> ImageHeader:
+    """The header of the first of these files that can be read; the others are found when read."""
+    for file in files:
+        with suppress(UserError):
+            return read_header(file)
+    return read_header(files[0])  # raises
