@@ -5,6 +5,7 @@ Each verb is a module of `reprise.cli` with a function `main(argv)`.
 
 import atexit
 import errno
+import faulthandler
 import importlib
 import io
 import os
@@ -13,6 +14,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -114,6 +116,8 @@ def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
     0: done. 2: the user's mistake, said without a traceback. 75: stopped, and can be resumed.
     130: Ctrl-C. 1: ours, with a traceback.
     """
+    with suppress(OSError, ValueError, AttributeError, RuntimeError):  # stderr is closed
+        faulthandler.enable()  # says where a library has crashed, which otherwise ends in silence
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     open_outputs()
