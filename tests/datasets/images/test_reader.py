@@ -250,6 +250,30 @@ def test_a_file_of_another_kind_is_named(tmp_path, kind):
         read_header(path)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("bands", [1, 3, 4])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+@pytest.mark.parametrize("order", "<>")
+def test_a_mask_in_equal_channels_keeps_its_ids(tmp_path, dtype, bands, planes, order):
+    ids, path = np.arange(600, dtype=dtype).reshape(20, 30) % 7, tmp_path / "a.tif"
+    values = np.repeat(ids[..., None], bands, axis=2)
+    values[..., 3:] = np.iinfo(dtype).max
+    cv2.imwrite(str(tmp_path / "a.png"), values)
+    assert np.array_equal(read_mask(tmp_path / "a.png", "values"), ids)
+    stored = np.moveaxis(values, -1, 0) if planes == "separate" else values
+    settings = {"planarconfig": planes, "photometric": "rgb"} if bands > 1 else {}
+    settings |= {"extrasamples": ["unassalpha"]} if bands == 4 else {}
+    tifffile.imwrite(path, stored if bands > 1 else ids, byteorder=order, **settings)
+    assert np.array_equal(read_mask(path, "values"), ids)
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_a_tiff_of_few_bits_keeps_its_ids(tmp_path, bits):
+    ids = np.arange(600, dtype=np.uint8).reshape(20, 30) % 2**bits
+    tifffile.imwrite(tmp_path / "a.tif", ids, bitspersample=bits, photometric="minisblack")
+    assert np.array_equal(read_mask(tmp_path / "a.tif", "values"), ids)
+
+
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 @pytest.mark.parametrize("part", ["values", "colors"])
 def test_a_mask_that_lies_in_the_alpha_channel_is_refused_and_can_be_read(tmp_path, mode, part):

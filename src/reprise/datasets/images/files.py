@@ -322,11 +322,22 @@ def read_mask(path: Path, part: MaskPart) -> np.ndarray:
     data = read_whole(path)
     if data.startswith(_JPEG_START):
         raise _unreadable(path, "a mask in PNG or TIFF", "a JPEG, which does not keep exact values")
-    pixels = _decode_by_pillow(path, data, "RGB" if part == "colors" else None, keep_alpha=True)
+    header = read_header(path)
+    if part == "colors":
+        pixels = _decode_by_pillow(path, data, "RGB", keep_alpha=True)
+    elif header.is_tiff:
+        pixels = _read_bands(path, data, all_pages=False)
+        pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    elif header.dtype == "uint16" and header.bands > 1:  # of which Pillow keeps 8 bits
+        pixels = _decode_by_opencv(path, data, cv2.IMREAD_UNCHANGED)
+        has_alpha = pixels.shape[2] == 4
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if has_alpha else cv2.COLOR_BGR2RGB)
+    else:
+        pixels = _decode_by_pillow(path, data, None)
     bands = pixels.shape[2] if pixels.ndim == 3 else 1
     alpha = pixels[..., -1] if bands in (2, 4) else None
     if part == "alpha":
-        if not read_header(path).has_alpha:
+        if not header.has_alpha:
             raise UserError(
                 f"{path} has no alpha channel",
                 "the mask in an alpha channel, as dataset.mask_mode=alpha says",
@@ -356,7 +367,7 @@ def read_mask(path: Path, part: MaskPart) -> np.ndarray:
     pixels = pixels.astype(np.uint8) if pixels.dtype == bool else pixels
     if pixels.dtype not in (np.uint8, np.uint16):
         raise _unreadable(path, "a mask of 8 or 16 bits", f"{pixels.dtype} pixels")
-    return _turned(pixels, _orientation_in(data))
+    return _turned(pixels, 1 if header.is_tiff else _orientation_in(data))
 
 
 def require_dtype(path: Path, received: str, expected: str) -> None:
@@ -461,7 +472,13 @@ def _read_bands(path: Path, data: bytes, *, all_pages: bool) -> np.ndarray:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as tiff:
             pages = _full_pages(tiff)[: None if all_pages else 1]
-            arrays = [page.asarray() for page in pages]
+            arrays = [
+                2**page.bitspersample - 1 - page.asarray()
+                if page.photometric == _INVERTED
+                else page.asarray()
+                for page in pages
+            ]
+            dtype = np.uint16 if pages[0].bitspersample == 16 else np.uint8
             turns = [int(page.tags.valueof(_ORIENTATION, 1)) for page in pages]
             are_last = [page.axes != "SYX" for page in pages]
         stacks = [
@@ -471,7 +488,7 @@ def _read_bands(path: Path, data: bytes, *, all_pages: bool) -> np.ndarray:
         pixels = np.concatenate(stacks, axis=-1)
     except Exception as error:  # as in `read_header`
         raise _no_image(path, error) from error
-    return pixels.astype(np.uint16 if pixels.dtype.itemsize == 2 else np.uint8, copy=False)
+    return pixels.astype(dtype, copy=False)
 
 
 def _read_with_alpha(path: Path, data: bytes, channels: int) -> np.ndarray:
