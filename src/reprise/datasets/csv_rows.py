@@ -66,7 +66,7 @@ class CsvRows(Dataset):
         self._x = features(read, self._columns)
         self._table, self._split, self._split_seed = Path(table), split, split_seed
         self._places = [read.place(at).removeprefix(f"{read.file}, ") for at in range(len(read))]
-        self._groups = read.present(group, "dataset.group") if group else None
+        self._groups = read.groups(group, "dataset.group") if group else None
         if isinstance(split, str):
             self._given = split_by_words(read.present(split, "dataset.split"), read.place)
         self._notes = tuple(read.notes)

@@ -64,7 +64,7 @@ class ImageTable(LabelledImages):
         self._files = read.distinct(path, "dataset.path")
         targets = table_targets(read, target, label, separator, classes)
         self._table_notes = tuple(read.notes)
-        self._groups = read.present(group, "dataset.group") if group else None
+        self._groups = read.groups(group, "dataset.group") if group else None
         self._split, self._split_seed = split, split_seed
         paths = find_files(self._folder, self._files)
         _require_distinct(paths, read.place)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reprise.datasets.names import seen
 from reprise.datasets.precision import require_apart
 from reprise.datasets.targets import (
     Target,
@@ -110,6 +111,11 @@ class Table:
             raise UserError(what, f"text in every row ({key})", "an empty cell", remedy)
         return texts
 
+    def groups(self, column: str, key: str) -> list[str]:
+        """As `present`; texts that differ in case or Unicode form alone are one group."""
+        first: dict[str, str] = {}
+        return [first.setdefault(seen(text).casefold(), text) for text in self.present(column, key)]
+
     def distinct(self, column: str, key: str) -> list[str]:
         """As `present`, with a UserError for a text that occurs twice."""
         texts = self.present(column, key)
@@ -200,14 +206,22 @@ def readable(file: Path, key: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, Warning) as error:  # pandas's and Arrow's errors are ValueErrors
         program = _FORMS.get(file.suffix.lower())
+        if isinstance(error, UnicodeDecodeError):
+            remedy = f"save {file.name} in UTF-8 (Excel: 'CSV UTF-8'; iconv -f LATIN1 -t UTF-8)"
+        elif program:
+            remedy = (
+                f"open it in {program}, save the sheet as 'CSV UTF-8 (comma delimited)', and set "
+                f"{key} to that file"
+            )
+        elif isinstance(error, Warning):
+            remedy = "take out what stands beyond the header, or put cells with a comma in quotes"
+        else:
+            remedy = f"correct {key}, or the file"
         raise UserError(
             f"{key}: {file} cannot be read",
             "a CSV file with commas and a header, in UTF-8, or a Parquet file",
             str(error).strip(),
-            f"open it in {program}, save the sheet as 'CSV UTF-8 (comma delimited)', and set {key} "
-            "to that file"
-            if program
-            else f"correct {key}, or the file",
+            remedy,
         ) from error
 
 
