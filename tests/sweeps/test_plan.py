@@ -44,6 +44,8 @@ def test_values_that_only_together_are_wrong_are_found(words):
         (["seed=1"], "nothing to sweep over"),
         (["seed=1,2", "sweep.retries=1,2"], "several values for the sweep itself"),
         (["tracking.uri=mysql://u:pw@h/a,mysql://u:pw@h/b"], "a sweep over passwords"),
+        (["tracking.runs=a,b"], "a sweep over folders of runs"),
+        (["seed=range(1,2),range(4,5)"], "seed: no list of values"),
         (["seed=1,2", "sweep.metric=valid/f1"], "is a larger valid/f1 better"),
         (["seed=1,2", "sweep.search.n_trials=3"], "sweep.search"),
         (["dataset.x=x,nothing"], "nothing"),

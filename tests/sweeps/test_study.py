@@ -154,5 +154,8 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path):
         database.execute("insert into alembic_version values ('b1f2')")
     other = Search(storage=f"sqlite:///{tmp_path}/mlflow.db", study="ours")
     plan = make_plan(read_space(SPACE)[1], search=other)
-    with pytest.raises(UserError, match="database cannot be used"):
+    with pytest.raises(UserError, match="database cannot be used: it is one of something else"):
         refuse_other_study(plan)
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        (tables,) = database.execute("select count(*) from sqlite_master").fetchone()
+    assert tables == 1

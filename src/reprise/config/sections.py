@@ -348,7 +348,7 @@ def _rewritten(key: str, value: Any, expected: str) -> str:
         return f"write null: {key}=null"
     if expected.startswith("a list") and not isinstance(value, str | list | dict):
         return f"write a list: {key}=[{text}]"
-    if isinstance(value, float) and value.is_integer():
+    if "a whole number" in expected and isinstance(value, float) and value.is_integer():
         return f"write {value:.0f}"
     if isinstance(value, str) and re.fullmatch(r"0\d+|0[xob][\da-fA-F_]+", value):
         return "write the number in decimal digits, without a zero in front"

@@ -209,6 +209,7 @@ def _refuse_axes(axes: list[Axis], own_axes: list[Axis]) -> None:
     for wrong, keys in (
         ("several values for the sweep itself", [axis.key for axis in own_axes]),
         ("passwords", secret),
+        ("folders of runs", [axis.key for axis in axes if axis.name == "tracking.runs"]),
     ):
         if keys:
             raise UserError(

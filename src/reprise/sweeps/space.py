@@ -71,7 +71,7 @@ def read_space(words: list[str]) -> tuple[list[str], list[Axis]]:
             raise _odd(key, what, word, "all values of a key in one word")
         try:
             override = parser.parse_override(word)
-        except HydraException:
+        except (HydraException, ValueError):
             override = None
         if override is None or not override.is_sweep_override():
             fixed.append(word)
@@ -93,7 +93,10 @@ def _axis(word: str, override: Override) -> Axis:
     if isinstance(value, RangeSweep) and not value.step:
         raise _odd(key, "a range of step 0 has no end", word, "a step above or below 0")
     is_shuffled, value.shuffle = value.shuffle, False  # Hydra would shuffle anew every time
-    values = tuple(override.sweep_string_iterator())
+    try:
+        values = tuple(override.sweep_string_iterator())
+    except ValueError:
+        raise _odd(key, "no list of values", word, "one range, or values 1,2,3") from None
     if is_shuffled:
         values = tuple(random.Random(word).sample(values, len(values)))
     if not isinstance(value, RangeSweep):

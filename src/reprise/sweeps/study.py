@@ -5,7 +5,6 @@ import warnings
 from typing import Any
 
 import optuna
-from alembic.util import CommandError
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -14,6 +13,7 @@ from optuna.distributions import (
 )
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from reprise.errors import UserError
@@ -39,8 +39,11 @@ def open_storage(url: str) -> RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     arguments = {"connect_args": {"timeout": WAIT_S}} if url.startswith("sqlite") else {}
     try:
+        tables = inspect(create_engine(url, **arguments)).get_table_names()
+        if tables and "studies" not in tables:  # Optuna would make its own between them
+            raise ValueError(f"it is one of something else, with a table {tables[0]}")
         return RDBStorage(url, engine_kwargs=arguments)
-    except (SQLAlchemyError, CommandError, ImportError, ValueError, RuntimeError) as error:
+    except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
         raise UserError(
             f"the study's database cannot be used: {str(error).splitlines()[0]}",
             expected="the address of a database of studies alone, as SQLAlchemy writes it",
