@@ -78,7 +78,7 @@ def pruning_callbacks(run: Run) -> list[keras.callbacks.Callback]:
     job = read_job(path) if path.exists() else None
     if job is None or job.trial is None:
         return []
-    own = folder_named(job.sweep, home(run.folder)) if job.trial["is_local"] else None
+    own = folder_named(job.sweep, home(run.folder), STUDY_FILE) if job.trial["is_local"] else None
     url = f"sqlite:///{own / STUDY_FILE}" if own else os.environ.get(STORAGE)
     if url is None:
         print(f"note: {STORAGE} names no database; the job is not pruned", file=sys.stderr)

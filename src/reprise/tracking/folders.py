@@ -69,9 +69,9 @@ def name_in(folder: Path, runs: Path) -> str:
     return folder.parent.relative_to(runs).as_posix()
 
 
-def folder_named(run: str, runs: Path) -> Path | None:
-    """The folder of the run or sweep with an id; None if there is none."""
-    return next((folder for folder in run_folders(runs) if folder.name == run), None)
+def folder_named(run: str, runs: Path, holding: str = JOURNAL) -> Path | None:
+    """The folder of the run or sweep with an id, if it holds a file; None if there is none."""
+    return next((folder for folder in run_folders(runs, holding) if folder.name == run), None)
 
 
 def all_runs(runs: Path) -> Path:
