@@ -56,6 +56,14 @@ def test_truth_and_answer_stand_in_the_title(axes, spec, y, prediction, title, c
     assert (axes.get_title(), axes.title.get_color()) == (title, color)
 
 
+def test_a_legend_numbers_the_classes_unless_their_numbers_are_their_names(axes):
+    write_target(axes, Spec((), "int32", ("cat", "dog")), np.asarray(1))
+    assert axes.get_legend_handles_labels()[1] == ["0 = cat", "1 = dog"]
+    axes.clear()
+    write_target(axes, Spec((), "int32", ("0", "1")), np.asarray(1))
+    assert axes.get_legend_handles_labels()[1] == []
+
+
 def test_eight_bits_are_shown_as_they_are_and_others_stretched():
     rgb = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     assert np.array_equal(as_rgb(rgb), rgb)

@@ -246,3 +246,17 @@ def test_a_quarantine_is_written_beside_the_data_and_heals_them(project):
     page = (project / "runs/check/segmentation/check.html").read_text()
     assert '<img src="data:image/png;base64,' in page
     assert "http" not in page
+
+
+def test_the_page_is_written_for_sounds_of_one_length(project):
+    words, rows = sound_words(project / "data")
+    rows = [
+        [file, label, f"{float(start) + 0.2}", f"{float(start) + 0.8}"]
+        for file, label, start, _ in rows
+    ]
+    lines = ["recording,label,t_min,t_max", *map(",".join, rows)]
+    (project / "data/t.csv").write_text("\n".join(lines) + "\n")
+    done = check(project, *words)
+    assert done.returncode == 0, done.stderr
+    page = (project / "runs/check/audio/check.html").read_text()
+    assert "Samples with each class" in page

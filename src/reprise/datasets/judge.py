@@ -61,6 +61,11 @@ class Sheet:
         own = self.records[self.good]
         return self.good[(own["bad"] == 0) & (own["low"] < own["high"])]
 
+    @property
+    def what(self) -> str:
+        """What a sample's input is called."""
+        return "picture" if self.is_picture else "input"
+
     @cached_property
     def dark(self) -> np.ndarray:
         """Places of pictures without a value above a 255th of the dtype's largest."""
@@ -344,9 +349,11 @@ def _near_twins(sheet: Sheet) -> Iterator[Finding]:
         turned = f", {pair.turn}" if pair.turn else ""
         targets = sheet.records["y"][list(pair[:2])]
         if sheet.splits[pair.first] != sheet.splits[pair.second]:
-            yield _leak(sheet, pair, f"nearly the same picture{turned}")
+            yield _leak(sheet, pair, f"nearly the same {sheet.what}{turned}")
         elif sheet.target_spec.kind == "class" and not turned and targets[0] != targets[1]:
-            message = f"nearly the same picture with different targets: {_shown(sheet, pair[:2])}"
+            message = (
+                f"nearly the same {sheet.what} with different targets: {_shown(sheet, pair[:2])}"
+            )
             yield Finding("warning", "contradiction", message, sheet.named(pair[:2]))
         else:
             joined = [one for one in alike if one & {*pair[:2]}]
@@ -354,7 +361,7 @@ def _near_twins(sheet: Sheet) -> Iterator[Finding]:
             alike.append({*pair[:2]}.union(*joined))
     for one in alike:
         own = sorted(one)
-        message = f"nearly the same picture, in {sheet.splits[own[0]]}: {_listed(sheet, own)}"
+        message = f"nearly the same {sheet.what}, in {sheet.splits[own[0]]}: {_listed(sheet, own)}"
         yield Finding("note", "near duplicate", message, sheet.named(own))
     if len(pairs) > _COMPARED:
         message = (

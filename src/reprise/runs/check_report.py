@@ -129,7 +129,10 @@ def _distributions(sheet: Sheet) -> str:
     figure = Figure(figsize=(11, 2.1 * rows), layout="constrained")
     cells = figure.subplots(rows, 4, squeeze=False).ravel()
     for axes, (name, values) in zip(cells, found, strict=False):
-        axes.hist(values[np.isfinite(values)], bins=40)
+        shown = values[np.isfinite(values)]
+        spread = np.ptp(shown) if len(shown) else 0.0
+        is_one = spread <= 1e-6 * np.abs(shown).max(initial=0.0)  # but for rounding
+        axes.hist(np.full(len(shown), shown[0]) if is_one and len(shown) else shown, bins=40)
         axes.set_title(name, fontsize=9)
         axes.set_yscale("symlog")
         axes.tick_params(labelsize=7)
