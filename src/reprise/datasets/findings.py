@@ -10,6 +10,7 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 # Kinds whose samples a quarantine leaves out: all of them, or of twins the first alone.
 AT_FAULT = ("unreadable", "not finite", "constant", "silent", "empty mask", "contradiction")
 TWINS = ("leakage",)
+OF_CLASSES = ("rare label", "missing label", "group")  # whose samples are but examples
 
 
 @dataclass(frozen=True)

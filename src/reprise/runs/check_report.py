@@ -14,7 +14,7 @@ import numpy as np
 
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import save_grid
-from reprise.datasets.findings import LEVELS, Finding, by_kind
+from reprise.datasets.findings import LEVELS, OF_CLASSES, Finding, by_kind
 from reprise.datasets.judge import Sheet, label_counts, quantities
 from reprise.files import write_text
 
@@ -38,12 +38,13 @@ def lines(findings: Sequence[Finding]) -> list[str]:
     shown = []
     for kind, own in by_kind(findings).items():
         names = [name for one in own for name in one.samples[:2]]
-        if len(own) == 1 or not names:
+        of_samples = bool(names) and kind not in OF_CLASSES
+        if len(own) == 1 or not of_samples:
             said = own[0].message
         else:
             said = ", ".join(list(dict.fromkeys(names))[:_NAMES])
             said += ", …" if len(set(names)) > _NAMES else ""
-        more = f" … and {len(own) - 1} more" if len(own) > 1 and not names else ""
+        more = f" … and {len(own) - 1} more" if len(own) > 1 and not of_samples else ""
         shown.append(f"{own[0].level:<8} {kind:<16} {len(own):>6}  {said}{more}")
     return shown
 
