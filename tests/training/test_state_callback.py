@@ -46,7 +46,10 @@ def make_model(schedule="constant"):
         keras.layers.Dropout(0.3),
         keras.layers.Dense(1),
     ]
-    optimizer = adam(STEPS * EPOCHS, learning_rate=0.05, schedule=schedule)
+    if schedule == "ema":
+        optimizer = keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.8)
+    else:
+        optimizer = adam(STEPS * EPOCHS, learning_rate=0.05, schedule=schedule)
     metrics = [keras.metrics.MeanAbsoluteError(name="mae")]
     model = keras.Sequential(layers)
     return compile_model(model, optimizer, keras.losses.MeanSquaredError(), metrics)
@@ -242,6 +245,7 @@ CALLBACKS = {
     ),
     "rate by epoch": lambda out: KERAS.LearningRateScheduler(lambda epoch, rate: rate * 0.8, 1),
     "log": lambda out: KERAS.CSVLogger(str(out / "log.csv"), separator=";"),
+    "averages": lambda out: KERAS.SwapEMAWeights(swap_on_epoch=True),
     "a user's": lambda out: Countdown(9),
 }  # fmt: skip
 
@@ -253,7 +257,8 @@ def with_callback(name, out, stops):
     for stop in [*stops, None]:
         watching = CALLBACKS[name](out)
         trainer = Trainer(epochs=8, callbacks=[Scripted(values), watching])
-        ended, more, model = train(out / "state", trainer, stop)
+        schedule = "ema" if name == "averages" else "constant"
+        ended, more, model = train(out / "state", trainer, stop, schedule=schedule)
         assert ended == (stop is None)
         rows += more
     files = {path.name for path in out.iterdir() if path.suffix in (".keras", ".h5", ".csv")}
