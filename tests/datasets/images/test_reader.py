@@ -267,6 +267,12 @@ def test_a_mask_in_equal_channels_keeps_its_ids(tmp_path, dtype, bands, planes, 
     assert np.array_equal(read_mask(path, "values"), ids)
 
 
+def test_a_mask_that_a_tiff_holds_as_jpeg_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", noise(32, 32), compression="jpeg")
+    with pytest.raises(UserError, match="a JPEG, which does not keep exact values"):
+        read_mask(tmp_path / "a.tif", "values")
+
+
 @pytest.mark.parametrize("bits", [2, 4])
 def test_a_tiff_of_few_bits_keeps_its_ids(tmp_path, bits):
     ids = np.arange(600, dtype=np.uint8).reshape(20, 30) % 2**bits

@@ -34,6 +34,7 @@ _ORIENTATION, _BITS, _NODATA, _SHORT = 274, 258, 42113, 3  # tags, and a type of
 _PNG_BANDS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # by type of colour
 _TIFF_PICTURES = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # samples of a picture, by its photometry
 _INVERTED, _PALETTE, _CMYK = 0, 3, 5  # photometries
+_JPEG_IN_TIFF = (6, 7)  # compressions
 _ALPHAS = {1, 2}  # of the kinds of extra samples
 _SIGNS = {2: "signed integers", 3: "floats", 5: "complex numbers", 6: "complex numbers"}
 _GREY_STEPS = {"L;2": 85, "L;4": 17}  # by Pillow's name of a grey image of 2 or 4 bits
@@ -320,7 +321,7 @@ def read_mask(path: Path, part: MaskPart) -> np.ndarray:
             asked for; without alpha where that is; or constant in all but its alpha.
     """
     data = read_whole(path)
-    if data.startswith(_JPEG_START):
+    if data.startswith(_JPEG_START) or _is_jpeg_in_tiff(data):
         raise _unreadable(path, "a mask in PNG or TIFF", "a JPEG, which does not keep exact values")
     header = read_header(path)
     if part == "colors":
@@ -465,6 +466,16 @@ def _read_tiff(path: Path, data: bytes, channels: int, pages: Pages) -> np.ndarr
         return np.repeat(pixels[..., :1], channels, axis=2)
     pixels = np.ascontiguousarray(pixels[..., :3])
     return pixels if channels == 3 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
+
+
+def _is_jpeg_in_tiff(data: bytes) -> bool:
+    if not data.startswith(_TIFF_STARTS):
+        return False
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            return int(getattr(tiff.pages[0], "compression", 0)) in _JPEG_IN_TIFF
+    except Exception:  # `read_header` has the message
+        return False
 
 
 def _read_bands(path: Path, data: bytes, *, all_pages: bool) -> np.ndarray:
