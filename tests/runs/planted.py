@@ -88,7 +88,7 @@ def write_planted(folder: Path) -> dict[str, set[frozenset[str]]]:
         pixels[other] = pixels[one]
         plant("contradiction", one, other)
     for word in ("valid", "test"):
-        one, other = take("train"), take(word)
+        one, _, other = take("train"), take("train"), take(word)  # patients have two pictures
         rows[other][3] = rows[one][3]
         planted.setdefault("group", set()).add(frozenset([rows[one][3]]))
     rows[take("train")][1] = rows[take("train")][1] = "dome"
