@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -172,6 +171,15 @@ def test_a_deleted_experiment_is_named_and_restored(tmp_path, uri, capsys):
     assert len(stored(uri)[1]) == 2
 
 
+def test_an_experiment_renamed_in_the_ui_keeps_its_runs(tmp_path, uri):
+    record(tmp_path, uri)
+    client, (there,) = stored(uri)
+    client.rename_experiment(there.info.experiment_id, "numerals")
+    run = record(tmp_path, uri, steps=(1, 2, 3))
+    sync(tmp_path / "runs")
+    check_complete(uri, run)
+
+
 def test_an_experiment_deleted_for_good_is_made_again(tmp_path, uri):
     run = record(tmp_path, uri)
     client, (there,) = stored(uri)
@@ -186,8 +194,6 @@ def test_a_run_that_stands_twice_is_said_and_kept_up_once(tmp_path, uri, capsys)
     client, (there,) = stored(uri)
     tags = {"reprise.run": "a", "mlflow.runName": "cnn a"}
     other = client.create_run(there.info.experiment_id, tags=tags).info.run_id
-    for note in run.folder.glob("delivered*.json"):
-        note.unlink()
     sync(tmp_path / "runs")
     said = capsys.readouterr().out
     assert "a stands in MLflow 2 times" in said
@@ -205,8 +211,8 @@ def test_two_machines_that_deliver_one_run_make_one(tmp_path, uri):
     journal.add("metrics", step=1, values={"valid/loss": 1.0})
     journal.add("status", status="FINISHED")
     shutil.copytree(tmp_path / "one", tmp_path / "two")
-    with ThreadPoolExecutor() as both:
-        list(both.map(lambda name: sync(tmp_path / name / "runs"), ("one", "two")))
+    for name in ("one", "two", "one"):
+        sync(tmp_path / name / "runs")
     client, (there,) = stored(uri)
     assert len(client.get_metric_history(there.info.run_id, "valid/loss")) == 1
 
@@ -234,6 +240,17 @@ def test_files_come_when_their_folder_can_be_written(tmp_path, uri, capsys):
     (tmp_path / "mlartifacts").unlink()
     sync(tmp_path / "runs")
     check_complete(uri, run)
+
+
+def test_a_run_whose_folder_cannot_be_written_keeps_no_other_back(tmp_path, uri):
+    for name in ("a", "b"):
+        record(tmp_path, uri, name=name)
+    (tmp_path / "runs/digits/a/delivery.lock").unlink()
+    (tmp_path / "runs/digits/a/delivery.lock").symlink_to("/nowhere/at all")
+    change(uri, "DELETE FROM params")
+    assert "a: a file cannot be written" in refused(tmp_path)
+    found = {run.data.tags["reprise.run"]: run.data.params for run in stored(uri)[1]}
+    assert found == {"a": {}, "b": {"seed": "0", "lr": "0.1"}}
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from reprise.runs.folder import is_held
 from reprise.tracking.folders import run_folders
 from reprise.tracking.journal import Journal, entries
 from reprise.tracking.settings import tracking_uri
-from reprise.tracking.trouble import Trouble
+from reprise.tracking.trouble import Trouble, explain
 
 NAMED = 3  # things that a line names, at most
 
@@ -70,6 +70,7 @@ def _sync_one(folder: Path, store: str, away: dict[str, Trouble]) -> dict[str, T
     missing: dict[str, Trouble] = {}
     asked, files = shown, f"the files of {shown}"
     try:
+        _mark_if_dead(folder)
         done = deliver(folder, store, shown, lambda line: tqdm.write(redact(line)), compare=True)
         sent |= done.sent
         missing |= _together(done.missing)
@@ -79,7 +80,8 @@ def _sync_one(folder: Path, store: str, away: dict[str, Trouble]) -> dict[str, T
         done = deliver_files(folder, store, shown, compare=True)
         sent |= done.sent
         missing |= _together(done.missing)
-    except Trouble as trouble:
+    except Exception as error:  # Trouble, or of the run's own folder
+        trouble = explain(error, shown)
         if trouble.of_store:
             away[asked] = trouble
         missing[""] = trouble

@@ -8,7 +8,7 @@ from pathlib import Path
 from reprise.project import typed
 from reprise.tracking.folders import home, run_folders
 from reprise.tracking.journal import DELIVERED_FILES, delivered, entries, undelivered
-from reprise.tracking.trouble import Trouble
+from reprise.tracking.trouble import Trouble, explain
 
 START_S = 10.0  # until MLflow is imported, if no metrics come before: not before the first step
 PAUSE_S = 1.0  # between deliveries: many entries go in one call, and leave the processor alone
@@ -55,9 +55,9 @@ class Delivery:
 
         try:
             found = deliver(self._folder, self._uri, self._shown, self._say_once)
-        except Trouble as trouble:
+        except Exception as error:  # also of the run's own folder
             self._is_cut_off = True
-            self._say_trouble(trouble)
+            self._say_trouble(explain(error, self._shown))
             return False
         if self._is_cut_off:
             self._say_once(f"the tracking store takes the run again: {self._shown}")
@@ -73,8 +73,8 @@ class Delivery:
         where = self._uri, self._shown
         try:
             found = deliver_files(self._folder, *where, leave=self._refused)
-        except Trouble as trouble:
-            self._say_trouble(trouble)
+        except Exception as error:
+            self._say_trouble(explain(error, self._shown))
             return False
         self._say_refused(found.missing)
         self._refused |= {name for name, refusal in found.missing.items() if refusal.lasts}
@@ -82,7 +82,7 @@ class Delivery:
             for folder in run_folders(home(self._folder)):
                 start = next(entries(folder, "start"), None) if undelivered(folder) else None
                 if folder != self._folder and start and start["uri"] == self._shown:
-                    with suppress(Trouble):  # of that run: `sync` says it
+                    with suppress(Exception):  # of that run: `sync` says it
                         deliver(folder, *where, self._say_once)
                         deliver_files(folder, *where)
             self._are_others_done = True

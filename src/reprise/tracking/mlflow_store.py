@@ -172,12 +172,16 @@ def _find_or_create(
     if known is not None and known.uri == shown:
         if delivered(folder, DELIVERED_FILES) is None:  # a run of before files had their own note
             write_delivered(folder, known, DELIVERED_FILES)
-        if not look or _is_active(client, known.mlflow_id):
+        if not look:
             return known
     start = next(entries(folder, "start"), None)
     if start is None:
         return None
-    experiment = _experiment(client, start["experiment"])
+    there = _get(client, known.mlflow_id) if known and known.uri == shown else None
+    if there is not None:  # the experiment may have another name now
+        experiment = client.get_experiment(there.info.experiment_id)
+    else:
+        experiment = _experiment(client, start["experiment"])
     runs = _runs_of(client, experiment, folder)
     if not runs:
         if experiment.lifecycle_stage == DELETED:
@@ -189,6 +193,8 @@ def _find_or_create(
             client.delete_run(made)
     mlflow_id = runs[0].info.run_id if runs else made
     active = [run.info.run_id for run in runs if run.info.lifecycle_stage != DELETED]
+    if known is not None and known.uri == shown and known.mlflow_id in active:
+        mlflow_id = known.mlflow_id
     if len(active) > 1 and look:
         others = [other for other in active if other != mlflow_id]
         say(
@@ -203,13 +209,13 @@ def _find_or_create(
     return found
 
 
-def _is_active(client: MlflowClient, mlflow_id: str) -> bool:
+def _get(client: MlflowClient, mlflow_id: str) -> StoredRun | None:
     try:
-        return client.get_run(mlflow_id).info.lifecycle_stage != DELETED
+        return client.get_run(mlflow_id)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        return False
+        return None
 
 
 def _runs_of(client: MlflowClient, experiment: Experiment, folder: Path) -> list[StoredRun]:

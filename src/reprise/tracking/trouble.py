@@ -119,10 +119,10 @@ def explain(error: Exception, store: str) -> Trouble:
             f"{store} is no database, or a damaged one",
             f"move the file away, {again}, which delivers all runs to a new one",
         )
-    if "readonly" in text or isinstance(error, PermissionError) or "unable to open" in text:
+    if "readonly" in text or "unable to open" in text:
         return Trouble(f"{store} cannot be written ({text})", f"make it writable, {again}")
-    if isinstance(error, OSError) and not _is_of_network(error):
-        return Trouble(f"{store} does not take it ({text})", f"mend that, {again}")
+    if isinstance(error, OSError) and not _is_of_network(error):  # of the run's folder, or a file's
+        return Trouble(f"a file cannot be written ({text})", f"mend that, {again}", of_store=False)
     if status is not None and status < 500 and status not in (408, 429):
         return Trouble(
             f"{store} refuses it (HTTP {status}: {text})", f"mend that, {again}", lasts=True
