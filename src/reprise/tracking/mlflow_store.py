@@ -203,8 +203,9 @@ def _find_or_create(
         )
     if known is not None and (known.uri, known.mlflow_id) == (shown, mlflow_id):
         return known
-    found = Delivered(shown, mlflow_id, 0)
-    write_delivered(folder, found, DELIVERED_FILES)
+    found, files = Delivered(shown, mlflow_id, 0), delivered(folder, DELIVERED_FILES)
+    if files is None or (files.uri, files.mlflow_id) != (shown, mlflow_id):
+        write_delivered(folder, found, DELIVERED_FILES)
     write_delivered(folder, found)
     return found
 
