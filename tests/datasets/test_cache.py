@@ -132,10 +132,11 @@ def test_rows_that_are_all_kept_need_no_workers(tmp_path):
     from datasets.test_sql_matrix import tiny as table
     from omegaconf import OmegaConf
 
-    from reprise.config.build import build
+    from reprise.runs.external import build_dataset
 
     file = next(file for file in FILES if file.stem == "sql_matrix")
-    dataset = build(OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(file), table(tmp_path))))
+    node = OmegaConf.merge(OmegaConf.load(file), table(tmp_path))
+    dataset = build_dataset(OmegaConf.to_container(node))
     everything, rngs = np.arange(len(dataset)), [None] * len(dataset)
     expected = dataset.read_many(everything, rngs)
     kept = cached(dataset, tmp_path / "cache")
