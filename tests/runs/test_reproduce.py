@@ -7,7 +7,8 @@ import sys
 import pytest
 import yaml
 
-from reprise.runs.folder import PACKAGES
+from reprise.runs import reproduce
+from reprise.runs.folder import PACKAGES, held
 from reprise.runs.load import SavedRun
 from reprise.runs.reproduce import compare
 
@@ -124,6 +125,7 @@ def test_a_run_of_an_untracked_module_is_identical_after_its_commit_is_gone(tmp_
     (tmp_path / "conf/experiment/mine.yaml").write_text(EXPERIMENT)
     (tmp_path / "conf/model/mine.yaml").write_text("_target_: mine.net.build\nwidth: 4\n")
     git(tmp_path, "init", "-q")
+    (tmp_path / ".gitignore").write_text("rows.csv\n")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "first")
     (tmp_path / "src/mine/net.py").write_text(MODEL)  # never added
@@ -176,8 +178,38 @@ def test_what_the_record_lacks_is_said_before_anything_is_trained(recorded, tmp_
         assert done.returncode == 2
         assert said in done.stderr
     (run / "result.json").write_text("{}")
+    (run / "changes_at_step_4.txt").write_text("loader.workers: 1 -> 2\nseed: 0 -> 1\n")
+    done = call(tmp_path, "reproduce", f"run={run.name}")
+    assert (done.returncode, "changes_at_step_4.txt: seed: 0 -> 1" in done.stderr) == (2, True)
+    (run / "changes_at_step_4.txt").write_text("loader.workers: 1 -> 2\n")
+    (run / "run.json").write_text('{"choices": {}, "parent": "20250101-000000-abcd"}')
+    done = call(tmp_path, "reproduce", f"run={run.name}")
+    assert (done.returncode, "no run '20250101-000000-abcd'" in done.stderr) == (2, True)
+    (run / "run.json").write_text('{"choices": {}}')
+    with held(run):
+        done = call(tmp_path, "reproduce", f"run={run.name}")
+    assert (done.returncode, "being trained right now" in done.stderr) == (2, True)
     (run / "snapshot").mkdir()
     (run / "snapshot/code.bundle").write_text("damaged")
     done = call(tmp_path, "reproduce", f"run={run.name}")
     assert (done.returncode, "cannot be rebuilt" in done.stderr) == (2, True)
     assert list((tmp_path / "runs/.reproduce").iterdir()) == []
+
+
+def test_data_that_git_does_not_hold_is_linked_into_the_rebuilt_project(
+    recorded, tmp_path, monkeypatch
+):
+    here, rebuilt = tmp_path / "here", tmp_path / "rebuilt"
+    for file in ("photos/kept.png", "photos/cats/1.png", "rows.csv", "start.h5", "src/a.py"):
+        (here / file).parent.mkdir(parents=True, exist_ok=True)
+        (here / file).write_text("today")
+    (rebuilt / "photos").mkdir(parents=True)
+    (rebuilt / "photos/kept.png").write_text("then")  # git holds it, and nothing else of photos
+    monkeypatch.setattr(reproduce, "ROOT", here)
+    saved = recorded("a")
+    saved.config["dataset"] = {"root": "photos", "table": ["rows.csv", ".", "a" * 300, ""]}
+    saved.config["model"] = {"weights": "start.h5", "kind": "src"}
+    reproduce._data(saved, rebuilt, from_here=False)
+    assert (rebuilt / "photos/kept.png").read_text() == "then"
+    assert (rebuilt / "photos/cats/1.png").read_text() == "today"
+    assert sorted(path.name for path in rebuilt.iterdir()) == ["photos", "rows.csv", "start.h5"]

@@ -257,11 +257,20 @@ def load_best(folder: Path) -> keras.Model:
     """
     import keras
 
+    return keras.models.load_model(require_best(folder), compile=False)
+
+
+def require_best(folder: Path) -> Path:
+    """The file of the best model of the run in `folder`.
+
+    Raises:
+        UserError: the run has none.
+    """
     from reprise.training.checkpoint import BEST
 
     path = folder / CHECKPOINTS / BEST
     if path.exists():
-        return keras.models.load_model(path, compile=False)
+        return path
     kept_none = (folder / RESULT).exists() and keep_of(folder) == "none"
     raise UserError(
         f"{path.name} is missing",

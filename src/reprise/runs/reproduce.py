@@ -19,9 +19,8 @@ from reprise.config.overrides import quoted, restate
 from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
-from reprise.runs.external import paths
-from reprise.runs.folder import PACKAGES, RESULT, SNAPSHOT, to_type
-from reprise.runs.load import SavedRun, find
+from reprise.runs.folder import PACKAGES, RESULT, SNAPSHOT, held, to_type
+from reprise.runs.load import SavedRun, find, require_best
 from reprise.runs.resume import FREE, differences
 from reprise.tracking.journal import Journal, metric_history, tags_of
 from reprise.tracking.provenance import outs_of, packages
@@ -68,6 +67,13 @@ def reproduce(
         UserError: something that the run was made of is missing; nothing has been trained.
     """
     saved = find(run, runs)
+    with held(saved.folder):  # of two at once the second is refused: they would share the code
+        return _reproduce(saved, epochs, here, changes)
+
+
+def _reproduce(
+    saved: SavedRun, epochs: int | None, here: Sequence[str], changes: Sequence[str]
+) -> Verdict:
     if epochs is None and not (saved.folder / RESULT).exists():
         raise UserError(
             f"run {saved.folder.name} has not finished",
@@ -76,15 +82,51 @@ def reproduce(
             "add epochs=N, or finish it first: "
             + to_type("resume", f"run={saved.folder.name}", saved.runs),
         )
+    _refuse_changed_on_the_way(saved)
+    ancestors = list(_ancestors(saved))
     place = saved.runs / ".reproduce" / saved.folder.name
     project = ROOT if "code" in here else _code(saved, place)
     python = sys.executable if "packages" in here else _python(saved, saved.runs / ".environments")
     if project != ROOT:
-        _data(saved, project, from_here="data" in here)
+        for one in (saved, *ancestors):  # an update reads its parent's data, too
+            _data(one, project, from_here="data" in here)
     second = _train(saved, project, python, epochs, changes)
     verdict = compare(saved, second, epochs)
     _record(saved, second, verdict)
     return verdict
+
+
+def _refuse_changed_on_the_way(saved: SavedRun) -> None:
+    """Refuse a run that was resumed with other settings: no training from step 0 is its equal."""
+    for file in sorted(saved.folder.glob("changes_at_step_*.txt")):
+        changes = [line for line in file.read_text().splitlines() if _is_grave(line)]
+        if changes:
+            raise UserError(
+                f"run {saved.folder.name} was resumed with other settings",
+                "one configuration and one version of the data, from the first step to the last",
+                f"{file.name}: {'; '.join(changes)}",
+                "train a run of its own with the settings that you want, and reproduce that",
+            )
+
+
+def _is_grave(change: str) -> bool:
+    return change.partition(":")[0] not in FREE
+
+
+def _ancestors(saved: SavedRun) -> Iterator[SavedRun]:
+    """The run whose model an update started from, the one that that started from, and so on.
+
+    Raises:
+        UserError: one of them is gone, or the first has no model to start from.
+    """
+    if saved.parent is None:
+        return
+    parent = find(saved.parent, saved.runs)
+    require_best(parent.folder)
+    yield parent
+    while parent.parent is not None:
+        parent = find(parent.parent, saved.runs)
+        yield parent
 
 
 def _code(saved: SavedRun, place: Path) -> Path:
@@ -113,7 +155,9 @@ def _code(saved: SavedRun, place: Path) -> Path:
     if redacted := tags.get("code.redacted"):
         count = len(redacted.split(", "))
         print(f"note: the record of the code holds *** in place of passwords in {count} file(s)")
-    return place / tags.get("code.project", "")
+    project = place / tags.get("code.project", "")
+    (project / "conf").mkdir(parents=True, exist_ok=True)  # git records no empty folder
+    return project
 
 
 def _python(saved: SavedRun, environments: Path) -> str:
@@ -156,22 +200,58 @@ def _python(saved: SavedRun, environments: Path) -> str:
 
 
 def _data(saved: SavedRun, project: Path, *, from_here: bool) -> None:
-    """Bring the data of a run into its rebuilt project: from DVC's cache, or by a link to here."""
-    named = [path for path in paths(saved.config["dataset"]) if not Path(path).is_absolute()]
-    files = [Path(path.removeprefix("sqlite:///")) for path in named]
-    outs = [] if from_here else outs_of(project, files)
+    """Bring the data of a run into its rebuilt project: from DVC's cache, or by a link to here.
+
+    Raises:
+        UserError: DVC has the run's version of its data neither in the cache nor in the remote.
+    """
+    own = set(_texts(saved.config["dataset"]))
+    files = [
+        Path(text.removeprefix("sqlite:///"))
+        for text in _texts(saved.config)
+        if "/" in text
+        or (os.path.lexists(ROOT / text) and (text in own or (ROOT / text).is_file()))
+    ]
+    files = [file for file in files if file.parts and not file.is_absolute()]
+    changed = tags_of(saved.folder).get("data.dvc", "").startswith("changed on disk")
+    outs = [] if from_here or changed else outs_of(project, files)
     if outs:
         cache = _dvc(ROOT, "cache", "dir").stdout.strip()
         _dvc(project, "config", "--local", "cache.dir", str(ROOT / cache))
         _dvc(project, "config", "--local", "cache.type", "reflink,hardlink,symlink,copy")
         if _dvc(project, "checkout", "-q", *outs).returncode != 0:
-            _dvc(project, "pull", "-q", *outs)
+            done = _dvc(project, "pull", "-q", *outs)
+            if done.returncode != 0:
+                raise UserError(
+                    f"the data of run {saved.folder.name} cannot be had any more",
+                    f"the version of {', '.join(outs)} that the run's own record of DVC names",
+                    redact(done.stderr.strip()[-1000:]),
+                    "bring it into DVC's remote, or take the data of today: data=here",
+                )
     for file in files:
-        old, new = ROOT / file, project / file
-        if new.exists() or not old.exists() or any(file.is_relative_to(out) for out in outs):
-            continue
+        old = ROOT / file
+        is_above = ROOT.is_relative_to(old.resolve())
+        if not is_above and not any(file.is_relative_to(out) for out in outs):
+            _link(old, project / file)
+
+
+def _link(old: Path, new: Path) -> None:
+    """Link data into a rebuilt project; in a folder of which git tracks a part, only the rest."""
+    if not new.exists() and old.exists():
         new.parent.mkdir(parents=True, exist_ok=True)
         new.symlink_to(old)
+    elif new.is_dir() and not new.is_symlink() and old.is_dir():
+        for inner in old.iterdir():
+            _link(inner, new / inner.name)
+
+
+def _texts(node: object) -> Iterator[str]:
+    """Every text in a part of a configuration."""
+    if isinstance(node, Mapping | list):
+        for value in node.values() if isinstance(node, Mapping) else node:
+            yield from _texts(value)
+    elif isinstance(node, str):
+        yield node
 
 
 def _dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -191,11 +271,15 @@ def _train(
         *changes,
     ]
     words = restate(saved.config, saved.choices, own, project / "conf")
+    verb = ["train"]
+    if saved.parent:
+        place = f"runs={saved.runs.resolve()}"
+        verb = ["update", f"run={saved.parent}", f"old={saved.old}", place]
     environment = dict(os.environ)
     if (project / "src/reprise").is_dir():
         environment["PYTHONPATH"] = str(project / "src")
     process = subprocess.Popen(
-        [python, "-m", "reprise", "train", *words],
+        [python, "-m", "reprise", *verb, *words],
         cwd=project,
         env=environment,
         stdout=subprocess.PIPE,
