@@ -95,6 +95,10 @@ def returns_what_it_is_given(given=1, other=2):
     ("key", "target", "message"),
     [
         ("model", BOX, f"model._target_: {BOX} is no model"),
+        ("model", "keras.Sequential", "a class derived from keras.Model"),
+        ("optimizer", "keras.optimizers.Adan", "did you mean keras.optimizers.Adam?"),
+        ("optimizer", "keras.optimizers.Optimizer", "a class derived from keras.Optimizer"),
+        ("trainer.callbacks.0", "__main__.x", "there is no __main__.x"),
         ("optimizer", PICKY, "a keras.Optimizer, or a function that returns one"),
         ("trainer.callbacks.0", BOX, "is no callback"),
         ("model", f"{__name__}.returns_what_it_is_given", "take them as its given, other"),

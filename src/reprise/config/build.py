@@ -104,10 +104,13 @@ def _refuse_other_kind(target: str, key: str) -> None:
         found = find_target(target)
     except NoSuchTarget:
         return  # said with the other mistakes
-    if isinstance(found, type) and not _is_keras(target, base):
+    is_base = getattr(found, "__name__", "") in (base, "Sequential", "Functional")
+    is_base = is_base and getattr(found, "__module__", "").startswith("keras.")
+    if isinstance(found, type) and (is_base or not _is_keras(target, base)):
+        derived = f"a class derived from keras.{base}" if is_base else f"a keras.{base}"
         raise UserError(
             f"{key}._target_: {target} is no {role}",
-            f"a keras.{base}, or a function that returns one",
+            f"{derived}, or a function that returns one",
             f"the class {target}",
             "name another target",
         )

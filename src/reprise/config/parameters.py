@@ -94,17 +94,23 @@ def _import(path: str, target: str) -> types.ModuleType:
 
 def _is_module(path: str, package: Any) -> bool:
     is_inside = package is None or hasattr(package, "__path__")
-    return is_inside and path.rpartition(".")[2].isidentifier() and find_spec(path) is not None
+    try:
+        return is_inside and path.rpartition(".")[2].isidentifier() and find_spec(path) is not None
+    except ValueError:  # of __main__
+        return False
 
 
 def _names_in(module: Any, rest: str, path: str) -> list[str]:
     """List the targets and modules inside a module, each followed by `rest`."""
     if not isinstance(module, types.ModuleType):
         return []
+    # a package's names are often those of modules inside it, as in keras.optimizers
+    own = path.partition(".")[0] + "." if hasattr(module, "__path__") and not rest else path
     names = [
         name
         for name, value in vars(module).items()
-        if callable(value) and getattr(value, "__module__", "") == path and name[0] != "_"
+        if callable(value) and f"{getattr(value, '__module__', '')}".startswith(own)
+        if name[0] != "_"
     ]
     names += [found.name for found in iter_modules(getattr(module, "__path__", []))]
     return [f"{path}.{name}{rest}" for name in names]
