@@ -253,7 +253,8 @@ def test_a_missing_value_in_a_type_of_pandas_is_named_with_its_row(tmp_path, kin
     read = read_table(str(tmp_path / "t.parquet"), "k")
     with pytest.raises(UserError, match=r"t.parquet, row 2: an empty cell is no class"):
         table_targets(read, "class", "v", "|", None)
-    with pytest.raises(UserError, match=r"t.parquet, row [12]: no number stands in column 'v'"):
+    row = 1 if kind in ("string", "category") else 2
+    with pytest.raises(UserError, match=rf"t.parquet, row {row}: no number stands in column 'v'"):
         features(read, ["v"])
 
 

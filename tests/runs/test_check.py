@@ -238,6 +238,7 @@ def test_a_quarantine_is_written_beside_the_data_and_heals_them(project):
     words = image_words(Path("data/blobs"))
     done = check(project, *words, "quarantine=true")
     assert done.returncode == 2
+    assert "experiment=segmentation … dataset.exclude=data/blobs/images.exclude.csv" in done.stdout
     listed = project / "data/blobs/images.exclude.csv"
     assert read_list(listed).keys() == {"images/005.png"}
     again = check(project, *words, "dataset.exclude=data/blobs/images.exclude.csv")

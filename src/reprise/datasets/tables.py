@@ -148,9 +148,9 @@ class Table:
                     return values
         texts = self.texts(column, key)
         values = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(float)
+        if {text.lower() for text in texts} - {""} <= _BOOLEANS.keys():
+            values = np.array([_BOOLEANS.get(text.lower(), np.nan) for text in texts])
         wrong = np.flatnonzero(~np.isfinite(values))
-        if len(wrong) and all(text.lower() in _BOOLEANS for text in set(texts)):
-            return np.array([_BOOLEANS[text.lower()] for text in texts])
         if len(wrong):
             at = int(wrong[0])
             what = f"{self.place(at)}: no number stands in column '{column}'"
