@@ -18,7 +18,7 @@ def test_a_composition_is_printed_as_yaml_on_two_screens_at_most():
     assert "experiment=segmentation" in done.stdout.splitlines()[0]
     assert yaml.safe_load(done.stdout)["seed"] == 4
     assert "\033" not in done.stdout
-    assert len(done.stdout.splitlines()) <= 96
+    assert len(done.stdout.splitlines()) <= 2 * 50
 
 
 def test_mistakes_are_the_users():

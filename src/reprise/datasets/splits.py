@@ -62,7 +62,7 @@ def make_splits(
                 "dataset.split.test is set, and the data come with a test set",
                 "dataset.split.test=null",
                 f"dataset.split.test={split['test']}",
-                "set dataset.split.test=null, with train and valid that make 1 together (as 0.85 and "
+                "set dataset.split.test=null, with train and valid that make 1 together (0.85 and "
                 "0.15), or leave the test set out of the dataset",
             )
         first = len(groups) - num_test

@@ -96,7 +96,8 @@ def _write_quarantine(data: Data, experiment: str, findings: Sequence[Finding]) 
     most = f" dataset.max_excluded={share + 0.0005:.3f}" if share > MAX_EXCLUDED else ""
     words = f"dataset.exclude={relative(path)}{most}"
     by_make = (ROOT / "Makefile").exists()
-    words = f'exp={experiment} args="… {words}"' if by_make else f"experiment={experiment} … {words}"
+    name = "exp" if by_make else "experiment"
+    words = f'{name}={experiment} args="… {words}"' if by_make else f"{name}={experiment} … {words}"
     print(f"to leave them out: {typed('train')} {words}")
 
 

@@ -147,6 +147,8 @@ class _Courier:
             is_last = self._closing.is_set()
             failures = 0 if self._deliver() else failures + 1
             if is_last:
+                if failures:  # it may have been a connection, which is closed now
+                    self._deliver()
                 return
             if failures:
                 self._closing.wait(RETRY_S[min(failures, len(RETRY_S)) - 1])
