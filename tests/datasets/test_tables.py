@@ -271,6 +271,11 @@ def test_columns_without_a_name_are_no_inputs_and_a_count_of_the_rows_is_mention
         feature_columns(read, ["a", "a"], {"label"})
 
 
+def test_a_number_beyond_float32_is_refused(table):
+    with pytest.raises(UserError, match=r"(?s)column 'a' of .* too large.*received +-1 to 1e\+39"):
+        features(table("a\n-1\n1e39\n"), ["a"])
+
+
 MILLISECONDS = 1_700_000_000_000 + 1000 * np.arange(100)
 
 

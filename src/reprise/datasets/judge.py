@@ -120,6 +120,8 @@ def _constant(sheet: Sheet) -> Iterator[Finding]:
     own = sheet.records[sheet.good]
     is_silent = own["level"] <= SILENT_DB
     is_flat = (own["low"] == own["high"]) & (own["size"] > 1) & (own["bad"] == 0) & ~is_silent
+    if sheet.input_spec.names:  # columns of a table, which may be equal by chance
+        is_flat[:] = False
     for at in sheet.good[is_silent].tolist():
         level = sheet.records["level"][at]
         shown = f"{level:.0f} dB of full scale" if np.isfinite(level) else "digital silence"

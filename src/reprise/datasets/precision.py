@@ -9,6 +9,7 @@ from reprise.errors import UserError
 _UNIFORM = 1e-6  # deviations between neighbouring float32 numbers, at most, that harm nothing
 _COARSE = 1e-3  # likewise for measurements, whose last digits are noise
 _EXACT = 2**24  # whole numbers below it are float32 numbers
+_LARGEST = float(np.finfo(np.float32).max)
 _MERGED = 0.01  # part of the different values
 
 
@@ -65,7 +66,7 @@ def is_coarse(largest: np.ndarray, deviation: np.ndarray | float) -> np.ndarray:
 
 
 def require_apart(values: np.ndarray, what: str, more: str = "") -> str:
-    """Refuse numbers that float32 merges.
+    """Refuse numbers that float32 merges, or does not hold.
 
     Args:
         values: As `float32_loss` takes them.
@@ -76,8 +77,15 @@ def require_apart(values: np.ndarray, what: str, more: str = "") -> str:
         The loss of last digits in words; '' where there is none.
 
     Raises:
-        UserError: what tells samples apart is lost.
+        UserError: what tells samples apart is lost, or a number is beyond float32.
     """
+    if _LARGEST < np.abs(values).max() < np.inf:
+        raise UserError(
+            f"{what} are too large",
+            f"numbers up to {_LARGEST:.2g}, the largest of float32, in which models compute",
+            f"{values.min():.6g} to {values.max():.6g}",
+            "correct them, or take a greater unit" + more,
+        )
     loss = float32_loss(values)
     if loss and loss.is_grave:
         raise UserError(
