@@ -127,6 +127,8 @@ def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
         verb(words)
         sys.stdout.flush()
     except UserError as mistake:
+        with suppress(OSError, ValueError):  # what was listed before stands above it in a log, too
+            sys.stdout.flush()
         print(f"\nerror: {redact(str(mistake))}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stopped:
