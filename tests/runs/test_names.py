@@ -1,4 +1,4 @@
-"""Whoever opens a run again gets its columns by name, in the run's order, or is told why not."""
+"""A run that is opened again gets its columns by name, in its own order, or a reason why not."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,6 +1,7 @@
 """A run is trained again from its record alone, and the verdict says what came of it and why."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -74,6 +75,8 @@ def test_a_metric_or_a_step_that_one_of_them_lacks_and_other_weights_are_differe
     shorter = compare(first, recorded("b", {**METRICS, "train/loss": [0.5]}))
     assert shorter.text == "different: train/loss at 2 is in one of them only"
     other = compare(first, recorded("c", tags={**TAGS, "weights_sha256": "bb"}))
+    unknown = [recorded(name, tags={"device": "CPU"}) for name in ("e", "f")]
+    assert compare(*unknown).text == other.text
     assert other.text == "different: the weights alone, not the metrics"
     assert compare(first, recorded("d", {})).kind == "different"
 
@@ -117,7 +120,9 @@ def git(project, *words):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def test_a_run_of_an_untracked_module_is_identical_after_its_commit_is_gone(tmp_path):
+@pytest.fixture
+def project(tmp_path):
+    """A project with one commit, and a module that was never added."""
     for folder in ("conf/experiment", "conf/model", "src/mine"):
         (tmp_path / folder).mkdir(parents=True)
     rows = "".join(f"{i % 7},{i % 3},{'abc'[i % 3]}\n" for i in range(90))
@@ -128,7 +133,29 @@ def test_a_run_of_an_untracked_module_is_identical_after_its_commit_is_gone(tmp_
     (tmp_path / ".gitignore").write_text("rows.csv\n")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "first")
-    (tmp_path / "src/mine/net.py").write_text(MODEL)  # never added
+    (tmp_path / "src/mine/net.py").write_text(MODEL)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_other_packages_are_installed_and_debug_runs_stay_apart(project):
+    """The engine is no part of the project: the rebuilt environment has it by a link."""
+    done = call(project, "train", "experiment=mine", "debug=smoke")
+    assert done.returncode == 0, done.stderr
+    (first,) = (project / "runs/debug/mine").iterdir()
+    listed = (first / PACKAGES).read_text()
+    other = re.sub(r"^tqdm==.*$", "tqdm==4.66.5", listed, flags=re.MULTILINE)
+    assert other != listed
+    (first / PACKAGES).write_text(other)
+    again = call(project, "reproduce", f"run={first.name}")
+    assert "\nidentical: " in again.stdout, again.stdout + again.stderr
+    (second,) = (path for path in (project / "runs/debug/mine").iterdir() if path != first)
+    assert "tqdm==4.66.5" in (second / PACKAGES).read_text()
+    assert not (project / "runs/mine").exists()
+    assert not (project / "runs/last").exists()
+
+
+def test_a_run_of_an_untracked_module_is_identical_after_its_commit_is_gone(project, tmp_path):
     done = call(tmp_path, "train", "experiment=mine")
     assert done.returncode == 0, done.stderr
     (first,) = (tmp_path / "runs/mine").iterdir()

@@ -18,10 +18,11 @@ from reprise.config.compose import flatten
 from reprise.config.overrides import quoted, restate
 from reprise.config.secrets import redact
 from reprise.errors import UserError
-from reprise.project import ROOT, relative
+from reprise.project import PACKAGE, ROOT, relative
 from reprise.runs.folder import PACKAGES, RESULT, SNAPSHOT, held, to_type
 from reprise.runs.load import SavedRun, find, require_best
 from reprise.runs.resume import FREE, differences
+from reprise.tracking.folders import DEBUG, is_debug
 from reprise.tracking.journal import Journal, metric_history, tags_of
 from reprise.tracking.provenance import outs_of, packages
 from reprise.tracking.settings import Tracking, tracking_uri
@@ -174,6 +175,13 @@ def _python(saved: SavedRun, environments: Path) -> str:
     if python.exists():
         return str(python)
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if uv is None:
+        raise UserError(
+            f"the packages of run {saved.folder.name} differ from today's, and uv is missing",
+            "uv, which makes the environment",
+            "no program uv on the PATH",
+            "install it (pip install uv), or take the packages of today: packages=here",
+        )
     partial = place.with_suffix(f".{os.getpid()}")
     partial.mkdir(parents=True)
     version, *lines = wanted.splitlines()
@@ -186,7 +194,7 @@ def _python(saved: SavedRun, environments: Path) -> str:
         [*install, "-q", "-r", str(partial / "packages.txt")],
     )
     for step in steps:
-        done = subprocess.run([uv or "uv", *step], capture_output=True, text=True)
+        done = subprocess.run([uv, *step], capture_output=True, text=True)
         if done.returncode != 0:
             shutil.rmtree(partial)
             raise UserError(
@@ -195,6 +203,9 @@ def _python(saved: SavedRun, environments: Path) -> str:
                 redact(done.stderr.strip()[-1000:]),
                 "reproduce it with the packages of today: packages=here",
             )
+    if len(wheels) < len(lines):  # a project without the engine's source has it as a package
+        (site,) = partial.glob("lib/python*/site-packages")
+        (site / PACKAGE.name).symlink_to(PACKAGE)
     partial.rename(place)
     return str(python)
 
@@ -264,17 +275,18 @@ def _train(
 ) -> SavedRun:
     """Train in `project` with the run's own words; returns the new run."""
     settings: Tracking = build(saved.config["tracking"])
+    runs = saved.runs.resolve()
+    beside = runs / DEBUG if is_debug(saved.folder, saved.runs) else runs
     own = [
         f"tracking.experiment={quoted(saved.experiment)}",
-        f"tracking.runs={quoted(str(saved.runs.resolve()))}",
+        f"tracking.runs={quoted(str(beside))}",
         f"tracking.uri={quoted(tracking_uri(settings.uri))}",
         *changes,
     ]
     words = restate(saved.config, saved.choices, own, project / "conf")
     verb = ["train"]
     if saved.parent:
-        place = f"runs={saved.runs.resolve()}"
-        verb = ["update", f"run={saved.parent}", f"old={saved.old}", place]
+        verb = ["update", f"run={saved.parent}", f"old={saved.old}", f"runs={runs}"]
     environment = dict(os.environ)
     if (project / "src/reprise").is_dir():
         environment["PYTHONPATH"] = str(project / "src")
@@ -298,7 +310,8 @@ def _train(
             f"run {saved.folder.name} could not be trained again",
             "a training that ends as the first one did",
             f"exit code {code}; its reason stands above",
-            f"mend that; its code is in {relative(project)}",
+            f"mend that; its code is in {relative(project)}, where data that it opens by itself is "
+            "found only if the config names it; or take the code of today: code=here",
         )
     return find(name, saved.runs)
 
@@ -324,7 +337,7 @@ def compare(first: SavedRun, second: SavedRun, epochs: int | None = None) -> Ver
     pairs, missing = _pairs(first.folder, second.folder, epochs)
     tags = [tags_of(run.folder) for run in (first, second)]
     weights = [one.get("weights_sha256") for one in tags]
-    same_weights = epochs is not None or weights[0] == weights[1]
+    same_weights = epochs is not None or (weights[0] == weights[1] and weights[0] is not None)
     unequal = [pair for pair in pairs if not _same(pair[2], pair[3])]
     if not pairs:
         return Verdict("different", "different: there is no metric to compare")
@@ -365,7 +378,7 @@ def _pairs(
         steps = {*mine, *theirs}
         if epochs is not None:  # metrics of single steps count otherwise, those of the end are not
             is_epochs = name.startswith(("train/", "valid/", "learning_rate"))
-            steps = {step for step in steps if step <= epochs} if is_epochs else {*()}
+            steps = {step for step in steps if is_epochs and step <= epochs}
         pairs += [(s, name, mine[s], theirs[s]) for s in sorted(steps) if s in mine and s in theirs]
         alone = sorted(step for step in steps if (step in mine) != (step in theirs))
         missing += [f"{name} at {alone[0]} is in one of them only"] if alone else []
@@ -409,7 +422,9 @@ def _causes(
 def _packages(folder: Path) -> dict[str, str]:
     file = folder / PACKAGES
     lines = file.read_text().splitlines() if file.exists() else []
-    return {name: version for name, _, version in (line.partition("==") for line in lines)}
+    found = dict(line.split("==", 1) for line in lines)
+    found.pop("reprise", None)  # of the engine its hash tells more
+    return found
 
 
 def _changed_code(first: Path, second: Path) -> str:

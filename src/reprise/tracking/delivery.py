@@ -35,8 +35,8 @@ class Delivery:
         self._is_cut_off = False
         self._said: set[str] = set()  # lines
         self._reasons: set[str] = set()  # of what was refused
-        self._numbers = _Courier("tracking", self._deliver_numbers, START_S)
-        self._files = _Courier("tracking files", self._deliver_files, None)
+        self._numbers = _Thread("tracking", self._deliver_numbers, START_S)
+        self._files = _Thread("tracking files", self._deliver_files, None)
 
     def notify(self, *, begin: bool = False) -> None:
         """Say that the journal has something new, and that the first delivery may begin."""
@@ -44,8 +44,8 @@ class Delivery:
 
     def close(self, timeout_s: float) -> None:
         """Deliver what is left, for as long as the store takes any of it within `timeout_s`."""
-        for courier in (self._numbers, self._files):
-            courier.close(timeout_s, self._notes)
+        for thread in (self._numbers, self._files):
+            thread.close(timeout_s, self._notes)
 
     def _notes(self) -> object:
         return delivered(self._folder), delivered(self._folder, DELIVERED_FILES)
@@ -109,7 +109,7 @@ class Delivery:
             self._say_trouble(missing[names[0]], f"{names[0]}{more}: ")
 
 
-class _Courier:
+class _Thread:
     """A thread that calls `deliver` when there is news, and again where that returns False.
 
     Args:
