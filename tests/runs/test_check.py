@@ -180,7 +180,7 @@ def test_a_stream_is_looked_at(tmp_path):
     words = [f"dataset.source.files={tmp_path}/t.csv", "dataset.source.classes=[a,b]"]
     every = found("experiment=iris", *words, "dataset.source.label=label")
     assert [text for kind, text in every if kind == "outlier"] == [
-        f"{tmp_path}/t.csv, sample 30: input, column 0 5e+06 (the median is 6)"
+        f"{tmp_path}/t.csv, sample 30: input, column 'u' 5e+06 (the median is 6)"
     ]
 
 

@@ -90,6 +90,11 @@ class Sheet:
             and shape[2] in (1, 3, 4)
         )
 
+    def column(self, at: int) -> str:
+        """What the user calls a column of the input."""
+        names = self.input_spec.names
+        return f"column '{names[at]}'" if names else f"column {at}"
+
     def named(self, places: Sequence[int] | np.ndarray) -> tuple[str, ...]:
         """Names of the samples at these places."""
         return tuple(self.names[int(at)] for at in places)
@@ -132,20 +137,15 @@ def _constant(sheet: Sheet) -> Iterator[Finding]:
         yield Finding("warning", "constant", message, sheet.named([at]))
     if (columns := _columns(sheet)) is not None and len(columns) > 1:
         for at in np.flatnonzero((columns == columns[0]).all(axis=0)).tolist():
-            message = f"column {at} of the input is {columns[0, at]:g} in every sample"
+            message = f"{sheet.column(at)} of the input is {columns[0, at]:g} in every sample"
             yield Finding("note", "constant column", message)
 
 
 def _ranges(sheet: Sheet) -> Iterator[Finding]:
-    if sheet.is_picture:
-        largest = np.iinfo(sheet.input_spec.dtype).max
-        highest = sheet.records["high"][sheet.plain]
-        for place in sheet.plain[highest <= largest // 255].tolist():
-            high = sheet.records["high"][place]
-            message = (
-                f"{sheet.names[place]}: no value is above {high:g} of {largest}: all but black"
-            )
-            yield Finding("warning", "value range", message, sheet.named([place]))
+    for place in sheet.dark.tolist():
+        high, largest = sheet.records["high"][place], np.iinfo(sheet.input_spec.dtype).max
+        message = f"{sheet.names[place]}: no value is above {high:g} of {largest}: all but black"
+        yield Finding("warning", "value range", message, sheet.named([place]))
     for place in sheet.good[sheet.records["peak"][sheet.good] > 1.0].tolist():
         peak = sheet.records["peak"][place]
         message = f"{sheet.names[place]}: the sound reaches {peak:.4g}; full scale is 1"
@@ -251,7 +251,7 @@ def quantities(sheet: Sheet) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         found["values in the input"] = sheet.records["size"][sheet.good], sheet.good
     if (columns := _columns(sheet)) is not None:
         for at in range(columns.shape[1]):
-            found[f"input, column {at}"] = columns[:, at].astype(float), sheet.plain
+            found[f"input, {sheet.column(at)}"] = columns[:, at].astype(float), sheet.plain
     elif not loud.any():
         for name in ("mean", "deviation"):
             found[f"{name} of the input"] = sheet.records[name][sheet.plain], sheet.plain
