@@ -11,6 +11,7 @@ from typing import Literal
 import keras
 
 from reprise.files import replacing
+from reprise.training.any_size import of_any_size, saved_for_any_size
 from reprise.training.state import keep_newest
 
 BEST = "best.keras"
@@ -20,7 +21,8 @@ KEPT = 3  # best models: of the epoch under way, and of each of the two states b
 class Checkpoint(keras.callbacks.Callback):
     """Write the model after every epoch that is the best so far, as `best.keras`.
 
-    The file has no optimizer in it, and loads as an uncompiled model. The newest three are also
+    The file has no optimizer in it, and loads as an uncompiled model; that of a fully convolutional
+    network takes pictures of any size. The newest three are also
     kept by the number of their epoch, since a run may be resumed from a state older than the newest
     of them. Where the disk takes none, training goes on.
 
@@ -46,6 +48,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._sign = 1.0 if mode == "max" else -1.0
         self.best = -math.inf
         self.best_epoch: int | None = None
+        self._any_size: bool | None = None  # whether the model can be saved so
         for made in (folder, states):
             made.mkdir(parents=True, exist_ok=True)
 
@@ -61,8 +64,14 @@ class Checkpoint(keras.callbacks.Callback):
         if not (value > self.best or self.best_epoch is None):
             return
         path = self._of(epoch + 1)
+        if self._any_size is None:
+            self._any_size = of_any_size(self.model) is not None
         try:
-            with replacing(path) as partial, without_optimizer(self.model):
+            with (
+                replacing(path) as partial,
+                without_optimizer(self.model),
+                saved_for_any_size(self.model, self._any_size),
+            ):
                 self.model.save(partial)
             self._link(path)
         except OSError as error:
