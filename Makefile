@@ -16,8 +16,10 @@ override sweep := $(call typed,sweep)
 override runs := $(call typed,runs)
 override sort := $(call typed,sort)
 override top := $(call typed,top)
+override input := $(call typed,input)
+override output := $(call typed,output)
 override port := $(call typed,port)
-export exp args run split port sweep runs sort top
+export exp args run split input output port sweep runs sort top
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
@@ -73,6 +75,10 @@ profile: need-exp $(ready)  ## See where the time of training goes, stage by sta
 .PHONY: evaluate
 evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [split=test]
 	$(verb) $(with_run)
+
+.PHONY: predict
+predict: need-run $(ready)  ## Answer inputs without labels: run=ID|last input=PATH|test [output=PATH args="overlay=true …"]
+	$(verb) "run=$$run" $${input:+"input=$$input"} $${output:+"output=$$output"} "$${words[@]}"
 
 .PHONY: reproduce
 reproduce: need-run $(ready)  ## Train a run again from its record, and compare: run=ID|last [args="epochs=N code=here"]

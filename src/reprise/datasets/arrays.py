@@ -10,6 +10,7 @@ from annotated_types import Ge
 
 from reprise.datasets.array_files import Rows, open_rows
 from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.inputs.array_rows import ArrayRows
 from reprise.datasets.moments import Moments, standardized
 from reprise.datasets.precision import is_coarse, require_apart
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits
@@ -105,6 +106,20 @@ class Arrays(Dataset):
                 f"{spec.dtype}, a sample's shape {spec.shape}",
                 "set dataset.augment=null",
             )
+
+    @classmethod
+    def unlabelled(
+        cls,
+        given: Sequence[str],
+        spec: Spec,
+        *,
+        x: str = "x",
+        channels_first: bool | None = None,
+        memory_map: bool = False,
+        **settings: Any,
+    ) -> ArrayRows:
+        first = bool(channels_first)
+        return ArrayRows(given, spec, x, channels_first=first, memory_map=memory_map)
 
     def __len__(self) -> int:
         return len(self._x)

@@ -107,6 +107,28 @@ class BaseDataset(ABC, Generic[Split]):
         """
         raise NotImplementedError
 
+    @classmethod
+    def unlabelled(cls, given: Sequence[str], spec: Spec, **settings: Any) -> "Dataset":
+        """Inputs without targets, read as this class reads labelled ones; predict asks for them.
+
+        Args:
+            given: What the user has named: files, folders, patterns, tables.
+            spec: Of the run's input, as it was recorded.
+            settings: All settings of the dataset, as its constructor takes them.
+
+        Returns:
+            A dataset whose targets are not used, such as a child of `Unlabelled`.
+
+        Raises:
+            UserError: something named cannot be read; by default, that this class has no such way.
+        """
+        raise UserError(
+            f"{cls.__qualname__} does not say how it reads inputs without targets",
+            f"a class method {cls.__qualname__}.unlabelled; docs/add_a_dataset.md shows one",
+            f"input={','.join(given)}",
+            "write it, or predict on the run's own data: input=test",
+        )
+
     @property
     def sources(self) -> Sequence[Path]:
         """Files and folders the samples come from, for the record of what a run saw."""

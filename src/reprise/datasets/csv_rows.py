@@ -10,6 +10,7 @@ from annotated_types import Ge, Len
 
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.drawing import draw_values, write_target
+from reprise.datasets.inputs.rows import TableRows
 from reprise.datasets.moments import standardized
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.tables import feature_columns, features, read_table, table_targets
@@ -72,6 +73,17 @@ class CsvRows(Dataset):
         self._notes = tuple(read.notes)
         self.input_spec = Spec(self._x.shape[1:], "float32", names=tuple(self._columns))
         self.target_spec = self._targets.spec
+
+    @classmethod
+    def unlabelled(
+        cls,
+        given: Sequence[str],
+        spec: Spec,
+        *,
+        columns: Sequence[str] | None = None,
+        **settings: Any,
+    ) -> TableRows:
+        return TableRows(given, spec, columns)
 
     def __len__(self) -> int:
         return len(self._x)

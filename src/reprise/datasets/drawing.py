@@ -85,25 +85,50 @@ def draw_masks(
     """
     first = int(len(spec.classes) == 1)
     names = dict(enumerate(spec.classes, start=first))
-    own = slice(first, first + len(names))
-    tints = np.zeros((256, 4), np.float32)  # red, green, blue and opacity of each id, 0 to 1
-    tints[own, :3] = np.array(colors) / 255 if colors else _distinct_colors(len(names))
-    tints[own, 3] = 0.5
+    tints = class_tints(spec, colors)
     if spec.ignore is not None:
-        tints[spec.ignore] = 0, 0, 0, 0.8
         names[spec.ignore] = "(ignored)"
     images = {"input": as_rgb(image)}
     for title, ids in masks.items():
-        ids = ids[..., 0].astype(np.uint8)
-        color, opacity = np.split(tints[ids], [3], axis=-1)
-        edges = cv2.morphologyEx(ids, cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
-        opacity[edges & (opacity[..., 0] > 0)] = 1
-        tinted = images["input"] * (1 - opacity) + color * opacity * 255
-        images[title] = tinted.round().astype(np.uint8)
+        images[title] = tinted(images["input"], ids[..., 0].astype(np.uint8), tints)
     _draw_side_by_side(axes, images)
     for number, name in names.items():
         # matplotlib leaves out a label that begins with '_', as a class's name may
         axes.plot([], [], "s", color=tints[number, :3], label=f" {plain_text(name)}")
+
+
+def class_tints(spec: Spec, colors: Sequence[Sequence[int]] | None) -> np.ndarray:
+    """Red, green, blue and opacity of each class id, 0 to 1, shape (256, 4), float32.
+
+    Args:
+        spec: Of a mask; where it has one class, 0 is background and left clear.
+        colors: Red, green and blue of each class, 0 to 255; None to choose them.
+    """
+    first, count = int(len(spec.classes) == 1), len(spec.classes)
+    tints = np.zeros((256, 4), np.float32)
+    own = slice(first, first + count)
+    tints[own, :3] = np.array(colors) / 255 if colors else _distinct_colors(count)
+    tints[own, 3] = 0.5
+    if spec.ignore is not None:
+        tints[spec.ignore] = 0, 0, 0, 0.8
+    return tints
+
+
+def tinted(image: np.ndarray, ids: np.ndarray, tints: np.ndarray) -> np.ndarray:
+    """Lay the colours of classes over an image, opaque where two of them meet.
+
+    Args:
+        image: Shape (height, width, 3), uint8.
+        ids: Shape (height, width), uint8.
+        tints: From `class_tints`.
+
+    Returns:
+        Shape (height, width, 3), uint8.
+    """
+    color, opacity = np.split(tints[ids], [3], axis=-1)
+    edges = cv2.morphologyEx(ids, cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
+    opacity[edges & (opacity[..., 0] > 0)] = 1
+    return (image * (1 - opacity) + color * opacity * 255).round().astype(np.uint8)
 
 
 def draw_matrices(axes: "Axes", matrices: Mapping[str, np.ndarray]) -> None:

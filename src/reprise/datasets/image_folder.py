@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge
@@ -10,9 +10,11 @@ from annotated_types import Ge
 from reprise.datasets.images.files import Pages
 from reprise.datasets.images.folders import list_classes
 from reprise.datasets.images.labelled import Channels, ImageSize, LabelledImages, file_keys
+from reprise.datasets.inputs.pictures import Pictures
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.targets import class_targets
 from reprise.errors import UserError
+from reprise.spec import Spec
 from reprise.transforms.augment import Augment
 from reprise.transforms.place import Fit
 
@@ -74,6 +76,10 @@ class ImageFolder(LabelledImages):
                 f"{', '.join(sorted(set(self._listing.splits) - {''})) or 'of classes alone'}",
                 "set dataset.split=null" if has_folders else "set dataset.split to fractions",
             )
+
+    @classmethod
+    def unlabelled(cls, given: Sequence[str], spec: Spec, **settings: Any) -> Pictures:
+        return super().unlabelled(given, spec, **{**settings, "folder": None})
 
     def name(self, index: int) -> str:
         return self._listing.files[index]

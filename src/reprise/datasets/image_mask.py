@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from reprise.datasets.images.folders import list_images, others, require_pairs
 from reprise.datasets.images.labelled import LOOKED_AT, Channels, ImageSize
 from reprise.datasets.images.masks import MaskMode, make_coding
 from reprise.datasets.images.reader import ImageReader
+from reprise.datasets.inputs.pictures import Pictures
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits
 from reprise.errors import UserError
 from reprise.spec import Spec
@@ -98,6 +99,25 @@ class ImageMask(Decodable):
         dtype = self._reader.dtype
         self.decoded = Spec((None, None, channels), dtype), Spec((None, None), "uint8")
         self.recipe = repr((self._enough, mask_mode, classes, ignore, colors, pages))
+
+    @classmethod
+    def unlabelled(
+        cls,
+        given: Sequence[str],
+        spec: Spec,
+        *,
+        fit: Fit = "resize",
+        pages: Pages = "one",
+        mask_mode: MaskMode = "binary",
+        classes: list[str] | None = None,
+        ignore: list[int | str] | None = None,
+        colors: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> Pictures:
+        """Inputs as `BaseDataset.unlabelled` says; 'crop' gives pictures of their own sizes."""
+        pictures = Pictures(given, spec, None if fit == "crop" else fit, pages)
+        pictures.coding = make_coding(mask_mode, classes, ignore or [], colors)
+        return pictures
 
     def __len__(self) -> int:
         return len(self._files)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Interval
 from reprise.datasets.base import Sample
 from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.drawing import write_target
+from reprise.datasets.inputs.sound_windows import SoundWindows
 from reprise.datasets.moments import standardized
 from reprise.datasets.sound.annotations import read_annotations, samples_of
 from reprise.datasets.sound.recordings import Channel, RecordingHeader
@@ -107,6 +108,31 @@ class MelSpectrogram(Decodable):
         exact = ["exact"] if kinds & {".mp3", ".ogg", ".oga"} else []  # since November 2026
         self.recipe = repr((sound, self._reach, made, *exact))
         self._notes: list[str] = []
+
+    @classmethod
+    def unlabelled(
+        cls,
+        given: Sequence[str],
+        spec: Spec,
+        *,
+        sample_rate: int = 22050,
+        normalize: Literal["minmax", "none"] = "minmax",
+        channel: Channel = "mean",
+        hop_s: float | None = None,
+        **settings: Any,
+    ) -> SoundWindows:
+        """Windows as `BaseDataset.unlabelled` says, one every `hop_s` seconds; None: `window_s`."""
+        length = max(1, round(settings["window_s"] * sample_rate))
+        log_mel = LogMel(settings["mel"], sample_rate)
+        return SoundWindows(
+            given,
+            spec,
+            length=length,
+            hop=length if hop_s is None else max(1, round(hop_s * sample_rate)),
+            rate=sample_rate,
+            channel=channel,
+            spectrogram=partial(_spectrogram, log_mel, normalize),
+        )
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -213,8 +239,8 @@ class MelSpectrogram(Decodable):
         ]
 
     def _spectrogram(self, around: np.ndarray, row: int, change: AudioChange) -> np.ndarray:
-        decibels = self._log_mel(self._windows.sound(around, row, change))
-        return minmax(decibels) if self._normalize == "minmax" else decibels
+        sound = self._windows.sound(around, row, change)
+        return _spectrogram(self._log_mel, self._normalize, sound)
 
     def _target(self, index: int, change: AudioChange) -> np.ndarray:
         row = self._rows[index]
@@ -222,3 +248,9 @@ class MelSpectrogram(Decodable):
             return self._targets.values[row, ...]
         rows = self._windows.heard(row, change, self._overlap)
         return self._targets.values[rows].any(axis=0).astype(np.uint8)
+
+
+def _spectrogram(log_mel: LogMel, normalize: str, sound: np.ndarray) -> np.ndarray:
+    """The model's input without its last axis: shape (n_mels, frames), float32."""
+    decibels = log_mel(sound)
+    return minmax(decibels) if normalize == "minmax" else decibels

@@ -11,7 +11,7 @@ from reprise.datasets.splits import split_of, splits_in
 from reprise.errors import UserError
 
 SPLITS = ["train", "valid", "test"]
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _LITTER = {  # of file managers and archives, besides hidden files
     "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "lost+found",
 }  # fmt: skip
@@ -33,7 +33,7 @@ def list_images(folder: Path, key: str) -> dict[str, str]:
     if not names:
         raise UserError(
             f"{key}: {folder} holds no image",
-            f"files ending in {', '.join(_SUFFIXES)}, directly in the folder",
+            f"files ending in {', '.join(SUFFIXES)}, directly in the folder",
             f"{sum(1 for _ in folder.iterdir())} entries, none of them such a file",
             f"correct {key}, or put the images there",
         )
@@ -167,7 +167,7 @@ def list_classes(folder: Path, classes: Sequence[str] | None = None) -> ClassFol
         if not images:
             raise UserError(
                 f"{folder / path} holds no image",
-                f"a folder for each class, with files ending in {', '.join(_SUFFIXES)}",
+                f"a folder for each class, with files ending in {', '.join(SUFFIXES)}",
                 f"{len(inside)} files, none of them such" if inside else "an empty folder",
                 "put the images there, or remove the folder",
             )
@@ -349,7 +349,7 @@ def _last(path: str) -> str:
 
 
 def _is_image(name: str) -> bool:
-    return name.lower().endswith(_SUFFIXES)
+    return name.lower().endswith(SUFFIXES)
 
 
 def _first(names: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from reprise.datasets.base import Sample, find_problems
 from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.images.files import Pages, read_header
 from reprise.datasets.images.reader import ImageReader
+from reprise.datasets.inputs.pictures import Pictures
 from reprise.datasets.targets import Targets
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
@@ -53,6 +54,13 @@ class LabelledImages(Decodable):
         self.target_spec = targets.spec
         self.decoded = (Spec((None, None, channels), self._reader.dtype),)
         self.recipe = repr((self._enough, pages))
+
+    @classmethod
+    def unlabelled(
+        cls, given: Sequence[str], spec: Spec, *, fit: Fit = "resize", **settings: Any
+    ) -> Pictures:
+        own = ("pages", "augment", "path", "folder")
+        return Pictures(given, spec, fit, **{k: settings[k] for k in own if k in settings})
 
     def __len__(self) -> int:
         return len(self._paths)

@@ -23,6 +23,7 @@ class MaskCoding(ABC):
     classes: tuple[str, ...]  # in the order of the class ids; one name means a binary target
     ignore: int | None = IGNORED  # target value that counts in no loss and no metric
     colors: tuple[tuple[int, ...], ...] | None = None  # red, green and blue of each, 0 to 255
+    values: Sequence[int] | None = None  # that stand in a file for each class; None: the ids
 
     @abstractmethod
     def read(self, path: Path) -> np.ndarray:
@@ -70,7 +71,7 @@ class IdMasks(MaskCoding):
         if not 2 <= len(set(classes)) == len(self._ids) <= _MAX_CLASSES:
             expected = f"2 to {_MAX_CLASSES} different names, in the order of the ids"
             raise _wrong_setting("classes", expected, list(classes))
-        self.classes = tuple(classes)
+        self.classes, self.values = tuple(classes), self._ids
         self._ignored = sorted(ignored)
         self._targets = np.full(256, _UNKNOWN, np.uint8)
         self._targets[self._ids] = np.arange(len(classes))

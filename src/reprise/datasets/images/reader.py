@@ -24,18 +24,21 @@ _TRIED = 100  # files, for one that can be read
 
 
 class ImageReader:
-    """Reads image files that all have the depth of the first one that can be read.
+    """Reads image files that all have one depth.
 
     Args:
         files: PNG, JPEG or TIFF files.
         channels, pages: As in `read_image`.
+        dtype: That all must have; None for that of the first that can be read.
 
     Raises:
         UserError: none of the first hundred files can be read.
     """
 
-    def __init__(self, files: Sequence[Path], channels: int, pages: Pages) -> None:
-        self.dtype = _first_header(files[:_TRIED]).dtype
+    def __init__(
+        self, files: Sequence[Path], channels: int, pages: Pages, dtype: str | None = None
+    ) -> None:
+        self.dtype = dtype or _first_header(files[:_TRIED]).dtype
         self._channels, self._pages = channels, pages
         self._unread: dict[str, set[Path]] = defaultdict(set)  # files by what is not read of them
         self._highest: dict[Path, int] = {}  # values of files of 16 bits

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Len
 
 from reprise.datasets.base import Sample
 from reprise.datasets.drawing import draw_values
+from reprise.datasets.inputs.rows import TableRows
 from reprise.datasets.streams.source import Source
 from reprise.datasets.tables import (
     CSV,
@@ -84,6 +85,18 @@ class TableSource(Source):
             x = features(head, self._columns)
         self.input_spec = Spec(x.shape[1:], "float32", names=tuple(self._columns))
         self.notes = tuple(head.notes)
+
+    @classmethod
+    def unlabelled(
+        cls,
+        given: Sequence[str],
+        spec: Spec,
+        *,
+        columns: Sequence[str] | None = None,
+        **settings: Any,
+    ) -> TableRows:
+        """Rows of tables without targets, as `BaseDataset.unlabelled` says."""
+        return TableRows(given, spec, columns)
 
     def samples(self, shard: int) -> Iterator[Sample]:
         """Read the rows of one file."""

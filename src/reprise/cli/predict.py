@@ -1,0 +1,44 @@
+"""Predict on inputs without labels: `reprise predict run=ID|last input=PATH [output=PATH …]`.
+
+`input` names files, a folder, a pattern or a table, several with commas between them; or a split of
+the run's own data: `input=test`. docs/use_a_model.md has all words. Exit code 0: every input was
+answered; 1: some could not be read, and are listed beside the answers.
+"""
+
+import sys
+from dataclasses import fields
+
+from pydantic import TypeAdapter, ValidationError
+
+from reprise.cli.main import options
+from reprise.errors import UserError
+from reprise.project import ROOT, relative
+from reprise.runs.predict import Options, given_inputs, predict
+
+
+def main(argv: list[str]) -> None:
+    """Write the answers, and print where they are."""
+    own = dict.fromkeys((field.name for field in fields(Options)), "")
+    asked = options(argv, run=None, input=None, output="", runs="runs", **own)
+    words = {name: asked[name] for name in own if asked[name]}
+    runs, given = ROOT / asked["runs"], given_inputs(asked["input"])
+    done = predict(asked["run"], runs, given, asked["output"], _read(words))
+    print(f"{done.count - len(done.problems)} of {done.count} inputs: {relative(done.table)}")
+    if done.unreadable:
+        print(f"{len(done.problems)} could not be read: {relative(done.unreadable)}")
+        sys.exit(1)
+
+
+def _read(words: dict[str, str]) -> Options:
+    values = {name: None if text in ("none", "null") else text for name, text in words.items()}
+    try:
+        return TypeAdapter(Options).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise UserError(
+            f"{name}={words[name]} cannot be used",
+            first["msg"].removeprefix("Input should be "),
+            words[name],
+            f"correct {name}; docs/use_a_model.md says what it means",
+        ) from None

@@ -1,0 +1,80 @@
+"""Image files without targets."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reprise.datasets.images.files import Pages
+from reprise.datasets.images.folders import SUFFIXES, find_files
+from reprise.datasets.images.masks import MaskCoding
+from reprise.datasets.images.reader import ImageReader
+from reprise.datasets.inputs.unlabelled import TABLES, Unlabelled, find_given
+from reprise.datasets.tables import read_table
+from reprise.spec import Spec
+from reprise.transforms.augment import Augment
+from reprise.transforms.place import Fit, draw_placement, pixels_needed, reduce_image
+
+
+class Pictures(Unlabelled):
+    """Image files, brought to the model's size as in training, or as they are.
+
+    An input is an image, shape (height, width, channels), uint8 or uint16.
+
+    Args:
+        given: Files, folders, patterns; or a table of paths.
+        spec: Of the run's input. All files must have its dtype.
+        fit: As in `ImageFolder`; None reads images in their own size.
+        pages, augment: As in `ImageFolder`; of `augment` only `cval` counts.
+        path: A table's column of paths.
+        folder: Folder that a table's paths are relative to; None for the table's own.
+
+    Attributes:
+        paths: The files.
+        coding: How mask files of the run store class ids, or None.
+    """
+
+    coding: MaskCoding | None = None
+
+    def __init__(
+        self,
+        given: Sequence[str],
+        spec: Spec,
+        fit: Fit | None,
+        pages: Pages = "one",
+        augment: Augment | None = None,
+        path: str = "path",
+        folder: str | None = None,
+    ) -> None:
+        height, width, channels = spec.shape
+        self._came_in: Mapping[str, Sequence[Any]] = {}
+        if len(given) == 1 and given[0].lower().endswith(TABLES) and Path(given[0]).is_file():
+            table = read_table(given[0], "input")
+            column = next(iter(table.frame)) if table.frame.shape[1] == 1 else path
+            self._names = table.present(column, "dataset.path")
+            self.paths = find_files(Path(folder or Path(given[0]).parent), self._names)
+            self._came_in = {name: table.texts(name, "input") for name in table.frame}
+        else:
+            self.paths, self._names = find_given(given, SUFFIXES)
+        self._size, self._fit, self._augment = (height, width), fit, augment
+        self._enough = pixels_needed(self._size, fit or "crop")
+        self._reader = ImageReader(self.paths, channels, pages, spec.dtype)
+        self.input_spec = spec if fit else Spec((None, None, channels), spec.dtype)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def name(self, index: int) -> str:
+        return self._names[index]
+
+    def came_in(self) -> Mapping[str, Sequence[Any]]:
+        return self._came_in or {"path": self._names}
+
+    def read_input(self, index: int) -> np.ndarray:
+        pixels, _ = self._reader.read(self.paths[index], self._enough)
+        if self._fit is None:
+            return pixels
+        pixels = reduce_image(pixels, self._enough)
+        place = draw_placement(pixels.shape[:2], self._size, self._fit, self._augment, None)
+        return place.image(pixels)

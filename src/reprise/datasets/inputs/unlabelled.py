@@ -1,0 +1,150 @@
+"""Inputs without targets, as predict reads them, and how a user names them."""
+
+import glob
+import os
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reprise.datasets.base import Dataset, Sample
+from reprise.errors import UserError
+from reprise.spec import Spec
+
+TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+_NO_TARGET = np.zeros(0, np.uint8)
+
+
+class Unlabelled(Dataset):
+    """Inputs in the order in which they were named, each with an empty target.
+
+    A child sets `input_spec` and implements `__len__`, `name` and `read_input`.
+
+    Attributes:
+        target_spec: Of no use: shape (0,).
+    """
+
+    target_spec = Spec((0,), "uint8")
+
+    @abstractmethod
+    def read_input(self, index: int) -> np.ndarray:
+        """Read one input, as `input_spec` says.
+
+        Raises:
+            UserError: it cannot be read; the message names it.
+        """
+
+    def came_in(self) -> Mapping[str, Sequence[Any]]:
+        """What the table of answers says of each input before the answer: columns by name."""
+        return {"name": [self.name(index) for index in range(len(self))]}
+
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        return self.read_input(index), _NO_TARGET
+
+    def splits(self) -> Mapping[str, np.ndarray]:
+        return {"test": np.arange(len(self))}
+
+
+class Tolerant(Dataset):
+    """The inputs of a dataset, each with the target 1, or 0 and zeros where it cannot be read.
+
+    Args:
+        dataset: The dataset, whose targets are not used.
+    """
+
+    target_spec = Spec((), "uint8")
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.input_spec, self.in_memory = dataset.input_spec, dataset.in_memory
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def name(self, index: int) -> str:
+        return self.dataset.name(index)
+
+    def splits(self) -> Mapping[str, np.ndarray]:
+        return self.dataset.splits()
+
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        try:
+            return self.dataset.read(index, None)[0], np.array(1, np.uint8)
+        except Exception:  # `problem` says which
+            shape = [1 if side is None else side for side in self.input_spec.shape]
+            return np.zeros(shape, self.input_spec.dtype), np.array(0, np.uint8)
+
+    def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
+        if type(self.dataset).read_many is not Dataset.read_many:
+            try:
+                x, _ = self.dataset.read_many(indices, [None] * len(indices))
+                return x, np.ones(len(indices), np.uint8)
+            except Exception:
+                if len(indices) > 1:  # halves, until those that cannot be read are alone
+                    middle = len(indices) // 2
+                    parts = [
+                        self.read_many(half, rngs) for half in (indices[:middle], indices[middle:])
+                    ]
+                    xs, flags = zip(*parts, strict=True)
+                    return np.concatenate(xs), np.concatenate(flags)
+        if len(indices) == 1:  # without a copy: it may be a picture of a gigabyte
+            x, flag = self.read(int(indices[0]), None)
+            return x[None], flag[None]
+        return super().read_many(indices, rngs)
+
+    def problem(self, index: int) -> str:
+        """Why an input cannot be read, in one line."""
+        try:
+            self.dataset.read(index, None)
+        except UserError as error:
+            what, expected, received, _ = error.args
+            return f"{what}: expected {expected}; received {received}".replace("\n", " ")
+        except Exception as error:
+            return f"{self.name(index)}: {type(error).__name__}: {error}".replace("\n", " ")
+        return f"{self.name(index)}: could not be read when it was its turn"
+
+
+def find_given(given: Sequence[str], endings: Collection[str]) -> tuple[list[Path], list[str]]:
+    """Find the files that a user has named.
+
+    Args:
+        given: Files, folders (all files below them with one of the endings), and patterns such as
+            `photos/**/*.jpg`.
+        endings: Of the files looked for, in lower case.
+
+    Returns:
+        The files, sorted within a folder or a pattern, none twice; and their names: their paths
+        from the folder that they have in common.
+
+    Raises:
+        UserError: something named is not there, or has no such file.
+    """
+    files: dict[Path, None] = {}
+    tops: list[Path] = []
+    for one in given:
+        path = Path(one)
+        if path.is_dir():
+            found = sorted(
+                Path(folder, name)
+                for folder, _, names in os.walk(path)
+                for name in names
+                if name.lower().endswith(tuple(endings)) and not name.startswith(".")
+            )
+            tops.append(path)
+        else:
+            is_pattern = not path.exists() and glob.has_magic(one)
+            found = sorted(map(Path, glob.glob(one, recursive=True))) if is_pattern else [path]  # noqa: PTH207
+            found = [file for file in found if not is_pattern or file.is_file()]
+            tops += [file.parent for file in found]
+        if not found or not (path.is_dir() or found[0].exists()):
+            raise UserError(
+                f"input={one} names nothing that can be read",
+                f"files, a folder of files ending in {', '.join(endings)}, or a pattern",
+                "a folder without such a file" if path.is_dir() else "no such file",
+                "correct input=…",
+            )
+        files |= dict.fromkeys(found)
+    top = os.path.commonpath([one.absolute() for one in tops])
+    return list(files), [os.path.relpath(file.absolute(), top) for file in files]

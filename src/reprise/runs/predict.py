@@ -1,0 +1,315 @@
+"""Predict: the answers of a run's model to inputs that have no labels, in files."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from annotated_types import Ge, Gt
+from tqdm import tqdm
+
+from reprise.datasets.base import Dataset
+from reprise.datasets.inputs.sound_windows import SoundWindows
+from reprise.datasets.inputs.unlabelled import Tolerant
+from reprise.errors import UserError
+from reprise.files import lock, replacing
+from reprise.project import ROOT, relative
+from reprise.runs.load import require_best
+from reprise.runs.predict_masks import Masks, Probabilities, areas, file_names, tile_of
+from reprise.runs.predict_parts import Parts, fingerprint
+from reprise.runs.predict_sound import detections, read_thresholds, write_labels
+from reprise.runs.predictor import SPLITS, load_predictor
+from reprise.transforms.place import Fit
+
+if TYPE_CHECKING:
+    from reprise.runs.predictor import Predictor
+    from reprise.spec import Spec
+
+_TABLES = (".csv", ".parquet", ".pq")
+_BATCHES = 32  # of a part
+_ROWS = 1024  # of tables and arrays that are answered at once
+
+Answer = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a prediction can be asked for, beside run, inputs and output.
+
+    Args:
+        batch: Inputs, or tiles, answered at once; None: that of the run, and of rows 1024.
+        flips: Answer with the mean over the flips that training used.
+        fit: Of pictures: 'resize' scales each to the model's size, 'crop' answers tiles of it in
+            its own size; None: as the run was trained.
+        tile: Height and width of a tile, or one number for both; '': the model's size.
+        probabilities: Of masks; see `Masks`.
+        overlay: Of masks; see `Masks`.
+        hop_s: Of recordings: seconds from window to window; None: a window's length.
+        threshold: Of detections; see `read_thresholds`.
+        merge_s: Of detections; see `detections`.
+        format: Of detections, beside the table: `raven`, `audacity` or both.
+    """
+
+    batch: Annotated[int, Ge(1)] | None = None
+    flips: bool = False
+    fit: Fit | None = None
+    tile: str = ""
+    probabilities: Probabilities | None = None
+    overlay: bool = False
+    hop_s: Annotated[float, Gt(0)] | None = None
+    threshold: str = ""
+    merge_s: Annotated[float, Ge(0)] | None = 0.0
+    format: Literal["raven", "audacity", "raven,audacity"] | None = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What came of it.
+
+    Args:
+        table: The table of answers.
+        folder: Of further files.
+        count: Number of inputs.
+        problems: Of inputs that could not be read, the reason of each by its name.
+        unreadable: Table of these, or None.
+    """
+
+    table: Path
+    folder: Path
+    count: int
+    problems: Mapping[str, str]
+    unreadable: Path | None
+
+
+def predict(
+    run: str, runs: Path, given: Sequence[str], output: str, options: Options
+) -> Prediction:
+    """Answer inputs, and write the answers.
+
+    A prediction that was killed goes on where it was, when the same is asked for again.
+
+    Args:
+        run: What names the run, as in `find`.
+        runs: Folder of all runs.
+        given: Files, folders, patterns; or one of the run's splits.
+        output: Folder, or CSV or Parquet file; '': `predictions/<run>`.
+        options: Further wishes.
+
+    Raises:
+        UserError: there is no such run or input, or none of the inputs can be read.
+    """
+    predictor = load_predictor(run, runs, flips=options.flips)
+    spec = predictor.target_spec
+    inputs = predictor.inputs(given, **_changes(options, predictor))
+    place = ROOT / (output or f"predictions/{predictor.saved.folder.name}")
+    is_table = place.suffix.lower() in _TABLES
+    folder = place.with_suffix("") if is_table else place
+    named = {"mask": "areas"}.get(spec.kind, "predictions")
+    table = place if is_table else folder / f"{named}.csv"
+    unreadable = table.with_name(f"{table.stem}.unreadable.csv")
+    table.parent.mkdir(parents=True, exist_ok=True)
+    parts_folder = table.with_name(f".{table.name}.parts")
+    parts_folder.mkdir(exist_ok=True)
+    mark = table.with_name(f".{table.name}.lock")
+    with mark.open("a") as file:
+        if not lock(file, wait=False):
+            raise UserError(
+                f"{relative(table)} is being written by another process",
+                "an output that nothing else works on",
+                f"the lock {relative(mark)}",
+                "wait for it, or choose another output=…",
+            )
+        answers, problems = _answered(predictor, inputs, given, folder, parts_folder, options)
+        names = {inputs.name(at): text for at, text in problems.items()}
+        if len(problems) == len(inputs):
+            raise UserError(
+                f"none of the {len(inputs)} inputs can be read",
+                f"inputs as run {predictor.saved.folder.name} was trained on",
+                "\n".join(list(problems.values())[:8]),
+                "correct input=…, or predict with another run",
+            )
+        _write(predictor, inputs, answers, problems, table, folder, options)
+        unreadable.unlink(missing_ok=True)
+        if problems:
+            _save(pd.DataFrame({"name": names.keys(), "problem": names.values()}), unreadable)
+        if not isinstance(inputs, SoundWindows):  # whose scores are thresholded anew another time
+            shutil.rmtree(parts_folder)
+    mark.unlink(missing_ok=True)
+    return Prediction(table, folder, len(inputs), names, unreadable if problems else None)
+
+
+def _changes(options: Options, predictor: Predictor) -> dict[str, Any]:
+    """Settings of the run's dataset that the options replace."""
+    found = {"fit": options.fit, "hop_s": options.hop_s}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _answered(
+    predictor: Predictor,
+    inputs: Dataset,
+    given: Sequence[str],
+    folder: Path,
+    parts_folder: Path,
+    options: Options,
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Raw answers to all inputs, from parts that are there and those that are made now."""
+    settings: dict[str, Any] = {}
+    batch_size = options.batch or int(predictor.saved.config["loader"]["batch_size"])
+    if inputs.in_memory and len(inputs.input_spec.shape) < 2 and not options.batch:
+        batch_size = max(batch_size, _ROWS)
+    masks = None
+    answer: Answer = lambda indices, x: predictor(x)  # noqa: E731
+    if predictor.target_spec.kind == "mask":
+        names = file_names([inputs.name(at) for at in range(len(inputs))])
+        answer = masks = Masks(
+            predictor,
+            inputs,
+            names,
+            folder,
+            tile=tile_of(predictor, options.tile),
+            batch_size=batch_size,
+            probabilities=options.probabilities,
+            overlay=options.overlay,
+        )
+        if masks.is_tiled:  # pictures of any size: threads, which need not copy them
+            batch_size = 1
+            settings = {"use_multiprocessing": False, "max_queue_size": 2}
+    paths = [Path(one) for one in given] + [
+        path for name in ("paths", "files") for path in getattr(inputs, name, ())
+    ]
+    about = {
+        "run": predictor.saved.folder.name,
+        "model": hashlib.sha256(require_best(predictor.saved.folder).read_bytes()).hexdigest(),
+        "inputs": fingerprint(paths, [inputs.name(at) for at in range(len(inputs))]),
+        **asdict(options),
+    }
+    if isinstance(inputs, SoundWindows):
+        about = {k: v for k, v in about.items() if k not in ("threshold", "merge_s", "format")}
+    parts = Parts(parts_folder, about, len(inputs), batch_size * _BATCHES)
+    missing, tolerant = parts.missing(), Tolerant(inputs)
+    try:
+        if missing:
+            _fill(predictor, tolerant, parts, missing, batch_size, answer, settings)
+    finally:
+        if masks:
+            masks.close()
+    return parts.read()
+
+
+def _fill(
+    predictor: Predictor,
+    inputs: Tolerant,
+    parts: Parts,
+    missing: Sequence[int],
+    batch_size: int,
+    answer: Answer,
+    settings: Mapping[str, Any],
+) -> None:
+    """Make the parts that are missing."""
+    own = [parts.indices(part) for part in missing]
+    batches = predictor.batches(inputs, np.concatenate(own), batch_size, settings)
+    done = len(inputs) - sum(map(len, own))
+    with tqdm(total=len(inputs), initial=done, disable=None, unit="input", leave=False) as bar:
+        for part, indices in zip(missing, own, strict=True):
+            rows: list[np.ndarray | None] = []
+            problems: dict[int, str] = {}
+            for _ in range(-(-len(indices) // batch_size)):
+                some, x, flags = next(batches)
+                good = flags.astype(bool)
+                problems |= {int(at): inputs.problem(int(at)) for at in some[~good]}
+                found = answer(some[good], x if good.all() else x[good]) if good.any() else None
+                place = np.cumsum(good) - 1
+                for at, is_good in enumerate(good):
+                    rows.append(found[place[at]] if is_good and found is not None else None)
+                bar.update(len(some))
+            parts.write(part, _stacked(rows), problems)
+
+
+def _stacked(rows: Sequence[np.ndarray | None]) -> np.ndarray:
+    """Rows in one array, with zeros or NaN for those that are None; empty rows if all are."""
+    some = next((row for row in rows if row is not None), None)
+    if some is None:
+        return np.zeros((len(rows), 0), np.float32)
+    nothing = np.full_like(some, np.nan if some.dtype.kind == "f" else 0)
+    return np.stack([nothing if row is None else row for row in rows])
+
+
+def _write(
+    predictor: Predictor,
+    inputs: Dataset,
+    answers: np.ndarray,
+    problems: Mapping[int, str],
+    table: Path,
+    folder: Path,
+    options: Options,
+) -> None:
+    """Write what was asked for from raw answers: a table, and what belongs beside it."""
+    spec = predictor.target_spec
+    if isinstance(inputs, SoundWindows) and spec.classes:
+        thresholds = read_thresholds(options.threshold, spec.classes, predictor.threshold)
+        found = detections(inputs, answers, spec.classes, thresholds, options.merge_s)
+        _save(found, table)
+        files = list(dict.fromkeys(inputs.came_in()["file"]))
+        for kind in options.format.split(",") if options.format else ():
+            write_labels(found, files, folder, kind)
+        return
+    good = np.setdiff1d(np.arange(len(inputs)), list(problems))
+    own = getattr(inputs, "came_in", None)
+    came_in = own() if own else {"name": [inputs.name(at) for at in range(len(inputs))]}
+    if spec.kind == "mask":
+        classes = spec.classes if len(spec.classes) > 1 else ("background", *spec.classes)
+        columns = dict(areas(classes, answers[good]))
+    elif answers.ndim > 2:
+        path = table.with_name(f"{table.stem}.npy")
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.save(file, answers[good])
+        columns = {"array": np.arange(len(good))}
+    else:
+        columns = _columns(spec, answers[good], predictor.threshold)
+    frame = pd.DataFrame({name: pd.Series(cells).iloc[good] for name, cells in came_in.items()})
+    if both := [name for name in columns if name in frame]:
+        raise UserError(
+            f"the inputs have a column '{both[0]}' already",
+            "another name: the answer stands in a column of this one",
+            ", ".join(map(str, frame)),
+            "rename that column",
+        )
+    _save(pd.concat([frame.reset_index(drop=True), pd.DataFrame(columns)], axis=1), table)
+
+
+def _columns(spec: Spec, answers: np.ndarray, threshold: float) -> dict[str, Any]:
+    """The answer, and for classes the probability of each."""
+    if not spec.classes:
+        rows = answers.reshape(len(answers), -1)
+        if rows.shape[1] == 1 and len(spec.names) < 2:
+            return {"prediction": rows[:, 0]}
+        names = spec.names or tuple(map(str, range(rows.shape[1])))
+        return {f"prediction_{name}": rows[:, at] for at, name in enumerate(names)}
+    classes = np.array(spec.classes, object)
+    said: Any = classes[answers.argmax(axis=1)] if spec.kind == "class" else None
+    if said is None:
+        said = ["|".join(classes[row > threshold]) for row in answers]
+    return {"prediction": said} | {
+        f"probability_{name}": answers[:, at] for at, name in enumerate(spec.classes)
+    }
+
+
+def _save(frame: pd.DataFrame, path: Path) -> None:
+    with replacing(path) as partial:
+        if path.suffix.lower() == ".csv":
+            frame.to_csv(partial, index=False)
+        else:
+            frame.to_parquet(partial, index=False)
+
+
+def given_inputs(text: str) -> list[str]:
+    """What `input=` names: one path as it is, or several with commas between them."""
+    if text in SPLITS or Path(text).exists():
+        return [text]
+    return [part for part in text.split(",") if part]

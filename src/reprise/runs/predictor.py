@@ -1,0 +1,199 @@
+"""The trained model of a run, and the inputs that it takes: what predict, export and serve use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reprise.config.build import build
+from reprise.datasets.base import Dataset
+from reprise.datasets.exclude import KEYS
+from reprise.datasets.inputs.unlabelled import Tolerant
+from reprise.errors import UserError
+from reprise.loading.loader import Loader
+from reprise.runs.experiment import set_up_device
+from reprise.runs.load import SavedRun, find, load_best, open_saved_data
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+
+    from reprise.spec import Spec
+
+SPLITS = ("train", "valid", "test")
+FLIPS = {"horizontal_flip": 2, "vertical_flip": 1}  # axes of a batch, by the setting of Augment
+
+
+@dataclass
+class Predictor:
+    """The best model of a run; called with a batch of raw inputs, it returns its answers.
+
+    Args:
+        saved: The run.
+        model: Its best model, not compiled.
+        flips: Axes of a batch along which inputs are mirrored, too; answers are then the mean.
+    """
+
+    saved: SavedRun
+    model: keras.Model
+    flips: Sequence[int] = ()
+
+    @property
+    def input_spec(self) -> Spec:
+        """Of one input, as the dataset of the run gave it."""
+        return self.saved.specs["input"]
+
+    @property
+    def target_spec(self) -> Spec:
+        """Of what the model answers: classes, labels, a mask of classes, or values."""
+        return self.saved.specs["target"]
+
+    @property
+    def threshold(self) -> float:
+        """Least probability, exclusive, of a yes, as the run's objective has it."""
+        return float(self.saved.config["objective"].get("threshold", 0.5))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Answer a batch.
+
+        Args:
+            x: Shape (batch, *input_spec.shape); of a fully convolutional model of any height and
+                width that its strides allow.
+
+        Returns:
+            float32: probabilities, shape (batch, classes) or (batch, height, width, classes), or
+            values, (batch, *target_spec.shape).
+        """
+        answers = self._answer(x)
+        if not self.flips:
+            return answers
+        is_picture = answers.ndim == 4 and answers.shape[1:3] == x.shape[1:3]
+        total = answers.astype(np.float32)
+        ways: list[tuple[int, ...]] = [(axis,) for axis in self.flips]
+        ways += [tuple(self.flips)] if len(self.flips) == 2 else []
+        for way in ways:
+            mirrored = self._answer(np.flip(x, way))
+            total += np.flip(mirrored, way) if is_picture else mirrored
+        return total / np.float32(1 + len(ways))
+
+    def _answer(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(self.model.predict_on_batch(x))
+
+    def inputs(self, given: Sequence[str], **changes: Any) -> Dataset:
+        """What the user has named, read as the run's own dataset reads.
+
+        Args:
+            given: Files, folders, patterns or tables; or the name of one of the run's splits.
+            changes: Settings of the dataset that differ, `fit` say.
+
+        Raises:
+            UserError: it cannot be read, or the dataset has no way to.
+        """
+        if len(given) == 1 and given[0] in SPLITS:
+            return _Split(*self._own(given[0]))
+        node = {
+            key: value for key, value in self.saved.config["dataset"].items() if key not in KEYS
+        }
+        source = node.get("source")
+        if isinstance(source, Mapping) and "_target_" in source:
+            node = dict(source)  # a stream reads as its source does
+        node |= {"_target_": f"{node['_target_']}.unlabelled", **changes}
+        return build(node, list(given), self.input_spec, key="dataset")
+
+    def _own(self, split: str) -> tuple[Dataset, np.ndarray]:
+        data = open_saved_data(self.saved)
+        if split not in data.splits:
+            raise UserError(
+                f"the run has no split '{split}'",
+                f"one of {', '.join(data.splits)}, or files",
+                f"input={split}",
+                "choose one of these",
+            )
+        if not isinstance(data.dataset, Dataset):
+            raise UserError(
+                "the samples of this run's dataset have no names and no numbers",
+                "files, or a dataset with random access",
+                f"input={split} of {type(data.dataset).__qualname__}",
+                "give files: input=PATH; make evaluate scores a split",
+            )
+        return data.dataset, data.splits[split]
+
+    def batches(
+        self,
+        inputs: Tolerant,
+        indices: np.ndarray,
+        batch_size: int,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Read inputs ahead with the loader's workers.
+
+        Args:
+            inputs: The inputs.
+            indices: Which of them, in which order.
+            batch_size: Inputs in a batch.
+            settings: Of the loader that differ from the run's.
+
+        Yields:
+            Of each batch its indices, its inputs, and 1 where one could be read, else 0.
+        """
+        node = {**self.saved.config["loader"], "order": "full", "cache": None, **(settings or {})}
+        node |= {"batch_size": batch_size}
+        loader: Loader = build(node, inputs, indices, split="test", seed=0, key="loader")
+        with loader:
+            for at, (x, flags) in enumerate(loader.batches(0, loader.steps_per_pass)):
+                yield indices[at * batch_size : (at + 1) * batch_size], x, flags
+
+
+class _Split(Dataset):
+    """The samples of one split, under their names."""
+
+    def __init__(self, dataset: Dataset, indices: np.ndarray) -> None:
+        self._dataset, self._indices = dataset, indices
+        self.input_spec, self.target_spec = dataset.input_spec, dataset.target_spec
+        self.in_memory = dataset.in_memory
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def read(self, index: int, rng: Any) -> tuple[np.ndarray, np.ndarray]:
+        return self._dataset.read(int(self._indices[index]), rng)
+
+    def read_many(self, indices: np.ndarray, rngs: Any) -> tuple[np.ndarray, np.ndarray]:
+        return self._dataset.read_many(self._indices[indices], rngs)
+
+    def name(self, index: int) -> str:
+        return self._dataset.name(int(self._indices[index]))
+
+    def splits(self) -> Mapping[str, np.ndarray]:
+        return {"test": np.arange(len(self))}
+
+
+def load_predictor(run: str, runs: Path, *, flips: bool = False) -> Predictor:
+    """Load the best model of a run.
+
+    Args:
+        run: As `find` takes it.
+        runs: Folder of all runs.
+        flips: Answer with the mean over the flips that training used.
+
+    Raises:
+        UserError: there is no such run, it has no model, or it was trained without flips.
+    """
+    saved = find(run, runs)
+    augment = saved.config["dataset"].get("augment") or {}
+    axes = [axis for name, axis in FLIPS.items() if augment.get(name)] if flips else []
+    if flips and not axes:
+        raise UserError(
+            f"run {saved.folder.name} was trained without flips",
+            "dataset.augment.horizontal_flip=true or vertical_flip=true in its config",
+            "flips=true",
+            "leave flips=true out: a model has to know what mirrored inputs look like",
+        )
+    set_up_device(saved.config)
+    model = load_best(saved.folder)
+    model.jit_compile = bool(saved.config["trainer"].get("jit_compile"))  # Keras's own is to guess
+    return Predictor(saved, model, axes)
