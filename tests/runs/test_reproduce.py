@@ -8,10 +8,10 @@ import sys
 import pytest
 import yaml
 
-from reprise.runs import reproduce
+from reprise.runs import rebuild
 from reprise.runs.folder import PACKAGES, held
 from reprise.runs.load import SavedRun
-from reprise.runs.reproduce import compare
+from reprise.runs.verdict import compare
 
 CONFIG = {"seed": 0, "trainer": {"epochs": 2}, "tracking": {"runs": "runs"}}
 TAGS = {"weights_sha256": "aa", "device": "CPU", "code.tree": "1"}
@@ -232,11 +232,11 @@ def test_data_that_git_does_not_hold_is_linked_into_the_rebuilt_project(
         (here / file).write_text("today")
     (rebuilt / "photos").mkdir(parents=True)
     (rebuilt / "photos/kept.png").write_text("then")  # git holds it, and nothing else of photos
-    monkeypatch.setattr(reproduce, "ROOT", here)
+    monkeypatch.setattr(rebuild, "ROOT", here)
     saved = recorded("a")
     saved.config["dataset"] = {"root": "photos", "table": ["rows.csv", ".", "a" * 300, ""]}
     saved.config["model"] = {"weights": "start.h5", "kind": "src"}
-    reproduce._data(saved, rebuilt, from_here=False)
+    rebuild.bring_data(saved, rebuilt, from_here=False)
     assert (rebuilt / "photos/kept.png").read_text() == "then"
     assert (rebuilt / "photos/cats/1.png").read_text() == "today"
     assert sorted(path.name for path in rebuilt.iterdir()) == ["photos", "rows.csv", "start.h5"]

@@ -1,0 +1,180 @@
+"""Rebuild what a run was made of, from its record: its code, its packages, its data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from reprise.config.secrets import redact
+from reprise.errors import UserError
+from reprise.project import PACKAGE, ROOT, relative
+from reprise.runs.folder import PACKAGES, SNAPSHOT
+from reprise.runs.load import SavedRun
+from reprise.tracking.journal import tags_of
+from reprise.tracking.provenance import outs_of, packages
+
+
+def rebuild_code(saved: SavedRun, place: Path) -> Path:
+    """Rebuild a run's code in a folder; returns the project's folder in it.
+
+    Args:
+        saved: The run.
+        place: The folder; one that is there is replaced.
+
+    Raises:
+        UserError: the code is not recorded, or its record is damaged; no folder is left.
+    """
+    tags, bundle = tags_of(saved.folder), saved.folder / SNAPSHOT
+    if not bundle.exists():
+        reason = tags.get("code.problem") or "the run was made before snapshots were recorded"
+        raise UserError(
+            f"the code of run {saved.folder.name} is not recorded",
+            f"{SNAPSHOT} in its folder",
+            reason,
+            "reproduce it with the code of today: code=here",
+        )
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    command = ["git", "clone", "-q", str(bundle.resolve()), str(place)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        shutil.rmtree(place, ignore_errors=True)
+        raise UserError(
+            f"the code of run {saved.folder.name} cannot be rebuilt",
+            f"a git bundle in {relative(bundle)}",
+            done.stderr.strip(),
+            "copy the run's folder again, or take the artifact snapshot/ from MLflow",
+        )
+    if redacted := tags.get("code.redacted"):
+        count = len(redacted.split(", "))
+        print(f"note: the record of the code holds *** in place of passwords in {count} file(s)")
+    project = place / tags.get("code.project", "")
+    (project / "conf").mkdir(parents=True, exist_ok=True)  # git records no empty folder
+    return project
+
+
+def python_of(saved: SavedRun, environments: Path) -> str:
+    """The Python of an environment with the packages that a run recorded; this one if it has.
+
+    Args:
+        saved: The run.
+        environments: Folder of environments, each used again by runs with the same packages.
+
+    Raises:
+        UserError: a package cannot be had any more, or there is no uv; no environment is left.
+    """
+    file = saved.folder / PACKAGES
+    if not file.exists():
+        print("note: the run recorded no packages; those of today are taken")
+        return sys.executable
+    wanted = file.read_text()
+    if wanted == packages():
+        return sys.executable
+    place = environments / hashlib.sha256(wanted.encode()).hexdigest()[:16]
+    python = place / "bin/python"
+    if python.exists():
+        return str(python)
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if uv is None:
+        raise UserError(
+            f"the packages of run {saved.folder.name} differ from today's, and uv is missing",
+            "uv, which makes the environment",
+            "no program uv on the PATH",
+            "install it (pip install uv), or take the packages of today: packages=here",
+        )
+    partial = place.with_suffix(f".{os.getpid()}")
+    partial.mkdir(parents=True)
+    version, *lines = wanted.splitlines()
+    wheels = [line for line in lines if not line.startswith("reprise==")]
+    (partial / "packages.txt").write_text("\n".join(wheels))
+    print(f"making an environment of {len(wheels)} packages, as the run had them …", flush=True)
+    install = ["pip", "install", "--no-deps", "--python", str(partial / "bin/python")]
+    steps = (
+        ["venv", "-q", "--allow-existing", "--python", version.partition("==")[2], str(partial)],
+        [*install, "-q", "-r", str(partial / "packages.txt")],
+    )
+    for step in steps:
+        done = subprocess.run([uv, *step], capture_output=True, text=True)
+        if done.returncode != 0:
+            shutil.rmtree(partial)
+            raise UserError(
+                f"the packages of run {saved.folder.name} cannot be had any more",
+                f"those in {relative(file)}",
+                redact(done.stderr.strip()[-1000:]),
+                "reproduce it with the packages of today: packages=here",
+            )
+    if len(wheels) < len(lines):  # a project without the engine's source has it as a package
+        (site,) = partial.glob("lib/python*/site-packages")
+        (site / PACKAGE.name).symlink_to(PACKAGE)
+    partial.rename(place)
+    return str(python)
+
+
+def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> None:
+    """Bring the data of a run into its rebuilt project: from DVC's cache, or by a link to here.
+
+    Args:
+        saved: The run.
+        project: Its rebuilt project.
+        from_here: Link the data of today, whatever DVC has.
+
+    Raises:
+        UserError: DVC has the run's version of its data neither in the cache nor in the remote.
+    """
+    own = set(_texts(saved.config["dataset"]))
+    files = [
+        Path(text.removeprefix("sqlite:///"))
+        for text in _texts(saved.config)
+        if "/" in text
+        or (os.path.lexists(ROOT / text) and (text in own or (ROOT / text).is_file()))
+    ]
+    files = [file for file in files if file.parts and not file.is_absolute()]
+    changed = tags_of(saved.folder).get("data.dvc", "").startswith("changed on disk")
+    outs = [] if from_here or changed else outs_of(project, files)
+    if outs:
+        cache = _dvc(ROOT, "cache", "dir").stdout.strip()
+        _dvc(project, "config", "--local", "cache.dir", str(ROOT / cache))
+        _dvc(project, "config", "--local", "cache.type", "reflink,hardlink,symlink,copy")
+        if _dvc(project, "checkout", "-q", *outs).returncode != 0:
+            done = _dvc(project, "pull", "-q", *outs)
+            if done.returncode != 0:
+                raise UserError(
+                    f"the data of run {saved.folder.name} cannot be had any more",
+                    f"the version of {', '.join(outs)} that the run's own record of DVC names",
+                    redact(done.stderr.strip()[-1000:]),
+                    "bring it into DVC's remote, or take the data of today: data=here",
+                )
+    for file in files:
+        old = ROOT / file
+        is_above = ROOT.is_relative_to(old.resolve())
+        if not is_above and not any(file.is_relative_to(out) for out in outs):
+            _link(old, project / file)
+
+
+def _link(old: Path, new: Path) -> None:
+    """Link data into a rebuilt project; in a folder of which git tracks a part, only the rest."""
+    if not new.exists() and old.exists():
+        new.parent.mkdir(parents=True, exist_ok=True)
+        new.symlink_to(old)
+    elif new.is_dir() and not new.is_symlink() and old.is_dir():
+        for inner in old.iterdir():
+            _link(inner, new / inner.name)
+
+
+def _texts(node: object) -> Iterator[str]:
+    """Every text in a part of a configuration."""
+    if isinstance(node, Mapping | list):
+        for value in node.values() if isinstance(node, Mapping) else node:
+            yield from _texts(value)
+    elif isinstance(node, str):
+        yield node
+
+
+def _dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dvc", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
