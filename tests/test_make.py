@@ -13,7 +13,17 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 RECORDER = '#!/bin/bash\nprintf "<%s>" "$@"\necho\n'
 VERBS = ["help", "setup", "train", "sweep", "resume", "data", "check-data", "preview", "config"]
-VERBS += ["hash-batches", "profile", "evaluate", "reproduce", "runs", "sync", "compare", "update"]
+VERBS += [
+    "hash-batches",
+    "profile",
+    "evaluate",
+    "predict",
+    "reproduce",
+    "runs",
+    "sync",
+    "compare",
+    "update",
+]
 VERBS += ["ui", "test", "test-slow", "check", "format", "bench", "lock"]
 
 

@@ -10,7 +10,6 @@ from annotated_types import Ge
 
 from reprise.datasets.array_files import Rows, open_rows
 from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.inputs.array_rows import ArrayRows
 from reprise.datasets.moments import Moments, standardized
 from reprise.datasets.precision import is_coarse, require_apart
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits
@@ -23,6 +22,7 @@ from reprise.datasets.targets import (
     id_targets,
     value_targets,
 )
+from reprise.datasets.unlabelled_arrays import ArrayRows
 from reprise.errors import UserError
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment

@@ -10,11 +10,11 @@ from annotated_types import Ge, Len
 
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.drawing import draw_values, write_target
-from reprise.datasets.inputs.rows import TableRows
 from reprise.datasets.moments import standardized
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.tables import feature_columns, features, read_table, table_targets
 from reprise.datasets.targets import Target
+from reprise.datasets.unlabelled_rows import TableRows
 from reprise.spec import Spec
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from annotated_types import Ge
 from reprise.datasets.images.files import Pages
 from reprise.datasets.images.folders import list_classes
 from reprise.datasets.images.labelled import Channels, ImageSize, LabelledImages, file_keys
-from reprise.datasets.inputs.pictures import Pictures
+from reprise.datasets.images.unlabelled import Pictures
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.targets import class_targets
 from reprise.errors import UserError

@@ -16,7 +16,7 @@ from reprise.datasets.images.folders import list_images, others, require_pairs
 from reprise.datasets.images.labelled import LOOKED_AT, Channels, ImageSize
 from reprise.datasets.images.masks import MaskMode, make_coding
 from reprise.datasets.images.reader import ImageReader
-from reprise.datasets.inputs.pictures import Pictures
+from reprise.datasets.images.unlabelled import Pictures
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits
 from reprise.errors import UserError
 from reprise.spec import Spec

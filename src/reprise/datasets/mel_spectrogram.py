@@ -12,10 +12,10 @@ from annotated_types import Ge, Gt, Interval
 from reprise.datasets.base import Sample
 from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.drawing import write_target
-from reprise.datasets.inputs.sound_windows import SoundWindows
 from reprise.datasets.moments import standardized
 from reprise.datasets.sound.annotations import read_annotations, samples_of
 from reprise.datasets.sound.recordings import Channel, RecordingHeader
+from reprise.datasets.sound.unlabelled import SoundWindows
 from reprise.datasets.sound.windows import Edges, Windows
 from reprise.datasets.splits import listed_files, make_splits
 from reprise.datasets.targets import Targets

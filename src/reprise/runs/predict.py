@@ -15,8 +15,8 @@ from annotated_types import Ge, Gt
 from tqdm import tqdm
 
 from reprise.datasets.base import Dataset
-from reprise.datasets.inputs.sound_windows import SoundWindows
-from reprise.datasets.inputs.unlabelled import Tolerant
+from reprise.datasets.sound.unlabelled import SoundWindows
+from reprise.datasets.unlabelled import Tolerant
 from reprise.errors import UserError
 from reprise.files import lock, replacing
 from reprise.project import ROOT, relative

@@ -14,7 +14,7 @@ from reprise.files import write_text
 from reprise.runs.predict_masks import file_names
 
 if TYPE_CHECKING:
-    from reprise.datasets.inputs.sound_windows import SoundWindows
+    from reprise.datasets.sound.unlabelled import SoundWindows
 
 
 def detections(

@@ -11,7 +11,7 @@ import numpy as np
 from reprise.config.build import build
 from reprise.datasets.base import Dataset
 from reprise.datasets.exclude import KEYS
-from reprise.datasets.inputs.unlabelled import Tolerant
+from reprise.datasets.unlabelled import Tolerant
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs.experiment import set_up_device

@@ -12,7 +12,7 @@ from reprise.datasets.base import Sample, find_problems
 from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.images.files import Pages, read_header
 from reprise.datasets.images.reader import ImageReader
-from reprise.datasets.inputs.pictures import Pictures
+from reprise.datasets.images.unlabelled import Pictures
 from reprise.datasets.targets import Targets
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment

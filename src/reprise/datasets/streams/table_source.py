@@ -13,7 +13,6 @@ from annotated_types import Len
 
 from reprise.datasets.base import Sample
 from reprise.datasets.drawing import draw_values
-from reprise.datasets.inputs.rows import TableRows
 from reprise.datasets.streams.source import Source
 from reprise.datasets.tables import (
     CSV,
@@ -27,6 +26,7 @@ from reprise.datasets.tables import (
     tidy,
 )
 from reprise.datasets.targets import Target, Targets
+from reprise.datasets.unlabelled_rows import TableRows
 from reprise.errors import UserError
 from reprise.spec import Spec
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from reprise.datasets.array_files import Rows, find_array
 from reprise.datasets.base import Sample
-from reprise.datasets.inputs.unlabelled import Unlabelled
+from reprise.datasets.unlabelled import Unlabelled
 from reprise.errors import UserError
 from reprise.spec import Spec
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from reprise.datasets.base import Sample
-from reprise.datasets.inputs.unlabelled import Unlabelled
 from reprise.datasets.tables import Table, read_table
+from reprise.datasets.unlabelled import Unlabelled
 from reprise.errors import UserError
 from reprise.spec import Spec
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from reprise.datasets.inputs.unlabelled import Unlabelled, find_given
 from reprise.datasets.sound.recordings import Channel, length_at, read_header, read_slice
+from reprise.datasets.unlabelled import Unlabelled, find_given
 from reprise.errors import UserError
 from reprise.spec import Spec
 

@@ -10,8 +10,8 @@ from reprise.datasets.images.files import Pages
 from reprise.datasets.images.folders import SUFFIXES, find_files
 from reprise.datasets.images.masks import MaskCoding
 from reprise.datasets.images.reader import ImageReader
-from reprise.datasets.inputs.unlabelled import TABLES, Unlabelled, find_given
 from reprise.datasets.tables import read_table
+from reprise.datasets.unlabelled import TABLES, Unlabelled, find_given
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
 from reprise.transforms.place import Fit, draw_placement, pixels_needed, reduce_image
