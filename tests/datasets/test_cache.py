@@ -21,7 +21,6 @@ from reprise.datasets.cache import Store, cached, identity
 from reprise.datasets.csv_rows import CsvRows
 from reprise.datasets.image_mask import ImageMask
 from reprise.datasets.mixed import Mixed
-from reprise.datasets.sql_matrix import SqlMatrix
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.spec import Spec
@@ -202,29 +201,6 @@ def test_another_file_another_byte_and_another_time_do(values, tmp_path):
     assert len(set(names)) == 4
 
 
-def test_it_is_the_same_in_another_process(values):
-    code = (
-        "from reprise.datasets.cache import identity;"
-        "from reprise.datasets.image_mask import ImageMask;"
-        f"print(identity(ImageMask(**{values!r})))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == identity(ImageMask(**values))
-
-
-def test_what_sqlite_has_written_ahead_counts(tmp_path):
-    from datasets.test_sql_matrix import tiny as tiny_table
-
-    values = {**tiny_table(tmp_path), "split": SPLIT}
-    values.setdefault("columns", {"key": "user_id", "row": "y", "column": "x"})
-    values.setdefault("values", ["value"])
-    dataset = SqlMatrix(**values)
-    (file,) = [path for path in dataset.sources if path.suffix == ".db"]
-    before = identity(dataset)
-    file.with_name(f"{file.name}-wal").write_bytes(b"1")
-    assert identity(dataset) != before
-
-
 def test_data_that_cannot_be_told_from_other_data_is_refused(values):
     class Nameless(ImageMask):
         sources = ()
@@ -273,16 +249,6 @@ def test_what_was_put_comes_back_here_in_a_copy_and_in_a_later_store(tmp_path, s
             assert not any(array.flags.writeable for array in found)
             assert all(array.ctypes.data % 64 == 0 for array in found)
     assert not Store(tmp_path / "s", COUNT, specs).is_new
-
-
-def test_many_records_of_one_size_come_at_once(tmp_path):
-    store = Store(tmp_path, COUNT, FIXED)
-    store.put(range(10), [arrays(index, FIXED) for index in range(10)])
-    store.put([20], [arrays(20, FIXED)])
-    found = store.get_many(np.array([20, 3, 3, 0]))
-    for at, index in enumerate((20, 3, 3, 0)):
-        assert same([array[at] for array in found], arrays(index, FIXED))
-    assert store.record_size == 64 + 64
 
 
 def test_the_first_record_stays(tmp_path):
@@ -380,13 +346,3 @@ def test_a_file_that_cannot_grow_is_an_error_and_harms_nothing(tmp_path):
     store.put([1], [(large,)])
     assert same(store.get(0), (small,))
     assert same(store.get(1), (large,))
-
-
-def test_the_last_gigabyte_of_a_disk_is_left(tmp_path, monkeypatch):
-    store = Store(tmp_path, COUNT, FIXED)
-    monkeypatch.setattr(cache, "_LEFT_FREE", 1 << 60)
-    with pytest.raises(OSError, match="is left to others"):
-        store.put([0], [arrays(0, FIXED)])
-    assert store.is_first_to_fail()
-    assert not pickle.loads(pickle.dumps(store)).is_first_to_fail()
-    assert Store(tmp_path, COUNT, FIXED).is_first_to_fail()

@@ -49,30 +49,6 @@ def test_columns_default_to_all_without_another_meaning(tmp_path):
     assert dataset.read(3, None)[0].tolist() == [3.5, 9.0]
 
 
-def test_offset_and_scale_are_those_of_the_train_split(tmp_path):
-    rows = [f"{i},7,x,train,a" for i in range(10)]
-    dataset = open_rows(tmp_path, table=write(tmp_path, rows))
-    learned = dataset.learn(np.array([0, 2, 4]))
-    assert learned["offset"] == {"weight": 2.0, "height": 7.0}
-    assert learned["scale"] == {"weight": pytest.approx((8 / 3) ** 0.5), "height": 1.0}
-    assert learned["counts"] == {"a": 3}
-
-
-def test_labels_may_be_columns(tmp_path):
-    path = write(tmp_path, [f"{i},{i % 2},{i % 3 == 0:d}" for i in range(10)], "w,cat,dog")
-    keys = {"columns": None, "target": "labels", "label": ["cat", "dog"]}
-    dataset = open_rows(tmp_path, table=path, **keys)
-    assert dataset.target_spec.classes == ("cat", "dog")
-    assert dataset.read(3, None)[1].tolist() == [1, 1]
-    assert dataset.read(3, None)[0].tolist() == [3.0]
-
-
-def test_a_group_stands_on_one_side(tmp_path):
-    dataset = open_rows(tmp_path, group="site", split={"train": 0.4, "valid": 0.3, "test": 0.3})
-    sides = [{dataset.group(int(at)) for at in own} for own in dataset.splits().values()]
-    assert sorted(group for side in sides for group in side) == ["x", "y", "z"]
-
-
 def test_a_column_may_say_the_split(tmp_path):
     splits = open_rows(tmp_path, split="part").splits()
     assert {name: own.tolist() for name, own in splits.items()} == {

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from tiny import refused, short
 
 from reprise.datasets.image_folder import ImageFolder
+from reprise.datasets.images.labelled import file_keys
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -102,6 +103,26 @@ def test_splits_by_files_call_a_picture_by_its_path(tmp_path):
     (tmp_path / "valid.txt").write_text("1.png\n")
     with pytest.raises(UserError, match=r"valid.txt, line 1: there is no sample '1.png'"):
         dataset.splits()
+
+
+def test_a_list_may_call_a_file_by_what_it_alone_is_called():
+    keys = file_keys(["cat/1.png", "hen/1.png", "hen/2.v1.png", "hen/2.v1.jpg"])
+    assert keys == {
+        "cat/1.png": 0, "cat/1": 0, "hen/1.png": 1, "hen/1": 1,
+        "hen/2.v1.png": 2, "2.v1.png": 2, "hen/2.v1.jpg": 3, "2.v1.jpg": 3,
+    }  # fmt: skip
+
+
+def test_other_depths_and_damage_in_the_middle_are_named(tmp_path):
+    dataset = ImageFolder(str(write(tmp_path, "a/1.png", "a/2.png", "b/3.png")), [8, 8], THIRDS)
+    cv2.imwrite(str(tmp_path / "a/2.png"), np.zeros((6, 8), np.uint16))
+    data = bytearray((tmp_path / "b/3.png").read_bytes())
+    data[len(data) // 2] ^= 255
+    (tmp_path / "b/3.png").write_bytes(bytes(data))
+    for thorough in (False, True):
+        found = dataset.check(np.arange(3), thorough=thorough)
+        assert "a/2.png has another depth than the first image" in found[0]
+        assert len(found) == 1 + thorough  # damage is found where every pixel is looked at
 
 
 def test_what_is_no_image_is_said(tmp_path):

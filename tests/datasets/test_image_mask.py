@@ -73,14 +73,6 @@ def ids(tmp_path):
     return {**keys, "mask_mode": "ids", "classes": NAMES, "ignore": [9]}
 
 
-def test_specs_say_what_comes(ids):
-    dataset = ImageMask(**ids)
-    assert [dataset.name(at) for at in range(10)] == [f"images/{at}.png" for at in range(10)]
-    assert dataset.input_spec == Spec((16, 24, 3), "uint8")
-    assert dataset.target_spec == Spec((16, 24, 1), "uint8", tuple(NAMES), 255)
-    assert ImageMask(**{**ids, "channels": 1}).input_spec == Spec((16, 24, 1), "uint8")
-
-
 def test_at_its_own_size_a_pair_comes_as_it_is_stored(ids):
     dataset = ImageMask(**{**ids, "image_size": [40, 50]})
     x, y = dataset.read(3, None)
@@ -291,17 +283,6 @@ def test_each_problem_is_one_line_that_names_its_file(pairs, thorough):
     for line, start in zip(lines, starts, strict=True):
         assert line.startswith(start)
         assert "\n" not in line
-
-
-def test_another_depth_than_the_first_image_is_a_problem(pairs):
-    images, _, dataset = pairs
-    Image.fromarray(np.zeros((20, 30), np.uint16)).save(images[3], "PNG")
-    lines = dataset.check(np.arange(6))
-    assert len(lines) == 1
-    expected = f"{images[3]} has another depth than the first image: expected uint8"
-    assert lines[0].startswith(expected)
-    with pytest.raises(UserError, match=r"(?s)3.jpg has another depth.*received +uint16 pixels"):
-        dataset.read(3, None)
 
 
 def test_a_mask_is_compared_with_the_image_as_it_is_shown(pairs):

@@ -64,12 +64,6 @@ def test_every_sample_has_the_randomness_that_belongs_to_it():
     assert np.array_equal(x, single)
 
 
-def test_a_batch_of_one_side_alone():
-    mixed = Mixed(Counted(0, 3), Counted(100, 3))
-    assert mixed.read_many(np.array([4, 3]), [None, None])[0][:, 0].tolist() == [101, 100]
-    assert mixed.read_many(np.array([2]), [None])[0][:, 0].tolist() == [2]
-
-
 def test_names_groups_sources_and_pickling():
     mixed = pickle.loads(pickle.dumps(Mixed(Counted(0, 2), Counted(0, 2))))
     assert [mixed.name(at) for at in range(4)] == ["0+0", "0+1", "old: 0+0", "old: 0+1"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reprise.datasets.moments import Counts, Moments, is_unscaled
+from reprise.datasets.moments import Moments
 from reprise.spec import Spec
 
 
@@ -41,22 +41,3 @@ def test_a_constant_has_scale_1_though_it_cannot_be_added_up_exactly():
     for _ in range(1000):
         moments.add(np.array([0.1]))
     assert moments.onto(Spec((1,), "float32")).scale == (1.0,)
-
-
-def test_counts():
-    one, several = Spec((), "int32", ("a", "b", "c")), Spec((2,), "uint8", ("a", "b"))
-    for spec, targets, counts in (
-        (one, [2, 0, 2], (1, 0, 2)),
-        (several, [[1, 1], [0, 1]], (1, 2)),
-        (Spec((2,), "float32"), [[1, 1]], ()),
-    ):
-        found = Counts(spec)
-        for target in targets:
-            found.add(np.array(target))
-        assert found.onto(spec).counts == counts
-
-
-def test_what_has_no_scale_yet():
-    assert is_unscaled(Spec((2,), "float32"))
-    assert not is_unscaled(Spec((2,), "float32", scale=(2.0,)))
-    assert not is_unscaled(Spec((2,), "uint8"))

@@ -223,16 +223,6 @@ def test_texts_that_only_the_server_takes_for_equal_are_refused(mariadb):
         dataset(mariadb.url(), table="cases").read(0, None)
 
 
-def test_a_missing_index_is_said_with_a_statement_that_works(mariadb):
-    schema = "user_id INT, x INT, y INT, value INT"
-    table(mariadb, "slow", schema, [(1, 0, 0, 1)], key="")
-    data = dataset(mariadb.url(), table="slow")
-    statement = data.notes[-1].splitlines()[-1].strip()
-    assert statement == "CREATE INDEX slow_user_id ON `slow` (`user_id`, `y`, `x`);"
-    mariadb.execute(statement, "cells")
-    assert not dataset(mariadb.url(), table="slow").notes
-
-
 def test_a_server_s_rows_have_a_stamp(mariadb):
     schema = "user_id INT, x INT, y INT, value INT"
     stamps = []

@@ -461,25 +461,6 @@ def test_rows_between_that_are_not_wanted_do_no_harm(tmp_path):
     assert ["BETWEEN" in words for words in said] == [True, True]
 
 
-def test_a_list_of_few_of_a_table_s_ids_is_no_range(tmp_path):
-    wanted = range(0, 600, 30)
-    (tmp_path / "ids").write_text("\n".join(map(str, wanted)))
-    data = dataset(many(tmp_path), ids=str(tmp_path / "ids"))
-    said = statements(data)
-    data.read_many(np.arange(20), [None] * 20)
-    assert "BETWEEN" not in said[0]
-
-
-@pytest.mark.parametrize(
-    "changes", [{}, {"duplicates": "sum"}, {"nulls": "zero", "outside": "drop"}]
-)
-def test_a_wrong_row_in_a_range_is_named(tmp_path, changes):
-    url = many(tmp_path)
-    execute(tmp_path / "many.db", "UPDATE cells SET value = 'much' WHERE user_id = 60")
-    with pytest.raises(UserError, match=r"user_id=60, y=1, x=0: a value is no number"):
-        dataset(url, **changes).read_many(np.arange(64), [None] * 64)
-
-
 def test_values_in_another_order_are_read_by_name(tmp_path):
     keys = tiny(tmp_path) | {"noise": 0.0, "targets": ["b", "a"]}
     data = dataset(**keys)

@@ -132,10 +132,6 @@ def test_a_sample_is_drawn_under_its_target(stream):
     assert len([line for line in axes.lines if len(line.get_xdata())]) == 1  # not the legend
 
 
-def test_sources_exist(tmp_path):
-    assert table(tmp_path).sources == (tmp_path / "a.csv", tmp_path / "b.csv")
-
-
 def test_a_sample_keeps_its_split_when_the_source_grows_at_its_end():
     few, more = (Stream(Numbers(n), FRACTIONS, split_seed=3).splits() for n in (40, 9000))
     for split in few:
@@ -233,14 +229,6 @@ def test_a_row_of_a_block_that_does_not_fit_is_named(x, y, said):
 def test_numbers_take_the_announced_dtype():
     part = Stream(Yields((1, 2.0), np.int64(1)), {"train": 1.0, "valid": 0.0}).splits()["train"]
     assert content(part) == [(0, 0, np.array([1, 2]).tobytes(), np.int32(1).tobytes())]
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_numbers_that_are_not_finite_are_refused(value):
-    source = Yields([0.0, value], 0)
-    source.input_spec = Spec((2,), "float32")
-    with pytest.raises(UserError, match="finite"):
-        list(StreamSplit("train", source))
 
 
 def test_another_number_of_samples_than_before_is_refused():

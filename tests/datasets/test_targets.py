@@ -124,14 +124,6 @@ def test_classes_are_counted_in_the_train_split_alone():
     assert targets.label(1) == 2
 
 
-def test_of_several_labels_each_is_counted():
-    flags = np.zeros((300, 2), np.uint8)
-    flags[:, 1] = 1
-    targets = Targets(flags, Spec((2,), "uint8", ("a", "b")))
-    assert targets.learned(np.arange(299))[0].counts == (0, 299)
-    assert targets.label(0) is None
-
-
 def test_values_have_mean_and_deviation_by_column():
     values = np.array([[1, 10], [3, 10], [100, 10]], np.float32)
     spec, learned = Targets(values, Spec((2,), "float32")).learned(np.array([0, 1]))

@@ -11,9 +11,6 @@ from PIL import Image, ImageOps
 
 from reprise.datasets.images.files import (
     ImageHeader,
-    is_whole_jpeg,
-    is_whole_png,
-    jpeg_size,
     read_header,
     read_image,
     read_mask,
@@ -194,17 +191,6 @@ def test_size_and_depth(tmp_path, suffix, dtype, channels):
     assert read_header(path) == expected
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
-@pytest.mark.parametrize(("orientation", "size"), [(1, (30, 50)), (3, (30, 50)), (6, (50, 30))])
-def test_the_size_is_the_one_that_is_decoded(tmp_path, suffix, orientation, size):
-    path = tmp_path / f"a.{suffix}"
-    exif = Image.Exif()
-    exif[274] = orientation
-    Image.fromarray(NOISE).save(path, exif=exif)
-    header = read_header(path)
-    assert (header.height, header.width) == size == pixels_of(path, 3).shape[:2]
-
-
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_image_and_mask_are_turned_alike(tmp_path, suffix, turn):
@@ -241,13 +227,6 @@ def test_a_file_that_ends_early_is_named(tmp_path, name, kept):
             read()
 
 
-def test_a_changed_byte_in_a_png_is_found():
-    data = cv2.imencode(".png", GREY)[1].tobytes()
-    assert is_whole_png(data)
-    assert not is_whole_png(data[:-1])
-    assert not is_whole_png(data[:50] + b"?" + data[51:])
-
-
 def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(tmp_path):
     path = tmp_path / "a.jpg"
     Image.fromarray(NOISE).save(path, exif=b"Exif\0\0 a small picture \xff\xd8 \xff\xd9 inside")
@@ -264,21 +243,6 @@ def test_bytes_behind_the_end_do_no_harm(tmp_path, name):
     cv2.imwrite(str(path), NOISE)
     path.write_bytes(path.read_bytes() + b"\xff\xda a film, for instance")
     assert read_header(path) == ImageHeader(30, 50, "uint8")
-
-
-@pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-def test_the_size_of_a_jpeg(tmp_path, mode, progressive):
-    file = tmp_path / "a.jpg"
-    picture = Image.new(mode, (321, 45))
-    exif = Image.Exif()
-    exif[274] = 6  # turned when it is shown: not here
-    picture.save(file, progressive=progressive, exif=exif)
-    data = file.read_bytes()
-    assert jpeg_size(data) == (45, 321)
-    assert is_whole_jpeg(data)
-    assert not is_whole_jpeg(data[:-2])
-    assert jpeg_size(data[:30]) == (0, 0)
 
 
 def test_a_reduced_jpeg_is_turned_as_its_exif_says(tmp_path):

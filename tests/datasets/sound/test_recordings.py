@@ -64,12 +64,6 @@ def test_outside_of_the_recording_there_is_silence(flac):
     assert not read_slice(flac, 24000, 50, RATE).any()
 
 
-def test_channels_are_averaged(tmp_path):
-    sound = noise(1, channels=3)
-    path = write(tmp_path / "a.wav", sound)
-    assert np.allclose(read_slice(path, 0, RATE, RATE), sound.mean(axis=1) / 32768, atol=1e-7)
-
-
 @pytest.mark.parametrize(
     ("have", "want"),
     [(44100, 48000), (48000, 44100), (8000, 16000), (48000, 8000), (22050, 32000), (8000, 8001)],
