@@ -16,6 +16,7 @@ from reprise.datasets.splits import SplitSettings, make_splits
 from reprise.datasets.sql.database import Database
 from reprise.datasets.sql.reader import CHUNK, Reader
 from reprise.datasets.sql.table import Table
+from reprise.datasets.sql.unlabelled import SqlMatrices, asked_ids
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -120,6 +121,14 @@ class SqlMatrix(DecodableRows):
         self.target_spec = Spec((*size, len(wanted)), "float32", names=wanted)
         self.decoded = (Spec((*size, len(names.values)), "float32"),)
         self.recipe = repr((str(database), names))
+
+    @classmethod
+    def unlabelled(cls, given: Sequence[str], spec: Spec, **settings: Any) -> SqlMatrices:
+        """Inputs as `BaseDataset.unlabelled` says, without noise."""
+        named = {"values": list(spec.names or settings["values"]), "targets": None}
+        found = cls(**{**settings, **named, "ids": None, "split": {}})
+        reader = found._reader
+        return SqlMatrices(reader, settings["columns"]["key"], spec, asked_ids(given, reader))
 
     def __len__(self) -> int:
         return len(self._reader.ids)

@@ -310,6 +310,6 @@ def _save(frame: pd.DataFrame, path: Path) -> None:
 
 def given_inputs(text: str) -> list[str]:
     """What `input=` names: one path as it is, or several with commas between them."""
-    if text in SPLITS or Path(text).exists():
+    if text in SPLITS or Path(text).exists() or text.lower().startswith(("select ", "with ")):
         return [text]
     return [part for part in text.split(",") if part]

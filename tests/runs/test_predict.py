@@ -1,0 +1,236 @@
+"""Predict on inputs without labels: what Keras's own `predict` answers to the run's batches."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from datasets.sounds import noise, write
+from PIL import Image
+from tiny import ROOT, write_arrays, write_blobs
+
+from reprise.errors import UserError
+from reprise.runs import predict as module
+from reprise.runs.experiment import compose_and_check, new_model, open_data, set_up_device
+from reprise.runs.folder import CHECKPOINTS, CONFIG, IDENTITY, SPECS, SPLITS
+from reprise.runs.load import find
+from reprise.runs.predict import Options, predict
+from reprise.runs.predictor import Predictor
+from reprise.training.any_size import of_any_size
+
+
+def made_run(runs: Path, *words: str, model: Callable[..., keras.Model] = new_model) -> Path:
+    """A run whose model was not trained: its weights are those of the seed."""
+    composed = compose_and_check(list(words))
+    data = open_data(composed.values)
+    data.learn()
+    set_up_device(composed.values)
+    built = model(composed.values, data.dataset)
+    folder = runs / composed.experiment / "20261128-000000-aaaa"
+    (folder / CHECKPOINTS).mkdir(parents=True)
+    (of_any_size(built) or built).save(folder / CHECKPOINTS / "best.keras")
+    specs = {"input": data.dataset.input_spec, "target": data.dataset.target_spec}
+    (folder / CONFIG).write_text(yaml.safe_dump(composed.values))
+    (folder / SPLITS).write_text(json.dumps(data.members()))
+    (folder / SPECS).write_text(json.dumps({part: spec.as_json() for part, spec in specs.items()}))
+    (folder / IDENTITY).write_text(json.dumps({"choices": composed.choices}))
+    return folder
+
+
+def fully_convolutional(config: Any, dataset: Any) -> keras.Model:
+    """A small network from pictures to yes or no, whose stride is 4."""
+    inputs = keras.Input(dataset.input_spec.shape, dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Conv2D(8, 7, strides=4, padding="same", activation="relu")(x)
+    x = keras.layers.Conv2DTranspose(1, 4, strides=4, activation="sigmoid")(x)
+    return keras.Model(inputs, x)
+
+
+def expected(folder: Path, split: str = "valid") -> tuple[list[str], np.ndarray]:
+    """Names of a split's samples, and what Keras's own `predict` answers to the run's batches."""
+    from reprise.runs.experiment import for_keras
+    from reprise.runs.load import load_best, open_saved_data
+
+    saved = find(str(folder), folder.parents[1])
+    data = open_saved_data(saved)
+    model = load_best(folder)
+    model.jit_compile = False
+    with data.loader(split) as loader:
+        answers = model.predict(for_keras(loader), verbose=0)
+    return list(data.dataset.names(data.splits[split])), answers
+
+
+def probabilities(table: Path) -> np.ndarray:
+    frame = pd.read_csv(table)
+    return frame.filter(like="probability_").to_numpy(np.float32)
+
+
+def ask(folder, given, output, **options):
+    return predict(str(folder), folder.parents[1], given, str(output), Options(**options))
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("blobs")
+    write_blobs(folder)
+    words = [f"dataset.images={folder}/images", f"dataset.masks={folder}/masks"]
+    words += ["experiment=segmentation", "dataset.image_size=[64,64]", "dataset.fit=crop"]
+    words += ["dataset.augment.horizontal_flip=true"]
+    return folder, made_run(folder / "runs", *words, model=fully_convolutional)
+
+
+def test_masks_of_a_split_are_those_of_keras_predict(blobs, tmp_path):
+    folder, run = blobs
+    names, answers = expected(run)
+    files = [str(folder / name) for name in names]
+    done = ask(run, files, tmp_path / "out", probabilities="npy", overlay=True)
+    assert (done.count, done.problems) == (len(names), {})
+    for name, answer in zip(names, answers, strict=True):
+        stem = Path(name).stem
+        found = np.load(tmp_path / f"out/probabilities/{stem}.npy")  # of batches of one
+        np.testing.assert_allclose(found, answer, atol=1e-6)
+        mask = np.array(Image.open(tmp_path / f"out/masks/{stem}.png"))
+        assert np.array_equal(mask, found[..., 0] > 0.5)
+    areas = pd.read_csv(done.table).set_index("path")
+    assert (areas["pixels_foreground"] + areas["pixels_background"] == 64 * 64).all()
+    split = ask(run, ["valid"], tmp_path / "split", probabilities="npy")
+    assert split.count == len(names)
+    for name, answer in zip(names, answers, strict=True):
+        file = tmp_path / f"split/probabilities/{Path(name).with_suffix('.npy')}"
+        assert np.array_equal(np.load(file), answer)
+
+
+def test_a_picture_larger_than_the_model_is_answered_in_tiles_of_its_own_size(blobs, tmp_path):
+    _, run = blobs
+    rng = np.random.default_rng(0)
+    large = rng.integers(0, 255, (160, 192, 3), np.uint8)
+    Image.fromarray(large).save(tmp_path / "large.png")
+    Image.fromarray(large[:40, :50]).save(tmp_path / "small.png")
+    ask(run, [str(tmp_path)], tmp_path / "out", probabilities="npy")
+    ask(run, [str(tmp_path)], tmp_path / "flipped", probabilities="npy", flips=True)
+    ask(run, [str(tmp_path / "large.png")], tmp_path / "whole", probabilities="npy", tile="160,192")
+    found, whole, flipped = (
+        np.load(tmp_path / f"{one}/probabilities/large.npy") for one in ("out", "whole", "flipped")
+    )
+    assert found.shape == whole.shape == flipped.shape == (160, 192, 1)
+    # the network sees 7 pixels: tiles differ from the whole at their borders alone, which weigh little
+    assert np.abs(found - whole).max() < 0.01
+    small = np.load(tmp_path / "out/probabilities/small.npy")
+    assert small.shape == (40, 50, 1)
+    mirrored = Image.fromarray(large[:, ::-1])
+    mirrored.save(tmp_path / "large.png")
+    ask(run, [str(tmp_path / "large.png")], tmp_path / "mirrored", probabilities="npy", flips=True)
+    again = np.load(tmp_path / "mirrored/probabilities/large.npy")
+    np.testing.assert_allclose(again[:, ::-1], flipped, atol=1e-5)
+    with pytest.raises(UserError, match="takes no tiles of 50 by 50"):
+        ask(run, [str(tmp_path)], tmp_path / "other", tile="50")
+
+
+def test_a_prediction_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(
+    blobs, tmp_path, monkeypatch
+):
+    folder, run = blobs
+    monkeypatch.setattr(module, "_BATCHES", 3)
+    (tmp_path / "in").mkdir()
+    for file in sorted((folder / "images").iterdir())[:8]:
+        (tmp_path / "in" / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "in/004.png").write_bytes(b"no picture")
+    whole = ask(run, [str(tmp_path / "in")], tmp_path / "whole")
+
+    answered = []
+
+    def killed(self, x):
+        if len(answered) == 4:
+            raise KeyboardInterrupt
+        answered.append(x)
+        return answer(self, x)
+
+    answer = Predictor.__call__
+    monkeypatch.setattr(Predictor, "__call__", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ask(run, [str(tmp_path / "in")], tmp_path / "out")
+    monkeypatch.setattr(
+        Predictor, "__call__", lambda self, x: answered.append(x) or answer(self, x)
+    )
+    done = ask(run, [str(tmp_path / "in")], tmp_path / "out")
+    assert len(answered) == 4 + 4, "of three parts the first was done"
+    assert list(done.problems) == list(whole.problems) == ["004.png"]
+    for file in (tmp_path / "whole").rglob("*.*"):
+        assert (
+            file.read_bytes()
+            == (tmp_path / "out" / file.relative_to(tmp_path / "whole")).read_bytes()
+        )
+    assert not list(tmp_path.glob("out/.*"))
+
+
+def test_rows_are_matched_by_name_and_bad_ones_are_listed(tmp_path):
+    run = made_run(tmp_path / "runs", "experiment=iris_rows")
+    names, answers = expected(run)
+    table = pd.read_csv(ROOT / "data/iris/iris.csv", dtype=str)
+    rows = [int(name.rpartition(" ")[2]) - 2 for name in names]
+    own = table.iloc[rows, [3, 2, 1, 0]].assign(note="kept")
+    own.loc[len(table)] = ["1", "2", "three", "4", "odd"]
+    own.to_csv(tmp_path / "new.csv", index=False)
+    done = ask(run, [str(tmp_path / "new.csv")], tmp_path / "out.csv")
+    found = pd.read_csv(done.table)
+    assert [*found][:6] == [*own, "prediction"]
+    assert (found["note"] == "kept").all()
+    np.testing.assert_allclose(probabilities(done.table), answers, atol=1e-6)
+    assert list(done.problems) == [f"{tmp_path}/new.csv, line {len(own) + 1}"]
+    (tmp_path / "less.csv").write_text("petal_length,petal_width,sepal_width\n1,2,3\n")
+    with pytest.raises(UserError, match="no column 'sepal_length'"):
+        ask(run, [str(tmp_path / "less.csv")], tmp_path / "less-out.csv")
+
+
+def test_arrays_and_a_split_by_name(tmp_path):
+    write_arrays(tmp_path / "a.npz")
+    words = ["experiment=digits", f"dataset.file={tmp_path}/a.npz"]
+    run = made_run(tmp_path / "runs", *words)
+    names, answers = expected(run)
+    split = ask(run, ["valid"], tmp_path / "split.csv")
+    assert list(pd.read_csv(split.table)["name"]) == names
+    assert np.array_equal(probabilities(split.table), answers)
+    np.save(tmp_path / "x.npy", np.load(tmp_path / "a.npz")["x"][:9])
+    parquet = ask(run, [str(tmp_path / "x.npy")], tmp_path / "rows.parquet")
+    assert list(pd.read_parquet(parquet.table)["row"]) == list(range(9))
+    np.save(tmp_path / "x.npy", np.zeros((9, 4, 4)))
+    with pytest.raises(UserError, match="are not what the model was trained on"):
+        ask(run, [str(tmp_path / "x.npy")], tmp_path / "rows.csv")
+
+
+def test_windows_of_recordings_begin_at_whole_samples_and_the_last_ends_with_the_sound(tmp_path):
+    for name, seconds in (("a", 2.3), ("b", 0.4)):
+        write(tmp_path / f"in/{name}.wav", noise(seconds))
+    rows = [f"a.wav,{'xy'[at % 2]},{at / 10},{at / 10 + 0.1},{at}\n" for at in range(20)]
+    (tmp_path / "table.csv").write_text("recording,label,t_min,t_max,own\n" + "".join(rows))
+    words = [f"dataset.annotations={tmp_path}/table.csv", f"dataset.recordings={tmp_path}/in"]
+    words += ["experiment=audio", "dataset.window_s=1.0", "dataset.sample_rate=8000"]
+    run = made_run(tmp_path / "runs", *words, "dataset.group_by=own", "dataset.mel.n_mels=16")
+    (tmp_path / "in/c.wav").write_bytes(b"no sound")
+    done = ask(
+        run, [str(tmp_path / "in")], tmp_path / "out", hop_s=0.5, threshold="0", merge_s=None
+    )
+    found = pd.read_csv(done.table)
+    of_x = found[found["class"] == "x"]
+    assert list(zip(of_x["file"], of_x["start"], of_x["end"], strict=True)) == [
+        ("a.wav", 0, 1), ("a.wav", 0.5, 1.5), ("a.wav", 1, 2), ("a.wav", 1.3, 2.3),
+        ("b.wav", 0, 0.4),
+    ]  # fmt: skip
+    assert list(done.problems) == ["c.wav, 0 s to 0 s"]
+    options = {"hop_s": 0.5, "threshold": "x:0,y:1", "format": "raven,audacity"}
+    merged = pd.read_csv(ask(run, [str(tmp_path / "in")], tmp_path / "out", **options).table)
+    assert merged[["file", "start", "end", "class"]].to_numpy().tolist() == [
+        ["a.wav", 0, 2.3, "x"], ["b.wav", 0, 0.4, "x"],
+    ]  # fmt: skip
+    assert (tmp_path / "out/audacity/a.txt").read_text() == "0.000000\t2.300000\tx\n"
+    assert (
+        (tmp_path / "out/raven/b.selections.txt")
+        .read_text()
+        .splitlines()[1]
+        .startswith("1\tSpectrogram 1\t1\t0.000000\t0.400000\tx\t")
+    )
