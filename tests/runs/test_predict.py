@@ -118,7 +118,7 @@ def test_a_picture_larger_than_the_model_is_answered_in_tiles_of_its_own_size(bl
         np.load(tmp_path / f"{one}/probabilities/large.npy") for one in ("out", "whole", "flipped")
     )
     assert found.shape == whole.shape == flipped.shape == (160, 192, 1)
-    # the network sees 7 pixels: tiles differ from the whole at their borders alone, which weigh little
+    # the network sees 7 pixels: tiles differ from the whole at their borders, which weigh little
     assert np.abs(found - whole).max() < 0.01
     small = np.load(tmp_path / "out/probabilities/small.npy")
     assert small.shape == (40, 50, 1)
