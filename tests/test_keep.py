@@ -14,7 +14,10 @@ def used(*folders):
     return sum({stat.st_ino: stat.st_size for stat in stats}.values())
 
 
-@pytest.mark.parametrize("keep", ["all", "best", "none"])
+SLOW = [pytest.param(keep, marks=pytest.mark.slow) for keep in ("all", "none")]
+
+
+@pytest.mark.parametrize("keep", ["best", *SLOW])
 def test_a_finished_run_can_be_evaluated_and_extended_as_far_as_it_keeps_what_that_takes(
     keep, tmp_path
 ):

@@ -234,6 +234,7 @@ def test_a_server_s_rows_have_a_stamp(mariadb):
     assert stamps[0] == stamps[1] != stamps[2]
 
 
+@pytest.mark.slow
 def test_sqlite_and_mariadb_end_in_the_same_weights(
     mariadb, sqlite_url, mariadb_url, ids, tmp_path
 ):

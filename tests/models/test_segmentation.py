@@ -191,6 +191,7 @@ def test_random_weights_take_any_number_of_channels(backbone, channels):
     assert np.ptp(np.asarray(model(x)) - np.asarray(model(batch(channels=channels)))) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("classes", "jit_compile"), [(YES_NO, True), (THREE, False)])
 def test_one_step_in_bfloat16(policy, classes, jit_compile):
     policy("mixed_bfloat16")

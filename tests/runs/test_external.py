@@ -83,7 +83,7 @@ def call(project, verb, *words):
     return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.parametrize("target", ["pipeline", "Rows"])
+@pytest.mark.parametrize("target", [pytest.param("pipeline", marks=pytest.mark.slow), "Rows"])
 def test_it_trains_is_recorded_resumed_and_evaluated(project, target):
     (project / "conf/dataset/mine.yaml").write_text(DATASET.format(target))
     done = call(project, "train", "experiment=mine", "trainer.steps_per_epoch=5")
@@ -105,6 +105,7 @@ def test_it_trains_is_recorded_resumed_and_evaluated(project, target):
     assert f"valid/accuracy {result['valid/accuracy']!r}" in again.stdout
 
 
+@pytest.mark.slow
 def test_without_a_valid_split_the_train_split_is_scored(project):
     text = DATASET.format("pipeline").replace("valid: {count: 20, seed: 1}\n", "")
     (project / "conf/dataset/mine.yaml").write_text(text)

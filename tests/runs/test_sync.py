@@ -61,6 +61,7 @@ def test_what_is_missing_is_delivered_once(runs, tmp_path):
         assert Path(path).read_text() == name
 
 
+@pytest.mark.slow
 def test_all_runs_can_go_to_another_store(runs, tmp_path):
     (tmp_path / "other").mkdir()
     other = f"sqlite:///{tmp_path}/other/mlflow.db"

@@ -68,6 +68,7 @@ def test_the_run_holds_everything(first):
     assert "make evaluate" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_recorded_model_takes_images_as_they_are(first):
     out, _, run, _ = first
     program = (
@@ -93,14 +94,14 @@ def test_evaluate_gives_the_same_numbers_to_the_digit(first):
     assert {name: float(value) for name, value in again.items()} == recorded
 
 
+@pytest.mark.slow
 def test_a_second_run_ends_in_the_same_weights_whatever_the_workers(first, data, tmp_path):
     _, run, _ = trained(data, tmp_path, "loader.workers=0")
     assert run.data.tags["weights_sha256"] == first[2].data.tags["weights_sha256"]
 
 
-@pytest.mark.parametrize(
-    "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_answers_in_float32(tmp_path, precision):
     words = array_words(write_arrays(tmp_path / "digits.npz"), tmp_path)
     more = (f"trainer.precision={precision}", "trainer.jit_compile=true")

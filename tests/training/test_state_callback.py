@@ -268,7 +268,13 @@ def with_callback(name, out, stops):
     return rows, weights_sha256(model), counted, files, log
 
 
-@pytest.mark.parametrize("name", CALLBACKS)
+SLOW = {"early stopping, max", "checkpoint by steps", "rate by epoch", "log", "averages"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in CALLBACKS],
+)
 def test_every_callback_goes_on_with_every_setting_away_from_its_default(name, tmp_path):
     stops = [StopAfter(STEPS + 2), StopAfter(in_validation_of=3)]
     whole = with_callback(name, tmp_path / "whole", [])
