@@ -3,10 +3,13 @@
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+UNUSED_S = 86400  # one that begins may be about to link a file
 
 
 @contextmanager
@@ -39,6 +42,23 @@ def replacing(path: Path) -> Iterator[Path]:
             error.filename = str(path)  # of a full disk, the error names no file
         raise
     _flush(path.parent)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Have `target` be the same file as `source`, or a copy on a disk without hard links."""
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copy(source, target)
+
+
+def discard_unused(folder: Path, pattern: str) -> None:
+    """Delete the files of which no other folder has a hard link, a day after they were written."""
+    for old in folder.glob(pattern):
+        with suppress(OSError):  # of another user, or deleted meanwhile
+            if old.stat().st_nlink == 1 and old.stat().st_mtime < time.time() - UNUSED_S:
+                old.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """A run is trained again from its record alone, and the verdict says what came of it and why."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -178,10 +179,17 @@ def test_a_run_of_an_untracked_module_is_identical_after_its_commit_is_gone(proj
     for folder in (first, second):
         assert "identical" in (folder / "reproduced.txt").read_text()
 
-    today = call(tmp_path, "reproduce", f"run={first.name}", "code=here", "epochs=1")
+    rows, seen = tmp_path / "rows.csv", (tmp_path / "rows.csv").stat()
+    rows.write_text(rows.read_text().replace("6,2,c", "5,2,c"))
+    os.utime(rows, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    stale = call(tmp_path, "reproduce", f"run={first.name}")
+    assert (stale.returncode, "1 changed: rows.csv" in stale.stderr) == (2, True), stale.stderr
+    words = ("code=here", "data=here", "epochs=1")
+    today = call(tmp_path, "reproduce", f"run={first.name}", *words)
     assert today.returncode == 1, today.stdout + today.stderr
     assert "different from epoch 1 on" in today.stdout
     assert "code changed: src/mine/net.py" in today.stdout
+    assert "data 1 changed: rows.csv" in today.stdout
 
 
 def test_what_the_record_lacks_is_said_before_anything_is_trained(recorded, tmp_path):

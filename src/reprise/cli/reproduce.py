@@ -3,7 +3,8 @@
 Its code, packages and data are rebuilt in a folder of their own, and every metric and the weights
 are compared. Exit code 0: identical, or equal but for what other hardware explains; 1: different.
 `epochs=N` compares that many. `code=here`, `packages=here`, `data=here` take that part as it is
-today; further words change the run's configuration. `runs=FOLDER` looks elsewhere than in runs/.
+today; `verify=full` reads every input file again, instead of those whose size or times have
+changed; further words change the run's configuration. `runs=FOLDER` looks elsewhere than in runs/.
 """
 
 import sys
@@ -19,10 +20,13 @@ PARTS = ("code", "packages", "data")
 def main(argv: list[str]) -> None:
     """Print the verdict."""
     parts = dict.fromkeys(PARTS, "recorded")
-    asked, changes = split_options(argv, run=None, epochs="all", runs="runs", **parts)
+    own = {"run": None, "epochs": "all", "runs": "runs", "verify": "times", **parts}
+    asked, changes = split_options(argv, **own)
     for part in PARTS:
         if asked[part] not in ("here", "recorded"):
             raise _odd(f"{part}={asked[part]}", f"{part}=here or {part}=recorded")
+    if asked["verify"] not in ("times", "full"):
+        raise _odd(f"verify={asked['verify']}", "verify=times or verify=full")
     number = asked["epochs"]
     if number != "all" and (not number.isascii() or not number.isdecimal() or not int(number)):
         raise _odd(f"epochs={number}", "a whole number of at least 1, or all")
@@ -32,6 +36,7 @@ def main(argv: list[str]) -> None:
         epochs=None if number == "all" else int(number),
         here=[part for part in PARTS if asked[part] == "here"],
         changes=changes,
+        full=asked["verify"] == "full",
     )
     print(f"\n{verdict.text}")
     for line in verdict.details:

@@ -26,6 +26,7 @@ from reprise.runs.folder import (
     UNREADABLE,
     keep_of,
 )
+from reprise.runs.inputs import changed_inputs
 from reprise.spec import Spec
 from reprise.tracking.folders import LAST, all_runs, experiment_of, is_debug, run_folders
 from reprise.tracking.journal import delivered
@@ -176,6 +177,7 @@ def _changes(saved: SavedRun, data: Data) -> Iterator[str]:
     """What tells the data from that which the run was trained on, as far as it is cheap."""
     if now := changed_digest(saved, data):
         yield f"its digest was {saved.data_digest}, and is {now}"
+    yield from changed_inputs(saved)
     if saved.parent or not data.dataset.in_memory or saved.config["dataset"].get("memory_map"):
         return  # an update has its parent's mean and deviation
     data.learn()  # what rows in another order, or one edited, change, and not a file's size

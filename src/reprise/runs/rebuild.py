@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.project import PACKAGE, ROOT, relative
 from reprise.runs.folder import PACKAGES, SNAPSHOT
+from reprise.runs.inputs import changed_inputs, texts
 from reprise.runs.load import SavedRun
+from reprise.tracking.contents import read_list
 from reprise.tracking.journal import tags_of
 from reprise.tracking.provenance import outs_of, packages
 
@@ -41,7 +44,7 @@ def rebuild_code(saved: SavedRun, place: Path) -> Path:
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     command = ["git", "clone", "-q", str(bundle.resolve()), str(place)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = _call(command, place.parent)
     if done.returncode != 0:
         shutil.rmtree(place, ignore_errors=True)
         raise UserError(
@@ -99,7 +102,7 @@ def python_of(saved: SavedRun, environments: Path) -> str:
         [*install, "-q", "-r", str(partial / "packages.txt")],
     )
     for step in steps:
-        done = subprocess.run([uv, *step], capture_output=True, text=True)
+        done = _call([uv, *step], ROOT)
         if done.returncode != 0:
             shutil.rmtree(partial)
             raise UserError(
@@ -115,7 +118,7 @@ def python_of(saved: SavedRun, environments: Path) -> str:
     return str(python)
 
 
-def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> None:
+def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> list[str]:
     """Bring the data of a run into its rebuilt project: from DVC's cache, or by a link to here.
 
     Args:
@@ -123,13 +126,16 @@ def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> None:
         project: Its rebuilt project.
         from_here: Link the data of today, whatever DVC has.
 
+    Returns:
+        The files and folders that DVC has brought.
+
     Raises:
         UserError: DVC has the run's version of its data neither in the cache nor in the remote.
     """
-    own = set(_texts(saved.config["dataset"]))
+    own = set(texts(saved.config["dataset"]))
     files = [
         Path(text.removeprefix("sqlite:///"))
-        for text in _texts(saved.config)
+        for text in texts(saved.config)
         if "/" in text
         or (os.path.lexists(ROOT / text) and (text in own or (ROOT / text).is_file()))
     ]
@@ -154,6 +160,35 @@ def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> None:
         is_above = ROOT.is_relative_to(old.resolve())
         if not is_above and not any(file.is_relative_to(out) for out in outs):
             _link(old, project / file)
+    return outs
+
+
+def require_same_data(
+    saved: SavedRun, project: Path, brought: Sequence[str] = (), *, full: bool = False
+) -> None:
+    """Check that the input files in a project hold what they held when a run was trained.
+
+    Args:
+        saved: The run.
+        project: The project.
+        brought: What DVC has brought, which is checked only with `full`.
+        full: Read every file, whatever is remembered of it.
+
+    Raises:
+        UserError: files came, went or changed.
+    """
+    if read_list(saved.folder) is None:
+        why = tags_of(saved.folder).get("data.files", "not recorded")
+        print(f"note: what each input file held is not known: {why.partition(': ')[2] or why}")
+        return
+    leave = () if full else brought
+    if lines := changed_inputs(saved, project, leave=leave, full=full, most=math.inf):
+        raise UserError(
+            f"the data of run {saved.folder.name} has changed since",
+            "the files that it was trained on, which DVC does not have",
+            "\n".join(lines),
+            "bring them back, or take the data of today: data=here",
+        )
 
 
 def _link(old: Path, new: Path) -> None:
@@ -166,15 +201,20 @@ def _link(old: Path, new: Path) -> None:
             _link(inner, new / inner.name)
 
 
-def _texts(node: object) -> Iterator[str]:
-    """Every text in a part of a configuration."""
-    if isinstance(node, Mapping | list):
-        for value in node.values() if isinstance(node, Mapping) else node:
-            yield from _texts(value)
-    elif isinstance(node, str):
-        yield node
-
-
 def _dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dvc", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return _call([sys.executable, "-m", "dvc", *words], folder)
+
+
+def _call(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Call a program that cannot ask for a password: it has no terminal, and fails."""
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **quiet, "DVC_NO_ANALYTICS": "true"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )

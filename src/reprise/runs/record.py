@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +14,7 @@ import yaml
 
 from reprise.config.compose import Composed, flatten
 from reprise.config.secrets import redact
+from reprise.files import discard_unused, link_or_copy
 from reprise.project import ROOT
 from reprise.runs.experiment import Data
 from reprise.runs.folder import CONFIG, IDENTITY, PACKAGES, SNAPSHOT, SPECS, SPLITS
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 NAME_LENGTH = 100
 VALUE_LENGTH = 24
-UNUSED_S = 86400  # a run that begins may be about to use a file of the code
 # Overrides that a run's name leaves out.
 UNNAMED = re.compile(r"(experiment|model|debug)$|tracking[.@]|loader\.workers$|.*pictures")
 
@@ -142,16 +139,9 @@ def _write_snapshot(run: Run, found: Snapshot, folder: Path) -> None:
     if found.tree:
         recorded = run.folder / SNAPSHOT
         recorded.parent.mkdir(exist_ok=True)
-        recorded.unlink(missing_ok=True)  # of a run that was killed before its first step
-        try:
-            recorded.hardlink_to(bundle)
-        except OSError:  # a disk without hard links
-            shutil.copy(bundle, recorded)
+        link_or_copy(bundle, recorded)
         run.artifact(recorded.parent)
-        for old in folder.glob("*.bundle"):  # those that no run is left to use
-            with suppress(OSError):  # of another user, or deleted meanwhile
-                if old.stat().st_nlink == 1 and old.stat().st_mtime < time.time() - UNUSED_S:
-                    old.unlink()
+        discard_unused(folder, "*.bundle")
     of = {"left_out": found.left_out, "redacted": found.redacted}
     texts = {"tree": found.tree, "project": found.project, "problem": found.problem}
     texts |= {name: ", ".join(files) for name, files in of.items()}

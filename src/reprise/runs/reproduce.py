@@ -15,7 +15,7 @@ from reprise.errors import UserError
 from reprise.project import ROOT, relative
 from reprise.runs.folder import RESULT, held, to_type
 from reprise.runs.load import SavedRun, find, require_best
-from reprise.runs.rebuild import bring_data, python_of, rebuild_code
+from reprise.runs.rebuild import bring_data, python_of, rebuild_code, require_same_data
 from reprise.runs.resume import FREE
 from reprise.runs.verdict import Verdict, compare
 from reprise.tracking.folders import DEBUG, is_debug
@@ -24,7 +24,13 @@ from reprise.tracking.settings import Tracking, tracking_uri
 
 
 def reproduce(
-    run: str, runs: Path, *, epochs: int | None, here: Sequence[str], changes: Sequence[str]
+    run: str,
+    runs: Path,
+    *,
+    epochs: int | None,
+    here: Sequence[str],
+    changes: Sequence[str],
+    full: bool = False,
 ) -> Verdict:
     """Train a run again with the code, packages, data and words that it records.
 
@@ -37,17 +43,18 @@ def reproduce(
         epochs: Train this many and compare only these; None: all.
         here: What is taken as it is here today: `code`, `data`, `packages`.
         changes: Further overrides, to see what they change.
+        full: Read every input file again, whatever is remembered of it, and those of DVC, too.
 
     Raises:
         UserError: something that the run was made of is missing; nothing has been trained.
     """
     saved = find(run, runs)
     with held(saved.folder):  # of two at once the second is refused: they would share the code
-        return _reproduce(saved, epochs, here, changes)
+        return _reproduce(saved, epochs, here, changes, full)
 
 
 def _reproduce(
-    saved: SavedRun, epochs: int | None, here: Sequence[str], changes: Sequence[str]
+    saved: SavedRun, epochs: int | None, here: Sequence[str], changes: Sequence[str], full: bool
 ) -> Verdict:
     if epochs is None and not (saved.folder / RESULT).exists():
         raise UserError(
@@ -64,9 +71,12 @@ def _reproduce(
     python = (
         sys.executable if "packages" in here else python_of(saved, saved.runs / ".environments")
     )
+    brought: list[str] = []
     if project != ROOT:
         for one in (saved, *ancestors):  # an update reads its parent's data, too
-            bring_data(one, project, from_here="data" in here)
+            brought += bring_data(one, project, from_here="data" in here)
+    if "data" not in here:
+        require_same_data(saved, project, brought, full=full)
     second = _train(saved, project, python, epochs, changes)
     verdict = compare(saved, second, epochs)
     _record(saved, second, verdict)

@@ -16,6 +16,7 @@ from reprise.config.overrides import quoted, restate
 from reprise.errors import UserError
 from reprise.runs.experiment import Data, compose_and_check
 from reprise.runs.folder import CONFIG, RESULT, STATE, TRACEBACK, held, keep_of, to_type
+from reprise.runs.inputs import changed_inputs
 from reprise.runs.job import PRUNED
 from reprise.runs.load import SavedRun, changed_digest, find, open_saved_data
 from reprise.runs.train import train
@@ -147,19 +148,18 @@ def _note_stretched(changed: list[str], optimizer: Mapping[str, Any]) -> None:
 
 
 def _refuse_changed_data(saved: SavedRun, data: Data, *, force: bool) -> list[str]:
-    """What has changed of the data's hash; refused unless that is asked for."""
+    """What has changed of the data; refused unless that is asked for."""
     now = changed_digest(saved, data)
-    if now is None:
-        return []
-    change = f"data.digest: {saved.data_digest} -> {now}"
-    if not force:
+    found = [f"data.digest: {saved.data_digest} -> {now}"] if now else []
+    found += [f"data.files: {line}" for line in changed_inputs(saved)]
+    if found and not force:
         raise UserError(
             "the data is not what the run was trained on",
             expected=f"data of the digest {saved.data_digest}",
-            received=now,
+            received="\n".join(found),
             remedy="bring the data back, or accept and record the change with force=true",
         )
-    return [change]
+    return found
 
 
 def _refuse_finished(saved: SavedRun, composed: Composed, state: State | None) -> None:

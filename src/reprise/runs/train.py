@@ -24,6 +24,7 @@ from reprise.runs.folder import (
     require_place,
     to_type,
 )
+from reprise.runs.inputs import inputs_recorded
 from reprise.runs.record import make_record, run_name
 from reprise.runs.score import result_table, score_best
 from reprise.tracking.folders import home
@@ -95,6 +96,7 @@ def train(
             record.write(run)
             run.tags(facts)
         run.params({"model.num_parameters": model.count_params()})
+        stack.enter_context(inputs_recorded(run, config, data))
         with interrupts.training() as stop:
             observers = _observers(run, trainer, data, loaders, steps)
             fit(

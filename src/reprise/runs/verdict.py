@@ -13,6 +13,7 @@ from reprise.config.compose import flatten
 from reprise.runs.folder import PACKAGES, SNAPSHOT
 from reprise.runs.load import SavedRun
 from reprise.runs.resume import FREE, differences
+from reprise.tracking.contents import changes, read_list
 from reprise.tracking.journal import metric_history, tags_of
 
 # Relative difference up to which other hardware explains other numbers. Sums in another order
@@ -117,8 +118,7 @@ def _causes(
     ]
     if one.get("code.tree") != two.get("code.tree"):
         found.append(f"code {_changed_code(first.folder, second.folder)}")
-    if first.data_digest != second.data_digest:
-        found.append(f"data {first.data_digest} -> {second.data_digest}")
+    found += [f"data {line}" for line in _changed_data(first, second)]
     if one.get("engine.sha256") != two.get("engine.sha256"):
         found.append(f"engine {one.get('engine.sha256')} -> {two.get('engine.sha256')}")
     had, has = (_packages(run.folder) for run in (first, second))
@@ -128,6 +128,14 @@ def _causes(
         for name in MACHINE
         if one.get(name) != two.get(name)
     ]
+
+
+def _changed_data(first: SavedRun, second: SavedRun) -> list[str]:
+    lists = [read_list(run.folder) for run in (first, second)]
+    if lists[0] and lists[1] and (lines := changes(lists[0][1], lists[1][1])):
+        return lines
+    same = first.data_digest == second.data_digest
+    return [] if same else [f"{first.data_digest} -> {second.data_digest}"]
 
 
 def _packages(folder: Path) -> dict[str, str]:
