@@ -24,6 +24,16 @@ class UserError(Exception):
         return "\n".join([what, *(f"  {title:<9} {_indent(text)}" for title, text in rows)])
 
 
+def in_one_line(error: Exception) -> str:
+    """An exception as one line; of a `UserError` without what to do."""
+    if isinstance(error, UserError):
+        what, expected, received, _ = error.args
+        text = f"{what}: expected {expected}; received {received}"
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
+
+
 def _indent(text: str) -> str:
     return text.replace("\n", "\n" + " " * 12)
 

@@ -344,10 +344,9 @@ def test_a_thorough_check_names_every_matrix_that_cannot_be_read(tmp_path):
     rows = [(user, 0, 0, 1) for user in range(600)]
     url = write(tmp_path / "a.db", [*rows, (3, 9, 0, 1), (599, 0, 1, None)])
     problems = dataset(url).check(np.arange(600), thorough=True)
-    assert problems == [
-        "user_id=3, y=0, x=9: no such cell (table cells): y=0, x=9",
-        "user_id=599, y=1, x=0: no value (table cells): value=NULL",
-    ]
+    assert [problem.partition(" (table")[0] for problem in problems] == [
+        "user_id=3, y=0, x=9: no such cell", "user_id=599, y=1, x=0: no value",
+    ]  # fmt: skip
     assert dataset(url).check(np.arange(600)) == []
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from reprise.datasets.drawing import draw_input, write_target
 from reprise.datasets.exclude import require_known
 from reprise.datasets.names import seen
-from reprise.errors import UserError
+from reprise.errors import UserError, in_one_line
 from reprise.spec import Spec
 
 if TYPE_CHECKING:
@@ -291,6 +291,27 @@ class Dataset(BaseDataset[np.ndarray]):
         return list(self.check(np.concatenate(list(splits.values())), thorough=thorough))
 
 
+class Wrapped(Dataset):
+    """Stands in for another dataset: has its samples by their indices, names and splits."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset, self.in_memory = dataset, dataset.in_memory
+        self.input_spec, self.target_spec = dataset.input_spec, dataset.target_spec
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def name(self, index: int) -> str:
+        return self.dataset.name(index)
+
+    def splits(self) -> Mapping[str, np.ndarray]:
+        return self.dataset.splits()
+
+    @property
+    def sources(self) -> Sequence[Path]:
+        return self.dataset.sources
+
+
 def find_problems(look: Callable[[int], object], count: int) -> list[str]:
     """Call `look(0)` to `look(count - 1)`, several at a time.
 
@@ -302,8 +323,7 @@ def find_problems(look: Callable[[int], object], count: int) -> list[str]:
         try:
             look(at)
         except UserError as error:
-            what, expected, received, _ = error.args
-            return f"{what}: expected {expected}; received {received}".replace("\n", " ")
+            return in_one_line(error)
         return None
 
     with ThreadPoolExecutor(_THREADS) as threads:

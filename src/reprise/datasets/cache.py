@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from reprise.datasets.base import BaseDataset, Dataset, Sample
+from reprise.datasets.base import BaseDataset, Dataset, Sample, Wrapped
 from reprise.datasets.decodable import Decodable, DecodableRows, Decoded
 from reprise.datasets.mixed import Mixed
 from reprise.errors import UserError
@@ -100,47 +100,34 @@ def identity(dataset: Decodable) -> str:
     return f"{kind.__name__.lower()}-{digest.hexdigest()[:16]}"
 
 
-class Cached(Dataset):
+class Cached(Wrapped):
     """A dataset that decodes every sample once, and keeps its decoded arrays in a store."""
 
     def __init__(self, dataset: Decodable, store: "Store") -> None:
-        self._dataset, self._store = dataset, store
+        super().__init__(dataset)
+        self._decodable, self._store = dataset, store
         self._has_failed = False
-        self.input_spec, self.target_spec = dataset.input_spec, dataset.target_spec
         is_full = isinstance(dataset, DecodableRows) and store.num_records() == len(dataset)
         self.in_memory = is_full  # as far as workers are concerned
 
-    def __len__(self) -> int:
-        return len(self._dataset)
-
     def read(self, index: int, rng: np.random.Generator | None) -> Sample:
         if self._store.has(index):
-            return self._dataset.finish(self._store.get(index), index, rng)
-        arrays = self._dataset.decode(index)
+            return self._decodable.finish(self._store.get(index), index, rng)
+        arrays = self._decodable.decode(index)
         self._keep([index], [arrays])
-        return self._dataset.finish(arrays, index, rng)
+        return self._decodable.finish(arrays, index, rng)
 
     def read_many(self, indices: np.ndarray, rngs: Sequence[np.random.Generator | None]) -> Sample:
-        if not isinstance(self._dataset, DecodableRows):
+        if not isinstance(self._decodable, DecodableRows):
             return super().read_many(indices, rngs)
         kept = self._store.has(indices)
         if kept.all():
             arrays = self._store.get_many(indices)
         else:
-            arrays = self._dataset.decode_many(indices)
+            arrays = self._decodable.decode_many(indices)
             new = np.flatnonzero(~kept)
             self._keep(indices[new].tolist(), [tuple(array[at] for array in arrays) for at in new])
-        return self._dataset.finish_many(arrays, indices, rngs)
-
-    def name(self, index: int) -> str:
-        return self._dataset.name(index)
-
-    def splits(self) -> Mapping[str, np.ndarray]:
-        return self._dataset.splits()
-
-    @property
-    def sources(self) -> Sequence[Path]:
-        return self._dataset.sources
+        return self._decodable.finish_many(arrays, indices, rngs)
 
     def _keep(self, indices: Sequence[int], records: Sequence[Decoded]) -> None:
         if self._has_failed:
@@ -166,9 +153,8 @@ def _say(words: str) -> None:
 def _every_file(sources: Sequence[Path]) -> Iterator[Path]:
     """The files in these files and folders, in a fixed order."""
     for source in sources:
-        if not source.is_dir():
-            log = source.with_name(f"{source.name}-wal")  # which SQLite writes first
-            yield from (path for path in (source, log) if path.exists())
+        if source.is_file():
+            yield source
         for folder, folders, names in os.walk(source):
             folders.sort()
             yield from (Path(folder) / name for name in sorted(names))

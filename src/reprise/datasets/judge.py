@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from reprise.datasets.findings import Finding
+from reprise.datasets.findings import Finding, Level
 from reprise.datasets.twins import Twins, are_same, candidates, equal_groups
 from reprise.spec import Spec
 
@@ -90,6 +90,10 @@ class Sheet:
             and shape[2] in (1, 3, 4)
         )
 
+    def finding(self, level: Level, kind: str, at: int, text: str) -> Finding:
+        """A finding on the sample at one place, which is named before `text`."""
+        return Finding(level, kind, f"{self.names[at]}: {text}", self.named([at]))
+
     def column(self, at: int) -> str:
         """What the user calls a column of the input."""
         names = self.input_spec.names
@@ -117,8 +121,7 @@ def _unreadable(sheet: Sheet) -> Iterator[Finding]:
         yield Finding("error", "unreadable", reason, sheet.named([at]))
     for at in sheet.good[sheet.records["bad"][sheet.good] > 0].tolist():
         count = sheet.records["bad"][at]
-        message = f"{sheet.names[at]}: {count} value(s) are NaN or infinite"
-        yield Finding("error", "not finite", message, sheet.named([at]))
+        yield sheet.finding("error", "not finite", at, f"{count} value(s) are NaN or infinite")
 
 
 def _constant(sheet: Sheet) -> Iterator[Finding]:
@@ -130,11 +133,10 @@ def _constant(sheet: Sheet) -> Iterator[Finding]:
     for at in sheet.good[is_silent].tolist():
         level = sheet.records["level"][at]
         shown = f"{level:.0f} dB of full scale" if np.isfinite(level) else "digital silence"
-        yield Finding("warning", "silent", f"{sheet.names[at]}: {shown}", sheet.named([at]))
+        yield sheet.finding("warning", "silent", at, shown)
     for at in sheet.good[is_flat].tolist():
-        value = sheet.records["low"][at]
-        message = f"{sheet.names[at]}: every value of the input is {value:g}"
-        yield Finding("warning", "constant", message, sheet.named([at]))
+        value = f"every value of the input is {sheet.records['low'][at]:g}"
+        yield sheet.finding("warning", "constant", at, value)
     if (columns := _columns(sheet)) is not None and len(columns) > 1:
         for at in np.flatnonzero((columns == columns[0]).all(axis=0)).tolist():
             message = f"{sheet.column(at)} of the input is {columns[0, at]:g} in every sample"
@@ -144,12 +146,11 @@ def _constant(sheet: Sheet) -> Iterator[Finding]:
 def _ranges(sheet: Sheet) -> Iterator[Finding]:
     for place in sheet.dark.tolist():
         high, largest = sheet.records["high"][place], np.iinfo(sheet.input_spec.dtype).max
-        message = f"{sheet.names[place]}: no value is above {high:g} of {largest}: all but black"
-        yield Finding("warning", "value range", message, sheet.named([place]))
+        dark = f"no value is above {high:g} of {largest}: all but black"
+        yield sheet.finding("warning", "value range", place, dark)
     for place in sheet.good[sheet.records["peak"][sheet.good] > 1.0].tolist():
-        peak = sheet.records["peak"][place]
-        message = f"{sheet.names[place]}: the sound reaches {peak:.4g}; full scale is 1"
-        yield Finding("warning", "value range", message, sheet.named([place]))
+        loud = f"the sound reaches {sheet.records['peak'][place]:.4g}; full scale is 1"
+        yield sheet.finding("warning", "value range", place, loud)
 
 
 def _masks(sheet: Sheet) -> Iterator[Finding]:
@@ -167,25 +168,25 @@ def _masks(sheet: Sheet) -> Iterator[Finding]:
         yield Finding("note", "empty masks", f"{len(empty)} of {len(sheet.good)} samples: {what}")
     else:
         for at in empty.tolist():
-            yield Finding("warning", "empty mask", f"{sheet.names[at]}: {what}", sheet.named([at]))
+            yield sheet.finding("warning", "empty mask", at, what)
     own = sheet.records[sheet.good]
     full = sheet.good[has.any(axis=1) & (own["y_low"] == own["y_high"])]
     if 0 < len(full) <= _EMPTY * len(sheet.good):
         for at in full.tolist():
             name = classes[int(sheet.records["y_low"][at]) if len(classes) > 1 else 0]
-            message = f"{sheet.names[at]}: every pixel of its mask is '{name}'"
-            yield Finding("warning", "full mask", message, sheet.named([at]))
+            yield sheet.finding("warning", "full mask", at, f"every pixel of its mask is '{name}'")
 
 
 def _labels(sheet: Sheet) -> Iterator[Finding]:
     if not sheet.target_spec.classes or not len(sheet.good):
         return
-    if sheet.target_spec.kind == "mask" and len(sheet.target_spec.classes) == 1:
+    names = sheet.target_spec.classes
+    if sheet.target_spec.kind == "mask" and len(names) == 1:
         return
     counts = label_counts(sheet)
     total = np.sum(list(counts.values()), axis=0)
     splits = list(counts)
-    for at, name in enumerate(sheet.target_spec.classes):
+    for at, name in enumerate(names):
         lacking = [split for split in splits if not counts[split][at]]
         if total[at] < sheet.rare:
             where = f", in {', '.join(s for s in splits if counts[s][at])}" if total[at] else ""
@@ -196,15 +197,11 @@ def _labels(sheet: Sheet) -> Iterator[Finding]:
             message = f"'{name}' is not in {' and '.join(lacking)} ({shown})"
             yield Finding("warning", "missing label", message, _examples(sheet, at))
     if np.count_nonzero(total) == 1 and sheet.target_spec.kind == "class":
-        only = sheet.target_spec.classes[int(total.argmax())]
-        yield Finding("error", "one class", f"every sample is '{only}'")
+        yield Finding("error", "one class", f"every sample is '{names[int(total.argmax())]}'")
     seen = total[total >= sheet.rare]
     if len(seen) > 1 and seen.max() >= _UNEVEN * seen.min():
-        most, least = (
-            int(total.argmax()),
-            int(np.where(total >= sheet.rare, total, total.max()).argmin()),
-        )
-        names = sheet.target_spec.classes
+        most = int(total.argmax())
+        least = int(np.where(total >= sheet.rare, total, total.max()).argmin())
         message = (
             f"'{names[most]}' is in {total[most]} samples, '{names[least]}' in {total[least]}; "
             "accuracy says little then, f1 more"
@@ -299,8 +296,7 @@ def _outliers(sheet: Sheet) -> Iterator[Finding]:
             reason = f"{what} {shown.format(values[at])} ({middle})"
             reasons.setdefault(int(places[at]), []).append(reason)
     for at in sorted(reasons.keys() - set(sheet.dark.tolist())):
-        message = f"{sheet.names[at]}: {', '.join(reasons[at])}"
-        yield Finding("note", "outlier", message, sheet.named([at]))
+        yield sheet.finding("note", "outlier", at, ", ".join(reasons[at]))
 
 
 def _repetitions(sheet: Sheet) -> Iterator[Finding]:
@@ -324,11 +320,8 @@ def _twins_of(sheet: Sheet, group: np.ndarray) -> Iterator[Finding]:
     for at in order[len(own) :]:
         yield _leak(sheet, Twins(first, at), "the same content")
     if sheet.target_spec.classes and len(set(targets.tolist())) > 1:
-        others = [
-            first,
-            *(at for at in order if sheet.records["y"][at] != sheet.records["y"][first]),
-        ]
-        message = f"the same content with different targets: {_shown(sheet, others)}"
+        others = [at for at in order if sheet.records["y"][at] != sheet.records["y"][first]]
+        message = f"the same content with different targets: {_shown(sheet, [first, *others])}"
         yield Finding("warning", "contradiction", message, sheet.named(group))
     elif len(own) > 1:
         split = sheet.splits[first]
@@ -341,10 +334,9 @@ def _near_twins(sheet: Sheet) -> Iterator[Finding]:
         return
     _, firsts = np.unique(sheet.records["x"][sheet.plain], return_index=True)
     places = sheet.plain[np.sort(firsts)]  # of samples that differ
-    found = candidates(sheet.records["thumb"][places], sheet.is_picture)
     pairs = [
         pair._replace(first=int(places[pair.first]), second=int(places[pair.second]))
-        for pair in found
+        for pair in candidates(sheet.records["thumb"][places], sheet.is_picture)
     ]
     alike: list[set[int]] = []  # within a split
     for pair in _same_pictures(sheet, pairs[:_COMPARED]):
@@ -353,10 +345,9 @@ def _near_twins(sheet: Sheet) -> Iterator[Finding]:
         if sheet.splits[pair.first] != sheet.splits[pair.second]:
             yield _leak(sheet, pair, f"nearly the same {sheet.what}{turned}")
         elif sheet.target_spec.kind == "class" and not turned and targets[0] != targets[1]:
-            message = (
-                f"nearly the same {sheet.what} with different targets: {_shown(sheet, pair[:2])}"
-            )
-            yield Finding("warning", "contradiction", message, sheet.named(pair[:2]))
+            message = f"nearly the same {sheet.what} with different targets: "
+            shown = _shown(sheet, pair[:2])
+            yield Finding("warning", "contradiction", message + shown, sheet.named(pair[:2]))
         else:
             joined = [one for one in alike if one & {*pair[:2]}]
             alike = [one for one in alike if one not in joined]
@@ -366,10 +357,8 @@ def _near_twins(sheet: Sheet) -> Iterator[Finding]:
         message = f"nearly the same {sheet.what}, in {sheet.splits[own[0]]}: {_listed(sheet, own)}"
         yield Finding("note", "near duplicate", message, sheet.named(own))
     if len(pairs) > _COMPARED:
-        message = (
-            f"{len(pairs) - _COMPARED} further pairs look alike, and were not compared in full"
-        )
-        yield Finding("note", "near duplicates", message)
+        message = "further pairs look alike, and were not compared in full"
+        yield Finding("note", "near duplicates", f"{len(pairs) - _COMPARED} {message}")
 
 
 def _same_pictures(sheet: Sheet, pairs: Sequence[Twins]) -> Iterator[Twins]:

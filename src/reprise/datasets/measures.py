@@ -1,13 +1,13 @@
 """A few numbers for each sample, measured where it is read, by which a whole dataset is judged."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from reprise.datasets.base import Dataset, Sample
-from reprise.errors import UserError
+from reprise.datasets.base import Dataset, Sample, Wrapped
+from reprise.errors import in_one_line
 from reprise.spec import Spec
 
 THUMB = 16  # rows and columns of a sample's small grey copy
@@ -100,27 +100,17 @@ def _present(y: np.ndarray, target: Spec) -> np.ndarray:
     return np.packbits(flags, bitorder="little")
 
 
-class Measured(Dataset):
+class Measured(Wrapped):
     """Stands in for a dataset: its samples are the measures of the other's, as bytes.
 
     A sample that cannot be read has a measure too, with the reason in `error`.
     """
 
     def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
+        super().__init__(dataset)
         self.type = record_type(dataset, dataset.input_spec, dataset.target_spec)
         self.input_spec = Spec((self.type.itemsize,), "uint8")
         self.target_spec = Spec((0,), "uint8")
-        self.in_memory = dataset.in_memory
-
-    def __len__(self) -> int:
-        return len(self._dataset)
-
-    def name(self, index: int) -> str:
-        return self._dataset.name(index)
-
-    def splits(self) -> Mapping[str, np.ndarray]:
-        return self._dataset.splits()
 
     def read(self, index: int, rng: np.random.Generator | None) -> Sample:
         x, y = self.read_many(np.array([index]), [None])
@@ -133,36 +123,24 @@ class Measured(Dataset):
         samples = self._read(indices)
         for index, record, sample in zip(indices.tolist(), records, samples, strict=True):
             if isinstance(sample, Exception):
-                record["error"] = describe(sample).encode()[:_ERROR_BYTES]
+                record["error"] = in_one_line(sample).encode()[:_ERROR_BYTES]
                 continue
-            measure(record, *sample, self._dataset.target_spec)
-            for name, value in self._dataset.facts(index).items():
+            measure(record, *sample, self.dataset.target_spec)
+            for name, value in self.dataset.facts(index).items():
                 record[name] = value
-        return records.view(np.uint8).reshape(len(indices), -1), np.zeros(
-            (len(indices), 0), np.uint8
-        )
+        count = len(indices)
+        return records.view(np.uint8).reshape(count, -1), np.zeros((count, 0), np.uint8)
 
     def _read(self, indices: np.ndarray) -> list[Sample | Exception]:
         """Each sample, or the reason why it cannot be read."""
         try:
-            x, y = self._dataset.read_many(indices, [None] * len(indices))
+            x, y = self.dataset.read_many(indices, [None] * len(indices))
             return list(zip(x, y, strict=True))
         except Exception:
-            return [self._read_one(index) for index in indices.tolist()]
-
-    def _read_one(self, index: int) -> Sample | Exception:
-        try:
-            x, y = self._dataset.read(index, None)
-        except Exception as error:
-            return error
-        return x, y
-
-
-def describe(error: Exception) -> str:
-    """An exception as one line."""
-    if isinstance(error, UserError):
-        what, expected, received, _ = error.args
-        text = f"{what}: expected {expected}; received {received}"
-    else:
-        text = f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
+            samples: list[Sample | Exception] = []
+        for index in indices.tolist():
+            try:
+                samples.append(self.dataset.read(index, None))
+            except Exception as error:
+                samples.append(error)
+        return samples

@@ -82,12 +82,11 @@ class Table:
         cells = self._cells(column, key)
         texts = cells.astype(object).where(cells.notna(), "")
         if cells.dtype == object:
-            texts = texts.map(_decoded)
-            kind = next((type(cell).__name__ for cell in texts if _is_nested(cell)), None)
-            if kind:
-                what = f"{key}: column '{column}' of {self.file} holds lists"
-                remedy = "join each list, as 'a|b'"
-                raise UserError(what, "text or numbers", f"lists ({kind})", remedy)
+            # Some writers of Parquet store text as bytes.
+            texts = texts.map(lambda cell: cell.decode() if isinstance(cell, bytes) else cell)
+            if any(isinstance(cell, dict) or np.ndim(cell) > 0 for cell in texts):
+                what, remedy = f"{key}: column '{column}' of {self.file} holds lists", "join each"
+                raise UserError(what, "text or numbers", "lists", f"{remedy}, as 'a|b'")
         return texts.astype(str).str.strip().tolist()
 
     def _cells(self, column: str, key: str) -> "pandas.Series":
@@ -421,12 +420,3 @@ def _read(file: Path) -> Table:
         warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
         header = csv_header(file, **tabs)  # says what is wrong where the rows do not fit it
         return Table(file, tidy(pd.read_csv(file, **CSV, **tabs), header))
-
-
-def _decoded(cell: Any) -> Any:
-    """Text for bytes, as some writers of Parquet store it."""
-    return cell.decode() if isinstance(cell, bytes) else cell
-
-
-def _is_nested(cell: Any) -> bool:
-    return isinstance(cell, dict) or np.ndim(cell) > 0

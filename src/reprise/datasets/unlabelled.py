@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from reprise.datasets.base import Dataset, Sample
-from reprise.errors import UserError
+from reprise.datasets.base import Dataset, Sample, Wrapped
+from reprise.errors import UserError, in_one_line
 from reprise.spec import Spec
 
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
@@ -47,27 +47,16 @@ class Unlabelled(Dataset):
         return {"test": np.arange(len(self))}
 
 
-class Tolerant(Dataset):
+class Tolerant(Wrapped):
     """The inputs of a dataset, each with the target 1, or 0 and zeros where it cannot be read.
 
     Args:
         dataset: The dataset, whose targets are not used.
     """
 
-    target_spec = Spec((), "uint8")
-
     def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
-        self.input_spec, self.in_memory = dataset.input_spec, dataset.in_memory
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def name(self, index: int) -> str:
-        return self.dataset.name(index)
-
-    def splits(self) -> Mapping[str, np.ndarray]:
-        return self.dataset.splits()
+        super().__init__(dataset)
+        self.target_spec = Spec((), "uint8")
 
     def read(self, index: int, rng: np.random.Generator | None) -> Sample:
         try:
@@ -98,11 +87,9 @@ class Tolerant(Dataset):
         """Why an input cannot be read, in one line."""
         try:
             self.dataset.read(index, None)
-        except UserError as error:
-            what, expected, received, _ = error.args
-            return f"{what}: expected {expected}; received {received}".replace("\n", " ")
         except Exception as error:
-            return f"{self.name(index)}: {type(error).__name__}: {error}".replace("\n", " ")
+            place = "" if isinstance(error, UserError) else f"{self.name(index)}: "
+            return place + in_one_line(error)
         return f"{self.name(index)}: could not be read when it was its turn"
 
 

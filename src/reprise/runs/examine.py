@@ -13,10 +13,10 @@ from tqdm import tqdm
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.findings import Finding
 from reprise.datasets.judge import Sheet
-from reprise.datasets.measures import FACTS, Measured, describe, measure, record_type
+from reprise.datasets.measures import FACTS, Measured, measure, record_type
 from reprise.datasets.stream import Stream
 from reprise.datasets.streams.split import sample_name
-from reprise.errors import UserError
+from reprise.errors import UserError, in_one_line
 from reprise.loading.loader import Loader
 from reprise.runs.experiment import Data
 from reprise.runs.external import External, num_batches, read
@@ -91,7 +91,7 @@ def _measured(data: Data, measured: Measured, indices: np.ndarray, rows: int = _
                     bar.update(len(batch))
             except UserError as error:  # a sample ends its worker, or is stuck
                 at = step * rows
-                records["error"][at] = describe(error).encode()
+                records["error"][at] = in_one_line(error).encode()
                 alone += range(at, min(at + rows, len(indices)))
                 step += 1
     if rows > 1 and alone:
@@ -125,7 +125,7 @@ def _examine_batches(data: Data, rare: int) -> tuple[Sheet, list[Finding]]:
                     bar.update()
             except Exception as error:
                 if not findings or isinstance(dataset, External):
-                    message = f"{split}, after {splits.count(split)} samples: {describe(error)}"
+                    message = f"{split}, after {splits.count(split)} samples: {in_one_line(error)}"
                     findings.append(Finding("error", "unreadable", message))
     for split, batches in dataset.batches.items() if isinstance(dataset, External) else ():
         if num_batches(batches) is None:

@@ -129,11 +129,17 @@ class AudioChange:
         Returns:
             Shape (length,), float32.
         """
-        wave = shifted_pitch(stretched(wave, length), sample_rate, self.pitch)
+        wave = stretched(wave, length)
+        if self.pitch:
+            from librosa.effects import pitch_shift
+
+            wave = pitch_shift(wave, sr=sample_rate, n_steps=self.pitch)
         if self.gain:
-            wave = amplified(wave, self.gain)
-        if self.snr is not None and self.noise is not None:
-            wave = noisy(wave, self.snr, self.noise)
+            wave = wave * np.float32(10 ** (self.gain / 20))  # without clipping
+        if self.snr is not None and self.noise is not None:  # silence stays silent
+            power = np.mean(np.square(wave, dtype=np.float64))
+            deviation = np.float32(np.sqrt(power / 10 ** (self.snr / 10)))
+            wave = wave + deviation * self.noise.standard_normal(len(wave), dtype=np.float32)
         return wave
 
     def mask(self, spectrogram: np.ndarray) -> np.ndarray:
@@ -154,24 +160,6 @@ class AudioChange:
         return masked
 
 
-def amplified(wave: np.ndarray, decibels: float) -> np.ndarray:
-    """Apply a gain, without clipping."""
-    return wave * np.float32(10 ** (decibels / 20))
-
-
-def noisy(wave: np.ndarray, snr: float, rng: np.random.Generator) -> np.ndarray:
-    """Add white noise.
-
-    Args:
-        wave: Shape (samples,), float32; silence stays silent.
-        snr: Ratio of the mean power of the sound to that of the noise, in decibels.
-        rng: Random generator of the noise.
-    """
-    power = np.mean(np.square(wave, dtype=np.float64))
-    deviation = np.float32(np.sqrt(power / 10 ** (snr / 10)))
-    return wave + deviation * rng.standard_normal(len(wave), dtype=np.float32)
-
-
 def stretched(wave: np.ndarray, length: int) -> np.ndarray:
     """Change the tempo, but not the pitch, so that the sound has `length` samples.
 
@@ -184,12 +172,3 @@ def stretched(wave: np.ndarray, length: int) -> np.ndarray:
 
     # rounding may make it a sample too short or too long
     return fix_length(time_stretch(wave, rate=len(wave) / length), size=length)
-
-
-def shifted_pitch(wave: np.ndarray, sample_rate: int, semitones: float) -> np.ndarray:
-    """Change the pitch, but not the tempo, by librosa; above 0 is higher."""
-    if semitones == 0:
-        return wave
-    from librosa.effects import pitch_shift
-
-    return pitch_shift(wave, sr=sample_rate, n_steps=semitones)

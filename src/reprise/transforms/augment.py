@@ -77,7 +77,9 @@ class Augment:
             The matrix of `affine`, and the factor on the brightness.
         """
         turn, shear, shift_x, shift_y = rng.uniform(-1, 1, 4)
-        zoom = rng.uniform(*self._zoom_ends(), 2)
+        z = self.zoom_range
+        least, most = z if isinstance(z, list) else (1 - z, 1 + z)
+        zoom = rng.uniform(least, most, 2)
         flips = rng.random(2) < 0.5
         brightness = rng.uniform(*(self.brightness_range or (1.0, 1.0)))
         height, width = size
@@ -100,11 +102,6 @@ class Augment:
     def is_idle(self) -> bool:
         """Whether no setting changes anything."""
         return replace(self, fill_mode="nearest", cval=0.0) == Augment()
-
-    def _zoom_ends(self) -> tuple[float, float]:
-        if isinstance(self.zoom_range, list):
-            return self.zoom_range[0], self.zoom_range[1]
-        return 1 - self.zoom_range, 1 + self.zoom_range
 
 
 def affine(

@@ -134,7 +134,15 @@ class LogMel:
         """
         mel = self.mel
         filters = mel_filters(self._rate, mel.n_fft, mel.n_mels, mel.fmin, mel.fmax)
-        require_bands(filters, self._rate, mel.n_fft)
+        if empty := np.flatnonzero(filters.max(axis=1) == 0).tolist():
+            raise UserError(
+                "dataset.mel: bands are narrower than the transform can tell apart",
+                "for every band a frequency in it, of those that are sample_rate / n_fft = "
+                f"{self._rate / mel.n_fft:g} Hz apart",
+                f"{len(empty)} of n_mels={mel.n_mels} bands without any, the lowest is band "
+                f"{empty[0]}",
+                "lower dataset.mel.n_mels, or raise dataset.mel.n_fft or dataset.mel.fmin",
+            )
         parts = np.arange(mel.n_fft)
         ones = np.ones(len(parts), np.float32)
         magnitudes = csr_array((ones, ((parts + 1) // 2, parts)))
@@ -185,19 +193,6 @@ def mel_filters(
     triangles = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     triangles *= (2 / (points[2:] - points[:-2]))[:, None]
     return triangles
-
-
-def require_bands(filters: np.ndarray, sample_rate: int, n_fft: int) -> None:
-    """Raise a UserError for bands too narrow to contain a frequency of the transform."""
-    if empty := np.flatnonzero(filters.max(axis=1) == 0).tolist():
-        raise UserError(
-            "dataset.mel: bands are narrower than the transform can tell apart",
-            "for every band a frequency in it, of those that are sample_rate / n_fft = "
-            f"{sample_rate / n_fft:g} Hz apart",
-            f"{len(empty)} of n_mels={len(filters)} bands without any, the lowest is band "
-            f"{empty[0]}",
-            "lower dataset.mel.n_mels, or raise dataset.mel.n_fft or dataset.mel.fmin",
-        )
 
 
 def _to_mel(hz: np.ndarray) -> np.ndarray:

@@ -187,8 +187,8 @@ def test_size_and_depth(tmp_path, suffix, dtype, channels):
         dtype = "uint8"
     path = tmp_path / f"a.{suffix}"
     cv2.imwrite(str(path), NOISE[..., :channels].astype(dtype))
-    expected = ImageHeader(30, 50, dtype, channels, is_tiff=suffix == "tif")
-    assert read_header(path) == expected
+    kind = {"is_tiff": suffix == "tif", "is_jpeg": suffix == "jpg"}
+    assert read_header(path) == ImageHeader(30, 50, dtype, channels, **kind)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -242,7 +242,7 @@ def test_bytes_behind_the_end_do_no_harm(tmp_path, name):
     path = tmp_path / name
     cv2.imwrite(str(path), NOISE)
     path.write_bytes(path.read_bytes() + b"\xff\xda a film, for instance")
-    assert read_header(path) == ImageHeader(30, 50, "uint8")
+    assert read_header(path) == ImageHeader(30, 50, "uint8", is_jpeg=name == "a.jpg")
 
 
 def test_a_reduced_jpeg_is_turned_as_its_exif_says(tmp_path):

@@ -59,6 +59,7 @@ class ImageHeader(NamedTuple):
         is_turned: Whether the orientation differs from the order in which pixels are stored.
         notes: What else the file holds that is not read as it is stored.
         is_tiff: Whether its pages can be stacked.
+        is_jpeg: Whether pixels are compressed as JPEG, which keeps no exact values.
     """
 
     height: int
@@ -71,6 +72,7 @@ class ImageHeader(NamedTuple):
     is_turned: bool = False
     notes: tuple[str, ...] = ()
     is_tiff: bool = False
+    is_jpeg: bool = False
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -140,8 +142,9 @@ def _picture_header(file: IO[bytes], turn: int | None = None) -> tuple[ImageHead
         width, height = height, width
     pages, dtype = frames if is_png else 1, "uint16" if bits == 16 else "uint8"
     header = ImageHeader(
-        height, width, dtype, bands, has_alpha, True, pages, turn > 1, tuple(notes)
-    )
+        height, width, dtype, bands, has_alpha, True, pages, turn > 1, tuple(notes),
+        is_jpeg=not is_png,
+    )  # fmt: skip
     return header, str(bits), is_whole
 
 
@@ -164,7 +167,7 @@ def _tiff_header(file: IO[bytes]) -> tuple[ImageHeader, str, bool]:
         words = f"{bits}-bit {_SIGNS[kind]}" if kind in _SIGNS else str(bits)
         photometry, bands = int(page.photometric), int(page.samplesperpixel)
         turn = int(page.tags.valueof(_ORIENTATION, 1))
-        nodata = page.tags.valueof(_NODATA)
+        nodata, is_jpeg = page.tags.valueof(_NODATA), int(page.compression) in _JPEG_IN_TIFF
     height, width = page.imagelength, page.imagewidth
     if turn in (5, 6, 7, 8):
         width, height = height, width
@@ -184,8 +187,9 @@ def _tiff_header(file: IO[bytes]) -> tuple[ImageHeader, str, bool]:
     bands = 3 if photometry in (_PALETTE, _CMYK) else bands
     dtype = "uint16" if bits == 16 else "uint8"
     header = ImageHeader(
-        height, width, dtype, bands, has_alpha, is_picture, len(pages), turn > 1, tuple(notes), True
-    )
+        height, width, dtype, bands, has_alpha, is_picture, len(pages), turn > 1, tuple(notes),
+        is_tiff=True, is_jpeg=is_jpeg,
+    )  # fmt: skip
     return header, words, is_whole
 
 
@@ -321,9 +325,9 @@ def read_mask(path: Path, part: MaskPart) -> np.ndarray:
             asked for; without alpha where that is; or constant in all but its alpha.
     """
     data = read_whole(path)
-    if data.startswith(_JPEG_START) or _is_jpeg_in_tiff(data):
-        raise _unreadable(path, "a mask in PNG or TIFF", "a JPEG, which does not keep exact values")
     header = read_header(path)
+    if header.is_jpeg:
+        raise _unreadable(path, "a mask in PNG or TIFF", "a JPEG, which does not keep exact values")
     if part == "colors":
         pixels = _decode_by_pillow(path, data, "RGB", keep_alpha=True)
     elif header.is_tiff:
@@ -466,16 +470,6 @@ def _read_tiff(path: Path, data: bytes, channels: int, pages: Pages) -> np.ndarr
         return np.repeat(pixels[..., :1], channels, axis=2)
     pixels = np.ascontiguousarray(pixels[..., :3])
     return pixels if channels == 3 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
-
-
-def _is_jpeg_in_tiff(data: bytes) -> bool:
-    if not data.startswith(_TIFF_STARTS):
-        return False
-    try:
-        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-            return int(getattr(tiff.pages[0], "compression", 0)) in _JPEG_IN_TIFF
-    except Exception:  # `read_header` has the message
-        return False
 
 
 def _read_bands(path: Path, data: bytes, *, all_pages: bool) -> np.ndarray:

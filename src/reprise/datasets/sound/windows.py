@@ -1,10 +1,9 @@
 """The windows around annotations of long recordings."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -111,11 +110,12 @@ class Windows:
         channels one window.
         """
         annotations = self.annotations
-        headers: dict[int, RecordingHeader] = {}
+        headers: dict[str, RecordingHeader] = {}
         recordings, firsts = np.unique(annotations.recording[rows], return_index=True)
 
         def look_at_recording(at: int) -> None:
-            path = self.folder / annotations.recordings[recordings[at]]
+            name = annotations.recordings[recordings[at]]
+            path = self.folder / name
             if not path.is_file():
                 raise UserError(
                     f"{path} cannot be read",
@@ -126,16 +126,16 @@ class Windows:
             require_end(path)
             header = read_header(path)
             require_channel(path, header, self.channel)
-            headers[int(recordings[at])] = header
+            headers[name] = header
 
         problems = find_problems(look_at_recording, len(recordings))
-        good = [row for row in rows.tolist() if annotations.recording[row] in headers]
+        good = [row for row in rows.tolist() if self._recording(row) in headers]
         listened = set(rows.tolist() if thorough else rows[firsts].tolist())
         heard: dict[int, Heard] = {}
 
         def look_at_window(at: int) -> None:
             row = good[at]
-            header = headers[int(annotations.recording[row])]
+            header = headers[self._recording(row)]
             self._require_inside(row, header)
             if self.edges == "clamp":
                 self._require_fit(row, header)
@@ -145,25 +145,24 @@ class Windows:
                     heard[row] = hear(frames)
 
         problems += find_problems(look_at_window, len(good))
-        sounds = self._sounds(heard)
-        names = {number: annotations.recordings[number] for number in sorted(headers)}
-
-        numbers = list(sounds)
-
-        def look_at_channels(at: int) -> None:
-            number = numbers[at]
-            if self.channel == "mean" and is_cancelled(*sounds[number]):
-                self._raise_cancelled(names[number], headers[number])
-
-        problems += find_problems(look_at_channels, len(sounds))
-        read = {name: headers[number] for number, name in names.items()}
-        counts = {name: header.channels for name, header in read.items()}
-        notes = channel_notes(
-            self.channel, {names[n]: sound for n, sound in sounds.items()}, counts
-        )
+        sounds: dict[str, tuple[Any, float]] = {}  # powers of channels and mean, of all windows
+        for row, one in sorted(heard.items()):
+            powers, mean_power = sounds.get(self._recording(row), (0.0, 0.0))
+            sounds[self._recording(row)] = powers + one.powers, mean_power + one.mean_power
+        if self.channel == "mean":
+            problems += [
+                f"{self.folder / name}: its channels cancel each other: expected channels of the "
+                "same polarity; received a mean that is silence; set dataset.channel=0, which "
+                "reads one of them"
+                for name, sound in sounds.items()
+                if is_cancelled(*sound)
+            ]
+        headers = dict(sorted(headers.items()))
+        counts = {name: header.channels for name, header in headers.items()}
+        notes = channel_notes(self.channel, sounds, counts)
         if thorough:
             notes += window_notes({annotations.name(row): heard[row] for row in sorted(heard)})
-        return Checked(problems, notes, read)
+        return Checked(problems, notes, headers)
 
     def table_notes(self, share: float | None) -> list[str]:
         """What the windows do not show of their annotations, one line each.
@@ -200,15 +199,6 @@ class Windows:
                 count += int((enough & (labels[near] != labels[own])).any(axis=1).sum())
         return count
 
-    def _sounds(self, heard: Mapping[int, Heard]) -> dict[int, tuple[np.ndarray, float]]:
-        """Powers of the channels and of their mean, of all windows heard of a recording."""
-        sounds: dict[int, tuple[np.ndarray, float]] = {}
-        for row, one in sorted(heard.items()):
-            number = int(self.annotations.recording[row])
-            powers, mean_power = sounds.get(number, (0.0, 0.0))
-            sounds[number] = powers + one.powers, mean_power + one.mean_power
-        return sounds
-
     def _frames(self, row: int, header: RecordingHeader) -> np.ndarray:
         """What is read of the file for a window: shape (samples, channels), float32."""
         start = self._start(row, 0.0, self.length)
@@ -240,16 +230,11 @@ class Windows:
         counts = np.bincount(self.annotations.recording)
         return np.split(order, np.cumsum(counts)[:-1])
 
-    def _path(self, row: int) -> Path:
-        return self.folder / self.annotations.recordings[self.annotations.recording[row]]
+    def _recording(self, row: int) -> str:
+        return self.annotations.recordings[self.annotations.recording[row]]
 
-    def _raise_cancelled(self, recording: str, header: RecordingHeader) -> NoReturn:
-        raise UserError(
-            f"{self.folder / recording}: its channels cancel each other, their mean is silence",
-            "channels of the same polarity, or one of them: dataset.channel=0",
-            f"{header.channels} channels that are each other's opposite",
-            "set dataset.channel=0, which reads one channel",
-        )
+    def _path(self, row: int) -> Path:
+        return self.folder / self._recording(row)
 
     def _require_inside(self, row: int, header: RecordingHeader) -> None:
         stop = self.annotations.stop[row]

@@ -69,17 +69,13 @@ def _columns(table: Table, rows: Rows, ids: np.ndarray) -> np.ndarray:
     try:
         return np.fromiter(rows, dtype, len(rows))
     except (TypeError, ValueError) as error:
-        for row in rows:
-            for entry in row[1:]:
-                if not _is_number(entry):
-                    raise _error(
-                        table,
-                        row,
-                        "a value is no number",
-                        "numbers",
-                        repr(entry),
-                        "correct the row, or make a view that casts the column",
-                    ) from error
+        for row, entry in ((one, entry) for one in rows for entry in one[1:]):
+            try:
+                float(entry if entry is not None else 0)
+            except (TypeError, ValueError):
+                remedy = "correct the row, or make a view that casts the column"
+                what, received = "a value is no number", repr(entry)
+                raise _error(table, row, what, "numbers", received, remedy) from error
         raise
 
 
@@ -135,11 +131,3 @@ def _error(
 ) -> UserError:
     place = f"{table.key}={row[0]}, {table.row}={row[1]}, {table.column}={row[2]}"
     return UserError(f"{place}: {what} (table {table.name})", expected, received, remedy)
-
-
-def _is_number(entry: Any) -> bool:
-    try:
-        float(entry if entry is not None else 0)
-    except (TypeError, ValueError):
-        return False
-    return True

@@ -18,7 +18,7 @@ from reprise.datasets.sql.table import (
     require_columns,
     stamp_of,
 )
-from reprise.errors import UserError
+from reprise.errors import UserError, in_one_line
 
 CHUNK = 256  # ids read at once where a whole split is
 # Ranges are quicker than a list of ids (measured on MariaDB) if they are few and nearly full:
@@ -159,10 +159,9 @@ class Reader:
             try:
                 self.read(chunk)
             except UserError as error:
-                what, _, received, _ = error.args
                 alone = len(chunk) > 1  # of one matrix or several: each alone tells which
                 lines = [line for one in chunk if alone for line in self.problems(np.array([one]))]
-                found += lines or [f"{what}: {received}"]
+                found += lines or [in_one_line(error)]
         return found
 
     @cached_property
