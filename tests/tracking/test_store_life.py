@@ -1,5 +1,6 @@
 """What happens to a store beside a run: deleted, emptied, damaged, of another release, refusing."""
 
+import json
 import math
 import shutil
 import sqlite3
@@ -14,7 +15,8 @@ from tiny import new_store, reprise
 
 from reprise.errors import UserError
 from reprise.runs.sync import sync
-from reprise.tracking.journal import Journal, delivered
+from reprise.tracking.journal import DELIVERED, Journal, delivered
+from reprise.tracking.mlflow_store import RUN_TAG, deliver
 from reprise.tracking.run import open_run
 
 
@@ -334,3 +336,23 @@ def test_a_database_deleted_under_a_run_is_made_again(tmp_path, uri):
     client, (there,) = stored(uri)
     points = client.get_metric_history(there.info.run_id, "valid/loss")
     assert [(point.step, point.value) for point in points] == [(1, 1.0), (2, 0.5)]
+
+
+@pytest.mark.parametrize("is_old", [False, True], ids=["now", "before folders were noted"])
+def test_a_copied_folder_is_a_run_of_its_own_and_a_renamed_one_stays_the_same(
+    is_old, tmp_path, uri
+):
+    run = record(tmp_path, uri).folder
+    if is_old:
+        note = json.loads((run / DELIVERED).read_text())
+        (run / DELIVERED).write_text(json.dumps(note | {"run": ""}))
+    copy = run.with_name("copy")
+    shutil.copytree(run, copy)
+    for folder in (copy, run):  # as a resume does, which asks the store for nothing
+        Journal(folder, pytest.fail).add("metrics", step=9, values={f"of {folder.name}": 9.0})
+        deliver(folder, uri, uri, print)
+    deliver(copy.rename(run.with_name("renamed")), uri, uri, print)
+    sync(tmp_path / "runs")
+    names = {one.data.tags[RUN_TAG]: {*one.data.metrics} for one in stored(uri)[1]}
+    common = {"valid/loss", "valid/iou"}
+    assert names == {"a": common | {"of a"}, "renamed": common | {"of copy"}}

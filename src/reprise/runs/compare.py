@@ -16,7 +16,7 @@ from reprise.runs.folder import IDENTITY, UNREADABLE
 from reprise.runs.job import JOB
 from reprise.runs.load import find
 from reprise.runs.run_summary import RunSummary, read_summary
-from reprise.tracking.folders import all_runs, is_debug, name_in, run_folders
+from reprise.tracking.folders import LAST, all_runs, is_debug, name_in, run_folders
 from reprise.tracking.journal import of_all_classes
 
 LOWER_IS_BETTER = {"loss", "mae", "rmse"}
@@ -139,12 +139,15 @@ def _of_sweep(sweep: str, runs: Path) -> list[Path]:
     for folder in jobs:
         with suppress(*UNREADABLE):  # a copy that is not whole
             sweeps[folder] = json.loads((folder / JOB).read_text())["sweep"]
+    if sweep == LAST:
+        own = [f for f in sweeps if f.is_relative_to(runs) and not is_debug(f, runs)]
+        sweep = max((sweeps[folder] for folder in own), default=LAST)
     folders = [f for f, own in sweeps.items() if own == sweep and (f / IDENTITY).exists()]
     if not folders:
         newest = ", ".join(sorted({*sweeps.values()})[-5:]) or "none"
         raise UserError(
             f"no run of a sweep '{sweep}'",
-            expected="the id of a sweep of which a job has begun",
+            expected="the id of a sweep of which a job has begun, or 'last'",
             received=f"sweep={sweep}; the newest sweeps are: {newest}",
             remedy="give one of these ids",
         )

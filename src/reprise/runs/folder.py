@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -124,7 +125,8 @@ def to_type(verb: str, what: str, runs: Path, *words: str, key: str = "runs") ->
         key: The verb's word for that folder.
     """
     further = [*words, *([] if runs == ROOT / "runs" else [f"{key}={relative(runs)}"])]
-    line, more = f"{typed(verb)} {what}", " ".join(further)
+    name, _, value = what.partition("=")
+    line, more = f"{typed(verb)} {name}={shlex.quote(value)}", " ".join(map(shlex.quote, further))
     if not more:
         return line
     return f'{line} args="{more}"' if line.startswith("make") else f"{line} {more}"

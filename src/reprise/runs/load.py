@@ -86,7 +86,9 @@ def find(run: str, runs: Path) -> SavedRun:
         found = [folder for folder in folders if run in (folder.name, str(folder))]
         paths = {(place / run).resolve() for place in (every, ROOT)}
         found = found or [folder for folder in folders if folder.resolve() in paths]
-        found = found or [f for f in folders if (to := delivered(f)) and to.mlflow_id == run]
+        stored = [f for f in folders if (to := delivered(f)) and to.mlflow_id == run]
+        originals = [f for f in stored if (to := delivered(f)) and to.run in ("", f.name)]
+        found = found or originals or stored
     newest = ", ".join(sorted(folder.name for folder in folders)[-5:]) or "none"
     if not found:
         lost = ""
@@ -101,7 +103,7 @@ def find(run: str, runs: Path) -> SavedRun:
     if len(found) > 1:
         raise UserError(
             f"several runs are '{run}'",
-            expected="one folder: a copy has another name, and its own delivered.json or none",
+            expected="one folder: a copy has another name",
             received="\n".join(relative(folder) for folder in found),
             remedy=f"give the path of one: run={relative(found[0])}, or move the copy away",
         )

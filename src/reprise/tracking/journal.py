@@ -140,12 +140,14 @@ class Delivered:
         mlflow_id: MLflow's own id of the run there.
         offset: Bytes of the journal that were delivered.
         waiting: Files recorded before `offset` that were not.
+        run: Name of the folder when this was written; another one since it was copied or renamed.
     """
 
     uri: str
     mlflow_id: str
     offset: int
     waiting: Sequence[str] = ()
+    run: str = ""
 
 
 def delivered(folder: Path, note: str = DELIVERED) -> Delivered | None:
@@ -158,7 +160,7 @@ def delivered(folder: Path, note: str = DELIVERED) -> Delivered | None:
 
 def write_delivered(folder: Path, now: Delivered, note: str = DELIVERED) -> None:
     """Record how much of a run was delivered."""
-    write_text(folder / note, json.dumps(asdict(now)))
+    write_text(folder / note, json.dumps(asdict(now) | {"run": folder.name}))
 
 
 def undelivered(folder: Path) -> int:

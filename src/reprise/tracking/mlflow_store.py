@@ -169,6 +169,8 @@ def _find_or_create(
         look: Whether to ask the store even if it is known to have the run.
     """
     known = delivered(folder)
+    if known is not None and known.uri == shown and known.run != folder.name:
+        known = _of_other_name(folder, client, known)
     if known is not None and known.uri == shown:
         if delivered(folder, DELIVERED_FILES) is None:  # a run of before files had their own note
             write_delivered(folder, known, DELIVERED_FILES)
@@ -208,6 +210,26 @@ def _find_or_create(
         write_delivered(folder, found, DELIVERED_FILES)
     write_delivered(folder, found)
     return found
+
+
+def _of_other_name(folder: Path, client: MlflowClient, known: Delivered) -> Delivered | None:
+    """What was delivered of a folder that had another name then; None of one that is a copy.
+
+    A copy beside its original is a run of its own. A renamed folder keeps its run in the store,
+    which gets the new name.
+    """
+    there = _get(client, known.mlflow_id)
+    if there is None:
+        return None
+    before = there.data.tags.get(RUN_TAG, folder.name)
+    if before != folder.name:
+        original = folder_named(before, home(folder))
+        if original and (own := delivered(original)) and own.mlflow_id == known.mlflow_id:
+            return None
+        if there.info.lifecycle_stage != DELETED:  # or nothing can be changed
+            client.set_tag(known.mlflow_id, RUN_TAG, folder.name)
+    write_delivered(folder, known)
+    return known
 
 
 def _get(client: MlflowClient, mlflow_id: str) -> StoredRun | None:
