@@ -97,6 +97,23 @@ class Countdown(keras.callbacks.Callback):
         logs["val_count"] = self.in_epoch + 10 * self.left + 100 * self.total
 
 
+class Diary(keras.callbacks.Callback):
+    """What else users keep: lists, a dict of them, and an array that is added to."""
+
+    def __init__(self):
+        super().__init__()
+        self.losses, self.by_epoch = [], {}
+        self.total = np.zeros(2)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.losses.append(logs["loss"])
+        self.total += [1, logs["loss"]]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.by_epoch[str(epoch)] = self.total.tolist()
+        logs["val_count"] = sum(self.losses) + sum(map(sum, self.by_epoch.values()))
+
+
 class StopAfter(keras.callbacks.Callback):
     """Asks training to end after so many steps, or in the validation that follows an epoch."""
 
@@ -247,6 +264,7 @@ CALLBACKS = {
     "log": lambda out: KERAS.CSVLogger(str(out / "log.csv"), separator=";"),
     "averages": lambda out: KERAS.SwapEMAWeights(swap_on_epoch=True),
     "a user's": lambda out: Countdown(9),
+    "a user's diary": lambda out: Diary(),
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ def main(argv: list[str]) -> None:
     The hash is over the first 50 training batches and all validation batches. Who made them goes
     to stderr.
     """
-    data = open_data(compose_and_check(argv).values, checked=False)
+    data = open_data(compose_and_check(argv).values)
     train = hash_split(data, "train", TRAIN_STEPS)
     valid = hash_split(data, "valid", None)
     print(f"train {train} valid {valid}")

@@ -13,7 +13,12 @@ from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import write_target
 from reprise.datasets.exclude import require_known
 from reprise.datasets.moments import Counts, Moments, is_unscaled
-from reprise.datasets.streams.passes import Beginning, compare_passes, require_same
+from reprise.datasets.streams.passes import (
+    Beginning,
+    compare_made_anew,
+    compare_passes,
+    require_same,
+)
 from reprise.datasets.streams.source import Source
 from reprise.datasets.streams.split import StreamSplit, announced, sample_name
 from reprise.errors import UserError
@@ -164,6 +169,18 @@ class Stream(BaseDataset[StreamSplit]):
                 problems.append(f"{type(error).__name__}: {error} ({notes})")
         self._notes = [] if problems else list(self._odd(splits))
         return list(dict.fromkeys(problems))
+
+    def changes(self, again: "Stream") -> list[str]:
+        """What is not the same in a dataset that was made anew, a line each."""
+        found = []
+        for name, split in self._splits.items():
+            first = self._beginning(split.source, thorough=False)
+            try:
+                compare_made_anew(again._splits[name].source, self._take, first)
+            except UserError as error:
+                what, _, received, remedy = error.args
+                found.append(f"{what}: received {received}; {remedy}")
+        return list(dict.fromkeys(found))
 
     def _beginning(self, source: Source, thorough: bool) -> Beginning:
         if thorough or id(source) not in self._beginnings:

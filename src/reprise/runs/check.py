@@ -11,12 +11,13 @@ from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.exclude import MAX_EXCLUDED, read_list, write_list
 from reprise.datasets.findings import Finding, by_kind
 from reprise.datasets.judge import judge
+from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.project import ROOT, relative, typed
 from reprise.runs import check_report
 from reprise.runs.examine import examine, read_again
 from reprise.runs.experiment import Data, open_data
-from reprise.runs.external import External
+from reprise.runs.external import External, build_dataset
 from reprise.runs.record import make_record
 from reprise.tracking.provenance import tracked
 
@@ -38,6 +39,10 @@ def check_data(composed: Composed, strict: str, quarantine: str, rare: str) -> N
     if is_quarantine and isinstance(data.dataset, External):
         data.dataset.without({}, (), Path("FILE"))  # raises: its samples have no names
     sheet, found = examine(data, _count(rare))
+    if isinstance(data.dataset, Stream) and not found:
+        again = build_dataset(composed.values["dataset"])
+        assert isinstance(again, Stream)
+        found = [Finding("error", "unreadable", line) for line in data.dataset.changes(again)]
     notes = [Finding("note", "not read", note) for note in data.dataset.notes]
     findings = [*found, *judge(sheet), *notes]
     counts = ", ".join(f"{list(sheet.splits).count(split)} {split}" for split in data.splits)

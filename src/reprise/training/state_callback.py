@@ -1,7 +1,10 @@
 """The callback that saves the training state, and restores what a resumed `fit` resets."""
 
+import copy
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +152,10 @@ class StateCallback(keras.callbacks.Callback):
             if self._watched.get(name, watched(callback)) == watched(callback):
                 now, saved = counters(callback), (self._attributes or {}).get(name, {})
                 initial = (self._initial or {}).get(name, {})
-                vars(callback).update({key: initial[key] for key in initial if key in now})
-                vars(callback).update({key: saved[key] for key in saved if key != MIN_DELTA})
-                vars(callback).update(_weight_lists_in(self._weights, name))
+                kept = {key: initial[key] for key in initial if key in now}
+                kept |= {key: saved[key] for key in saved if key != MIN_DELTA}
+                vars(callback).update(copy.deepcopy(kept))  # which it may append to
+                vars(callback).update(_arrays_in(self._weights, name))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Restore an epoch that was left in its middle, which the other callbacks begin again."""
@@ -193,7 +197,7 @@ class StateCallback(keras.callbacks.Callback):
                 if key not in initial or initial[key] != value
             }
         self._watched = {name: watched(one) for name, one in self._others.items()}
-        self._weights = _weight_lists(self._others)
+        self._weights = _arrays(self._others)
         arrays = {**values_of(variables_of(self.model), "model"), **self._weights}
         if self._is_mid_epoch:
             arrays |= values_of(self.model.metrics_variables, "metrics")
@@ -275,14 +279,26 @@ def assign(
 
 
 def counters(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """The counters and best values of a callback: what JSON can hold of its public attributes."""
+    """The counters and best values of a callback: what JSON can hold of its public attributes.
+
+    Of a callback that is neither Keras's nor reprise's also lists and dicts that JSON gives back as
+    they are.
+    """
+    is_users = type(callback).__module__.partition(".")[0] not in ("keras", "reprise")
     found = {}
     for name, value in vars(callback).items():
         if isinstance(value, np.generic):
             value = value.item()
         is_state = name in PRIVATE or not name.startswith("_")
-        if is_state and name != MIN_DELTA and isinstance(value, int | float | str | None):
+        if not is_state or name in (MIN_DELTA, "params"):  # params: Keras says them anew
+            continue
+        if isinstance(value, int | float | str | None):
             found[name] = value
+        elif is_users and isinstance(value, list | dict):
+            with suppress(TypeError, ValueError):
+                copied = json.loads(json.dumps(value))
+                if copied == value:
+                    found[name] = copied
     return found
 
 
@@ -291,21 +307,27 @@ def watched(callback: keras.callbacks.Callback) -> list[str]:
     return [str(value) for name in ("monitor", "mode") if (value := vars(callback).get(name))]
 
 
-def _weight_lists(callbacks: Mapping[str, keras.callbacks.Callback]) -> Arrays:
-    """The weights that callbacks keep, such as EarlyStopping's `best_weights`, as arrays."""
-    return {
-        f"{name}.{attribute}.{at:04d}": value
-        for name, callback in callbacks.items()
-        for attribute, values in vars(callback).items()
-        if isinstance(values, list) and all(isinstance(value, np.ndarray) for value in values)
-        for at, value in enumerate(values)
-    }
+def _arrays(callbacks: Mapping[str, keras.callbacks.Callback]) -> Arrays:
+    """The arrays that callbacks keep, alone or in lists such as EarlyStopping's `best_weights`."""
+    found: Arrays = {}
+    for name, callback in callbacks.items():
+        for attribute, value in vars(callback).items():
+            is_array = isinstance(value, np.ndarray) and value.dtype != object
+            if is_array and not attribute.startswith("_"):
+                found[f"{name}.{attribute}"] = value.copy()
+            elif isinstance(value, list) and all(isinstance(one, np.ndarray) for one in value):
+                found |= {f"{name}.{attribute}.{at:04d}": one for at, one in enumerate(value)}
+    return found
 
 
-def _weight_lists_in(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, list[np.ndarray]]:
-    """The lists of weights of one callback, by attribute, that `_weight_lists` made arrays of."""
-    found: dict[str, list[np.ndarray]] = {}
+def _arrays_in(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, Any]:
+    """The arrays of one callback and its lists of them, by attribute, that `_arrays` gave."""
+    found: dict[str, Any] = {}
     for key in sorted(arrays):
         if key.startswith(f"{name}."):
-            found.setdefault(key.split(".")[1], []).append(arrays[key])
+            attribute, *number = key.split(".")[1:]
+            if number:
+                found.setdefault(attribute, []).append(arrays[key])
+            else:
+                found[attribute] = arrays[key].copy()
     return found

@@ -3,6 +3,7 @@
 import random
 import re
 import time
+from array import array
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from reprise.datasets.stream import Stream
 from reprise.datasets.streams import split
 from reprise.datasets.streams.passes import compare_passes
 from reprise.datasets.streams.source import Source
+from reprise.datasets.streams.split import StreamSplit
 from reprise.errors import UserError
 from reprise.spec import Spec
 
@@ -85,6 +87,25 @@ def test_a_source_that_changes_from_process_to_process_is_refused_by_check_data(
     (line,) = problems(Sets(), thorough=True)
     assert "in another process; sort what comes from a set" in line
     assert compare_passes(Numbers(60), elsewhere=True).limits == [1000]
+
+
+def test_a_source_that_is_another_whenever_it_is_made_is_named():
+    first, second = Odd(lambda _: pairs(range(60))), Odd(lambda _: pairs(range(59, -1, -1)))
+    assert Stream(first, FRACTIONS).changes(Stream(first, FRACTIONS)) == []
+    (line,) = Stream(first, FRACTIONS).changes(Stream(second, FRACTIONS))
+    assert "the same in another order, from sample 0 on, when it is read from an object" in line
+    assert "draw nothing without a seed in __init__" in line
+
+
+@pytest.mark.parametrize("buffer", [array("q", [0, 0]), [0, 0], np.zeros(2, np.int64)], ids=type)
+def test_a_buffer_that_every_sample_is_written_to_is_copied(buffer):
+    def refilled(_):
+        for number in range(60):
+            buffer[0] = number
+            yield buffer, number % 2
+
+    chunks = [*StreamSplit("train", Odd(refilled))]
+    assert np.concatenate([chunk.x for chunk in chunks])[:, 0].tolist() == [*range(60)]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,15 @@ _ELSEWHERE = (
     "from reprise.datasets.streams.passes import answer; answer()"
 )
 
+_REMEDIES = {  # by where the source was read once more
+    "again": "do not shuffle in the source, dataset.shuffle_buffer does; and draw nothing without "
+    "a seed: rng = np.random.default_rng(0) within samples()",
+    "in another process": "sort what comes from a set or depends on hash(): sorted(names); and "
+    "let nothing depend on the process",
+    "from an object that was made anew": "draw nothing without a seed in __init__ either: "
+    "rng = np.random.default_rng(0)",
+}
+
 
 @dataclass(frozen=True)
 class Beginning:
@@ -125,6 +134,12 @@ def compare_passes(
     return first
 
 
+def compare_made_anew(source: Source, take: int | None, first: Beginning) -> None:
+    """Raise a UserError if a source made anew does not begin as the one that was read first."""
+    again = read_beginning(source, take, first.limits).digests
+    _require_same(source, first, again, "from an object that was made anew")
+
+
 def require_same(source: Source, take: int | None, recorded: dict[str, Any]) -> None:
     """Raise a UserError if a source does not begin as when a run recorded it."""
     if read_beginning(source, take, recorded["limits"]).as_json() != recorded:
@@ -170,12 +185,7 @@ def _require_same(source: Source, first: Beginning, again: list[list[str]], wher
             is_order = sorted(own) == sorted(other)
             received = "the same in another order" if is_order else "others"
             received += f", from sample {at} on, when it is read {where}"
-            remedy = (
-                "do not shuffle in the source, dataset.shuffle_buffer does; and draw nothing "
-                "without a seed: rng = np.random.default_rng(0) within samples()"
-                if where == "again"
-                else "sort what comes from a set or depends on hash(): sorted(names)"
-            )
+            remedy = _REMEDIES[where]
         raise UserError(
             f"{source.shard_name(shard)} changes from pass to pass",
             "the same samples in the same order whenever it is read, by which they are split",

@@ -234,10 +234,11 @@ def _kept(value: Any) -> Any:
     """A copy of what a source may change before it yields the next sample."""
     if isinstance(value, np.ndarray):
         return value.copy()
-    if isinstance(value, list | tuple) and len(value):
-        is_nested = isinstance(value[0], list | np.ndarray)
-        return copy.deepcopy(value) if is_nested else value[:]
-    return value
+    if isinstance(value, int | float | np.generic | str | bytes):
+        return value
+    if isinstance(value, list | tuple) and len(value) and isinstance(value[0], int | float):
+        return value[:]
+    return copy.deepcopy(value)
 
 
 def announced(
