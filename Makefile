@@ -16,10 +16,11 @@ override sweep := $(call typed,sweep)
 override runs := $(call typed,runs)
 override sort := $(call typed,sort)
 override top := $(call typed,top)
+override model := $(call typed,model)
 override input := $(call typed,input)
 override output := $(call typed,output)
 override port := $(call typed,port)
-export exp args run split input output port sweep runs sort top
+export exp args run split model input output port sweep runs sort top
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
@@ -77,8 +78,8 @@ evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [spl
 	$(verb) $(with_run)
 
 .PHONY: predict
-predict: need-run $(ready)  ## Answer inputs without labels: run=ID|last input=PATH|test [output=PATH args="overlay=true …"]
-	$(verb) "run=$$run" $${input:+"input=$$input"} $${output:+"output=$$output"} "$${words[@]}"
+predict: $(if $(model),,need-run) $(ready)  ## Answer inputs without labels: run=ID|model=NAME@alias input=PATH|test [output=PATH args="overlay=true …"]
+	$(verb) $${run:+"run=$$run"} $${model:+"model=$$model"} $${input:+"input=$$input"} $${output:+"output=$$output"} "$${words[@]}"
 
 .PHONY: reproduce
 reproduce: need-run $(ready)  ## Train a run again from its record, and compare: run=ID|last [args="epochs=N code=here"]

@@ -12,10 +12,11 @@ import pytest
 import yaml
 from datasets.sounds import noise, write
 from PIL import Image
-from tiny import ROOT, write_arrays, write_blobs
+from tiny import ROOT, new_store, write_arrays, write_blobs
 
 from reprise.errors import UserError
 from reprise.runs import predict as module
+from reprise.runs import registered
 from reprise.runs.experiment import compose_and_check, new_model, open_data, set_up_device
 from reprise.runs.folder import CHECKPOINTS, CONFIG, IDENTITY, SPECS, SPLITS
 from reprise.runs.load import find
@@ -71,7 +72,8 @@ def probabilities(table: Path) -> np.ndarray:
 
 
 def ask(folder, given, output, **options):
-    return predict(str(folder), folder.parents[1], given, str(output), Options(**options))
+    saved = find(str(folder), folder.parents[1])
+    return predict(saved, given, str(output), Options(**options))
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +236,31 @@ def test_windows_of_recordings_begin_at_whole_samples_and_the_last_ends_with_the
         .splitlines()[1]
         .startswith("1\tSpectrogram 1\t1\t0.000000\t0.400000\tx\t")
     )
+
+
+@pytest.mark.slow
+def test_a_registered_model_is_found_here_or_brought_from_mlflow(tmp_path, monkeypatch):
+    import mlflow
+
+    monkeypatch.setattr(registered, "ROOT", tmp_path)
+    write_arrays(tmp_path / "a.npz")
+    run = made_run(tmp_path / "runs", "experiment=digits", f"dataset.file={tmp_path}/a.npz")
+    uri = new_store(tmp_path)
+    client = mlflow.MlflowClient(uri)
+    experiment = client.create_experiment("e", (tmp_path / "artifacts").as_uri())
+    stored = client.create_run(experiment)
+    for name in (CONFIG, SPECS, SPLITS, IDENTITY):
+        client.log_artifact(stored.info.run_id, str(run / name))
+    best = run / CHECKPOINTS / "best.keras"
+    (tmp_path / "model.keras").write_bytes(best.read_bytes())
+    client.log_artifact(stored.info.run_id, str(tmp_path / "model.keras"), "model/data")
+    client.create_registered_model("digits")
+    client.create_model_version("digits", f"runs:/{stored.info.run_id}/model", stored.info.run_id)
+    client.set_registered_model_alias("digits", "champion", "1")
+    for name in ("digits@champion", "digits/1", "digits"):
+        saved = registered.find_model(name, tmp_path / "none", uri)
+        assert (saved.folder / CHECKPOINTS / "best.keras").read_bytes() == best.read_bytes()
+    done = predict(saved, ["valid"], str(tmp_path / "out.csv"), Options())
+    assert np.array_equal(probabilities(done.table), expected(run)[1])
+    with pytest.raises(UserError, match="there is no model digits@other"):
+        registered.find_model("digits@other", tmp_path / "none", uri)

@@ -1,5 +1,6 @@
 """Predict on inputs without labels: `reprise predict run=ID|last input=PATH [output=PATH …]`.
 
+`model=NAME@alias` in place of `run` is a model of MLflow's registry, which `uri=ADDRESS` can name.
 `input` names files, a folder, a pattern or a table, several with commas between them; or a split of
 the run's own data: `input=test`. docs/use_a_model.md has all words. Exit code 0: every input was
 answered; 1: some could not be read, and are listed beside the answers.
@@ -13,16 +14,30 @@ from pydantic import TypeAdapter, ValidationError
 from reprise.cli.main import options
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
+from reprise.runs.load import find
 from reprise.runs.predict import Options, given_inputs, predict
+from reprise.runs.registered import find_model
 
 
 def main(argv: list[str]) -> None:
     """Write the answers, and print where they are."""
     own = dict.fromkeys((field.name for field in fields(Options)), "")
-    asked = options(argv, run=None, input=None, output="", runs="runs", **own)
+    asked = options(argv, run="", model="", uri="", input=None, output="", runs="runs", **own)
     words = {name: asked[name] for name in own if asked[name]}
+    wish = _read(words)
     runs, given = ROOT / asked["runs"], given_inputs(asked["input"])
-    done = predict(asked["run"], runs, given, asked["output"], _read(words))
+    if bool(asked["run"]) == bool(asked["model"]):
+        raise UserError(
+            "which model is to answer?",
+            "run=ID, run=last or model=NAME@alias",
+            " ".join(argv),
+            "give one of them",
+        )
+    if asked["model"]:
+        saved = find_model(asked["model"], runs, asked["uri"] or None)
+    else:
+        saved = find(asked["run"], runs)
+    done = predict(saved, given, asked["output"], wish)
     print(f"{done.count - len(done.problems)} of {done.count} inputs: {relative(done.table)}")
     if done.unreadable:
         print(f"{len(done.problems)} could not be read: {relative(done.unreadable)}")

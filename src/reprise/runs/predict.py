@@ -20,7 +20,7 @@ from reprise.datasets.unlabelled import Tolerant
 from reprise.errors import UserError
 from reprise.files import lock, replacing
 from reprise.project import ROOT, relative
-from reprise.runs.load import require_best
+from reprise.runs.load import SavedRun, require_best
 from reprise.runs.predict_masks import Masks, Probabilities, areas, file_names, tile_of
 from reprise.runs.predict_parts import Parts, fingerprint
 from reprise.runs.predict_sound import detections, read_thresholds, write_labels
@@ -87,24 +87,21 @@ class Prediction:
     unreadable: Path | None
 
 
-def predict(
-    run: str, runs: Path, given: Sequence[str], output: str, options: Options
-) -> Prediction:
+def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options) -> Prediction:
     """Answer inputs, and write the answers.
 
     A prediction that was killed goes on where it was, when the same is asked for again.
 
     Args:
-        run: What names the run, as in `find`.
-        runs: Folder of all runs.
+        saved: The run.
         given: Files, folders, patterns; or one of the run's splits.
         output: Folder, or CSV or Parquet file; '': `predictions/<run>`.
         options: Further wishes.
 
     Raises:
-        UserError: there is no such run or input, or none of the inputs can be read.
+        UserError: the run has no model, there is no such input, or none of the inputs can be read.
     """
-    predictor = load_predictor(run, runs, flips=options.flips)
+    predictor = load_predictor(saved, flips=options.flips)
     spec = predictor.target_spec
     inputs = predictor.inputs(given, **_changes(options, predictor))
     place = ROOT / (output or f"predictions/{predictor.saved.folder.name}")

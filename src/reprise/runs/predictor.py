@@ -15,11 +15,9 @@ from reprise.datasets.unlabelled import Tolerant
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs.experiment import set_up_device
-from reprise.runs.load import SavedRun, find, load_best, open_saved_data
+from reprise.runs.load import SavedRun, load_best, open_saved_data
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import keras
 
     from reprise.spec import Spec
@@ -172,18 +170,16 @@ class _Split(Dataset):
         return {"test": np.arange(len(self))}
 
 
-def load_predictor(run: str, runs: Path, *, flips: bool = False) -> Predictor:
+def load_predictor(saved: SavedRun, *, flips: bool = False) -> Predictor:
     """Load the best model of a run.
 
     Args:
-        run: As `find` takes it.
-        runs: Folder of all runs.
+        saved: The run, from `find` or `find_model`.
         flips: Answer with the mean over the flips that training used.
 
     Raises:
-        UserError: there is no such run, it has no model, or it was trained without flips.
+        UserError: it has no model, or it was trained without flips.
     """
-    saved = find(run, runs)
     augment = saved.config["dataset"].get("augment") or {}
     axes = [axis for name, axis in FLIPS.items() if augment.get(name)] if flips else []
     if flips and not axes:
