@@ -8,26 +8,25 @@ import cv2
 import numpy as np
 from annotated_types import Ge, Interval, Len
 
-from reprise.datasets.base import Sample, find_problems
-from reprise.datasets.decodable import Decodable, Decoded
+from reprise.datasets.base import Sample
+from reprise.datasets.decodable import Decoded
 from reprise.datasets.drawing import class_ids, draw_masks
 from reprise.datasets.images.files import Pages, has_varying_alpha, read_header, require_readable
 from reprise.datasets.images.folders import list_images, others, require_pairs
-from reprise.datasets.images.labelled import LOOKED_AT, Channels, ImageSize
+from reprise.datasets.images.labelled import LOOKED_AT, Channels, ImageFiles, ImageSize
 from reprise.datasets.images.masks import MaskMode, make_coding
-from reprise.datasets.images.reader import ImageReader
 from reprise.datasets.images.unlabelled import Pictures
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits
 from reprise.errors import UserError
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
-from reprise.transforms.place import Fit, draw_placement, pixels_needed, reduce_image, reduce_mask
+from reprise.transforms.place import Fit, reduce_image, reduce_mask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class ImageMask(Decodable):
+class ImageMask(ImageFiles):
     """Images and their masks from two folders, paired by stem.
 
     A sample is an image, shape (*image_size, channels), uint8 or uint16 as in the files, and its
@@ -82,22 +81,16 @@ class ImageMask(Decodable):
         mask_files = list_images(Path(masks), "dataset.masks")
         require_pairs(image_files, mask_files)
         self._folders = (Path(images), Path(masks))
-        self._files = [(name, mask_files[stem]) for stem, name in image_files.items()]
+        paths = [self._folders[0] / name for name in image_files.values()]
+        self._masks = [self._folders[1] / mask_files[stem] for stem in image_files]
+        super().__init__(paths, image_size, channels, fit, augment, pages)
         self._coding = make_coding(mask_mode, classes, ignore or [], colors)
-        self._size = (image_size[0], image_size[1])
-        self._fit = fit
-        self._augment = augment
-        self._enough = pixels_needed(self._size, fit)
         self._split, self._split_seed = dict(split), split_seed
-        paths = [self._folders[0] / image for image, _ in self._files]
-        self._reader, self._pages = ImageReader(paths, channels, pages), pages
         self._present: set[int] = set()  # class ids in the masks that were decoded
         self._looked_at_all, self._mask_mode = False, mask_mode
-        self.input_spec = Spec((*self._size, channels), self._reader.dtype)
         coding = self._coding
         self.target_spec = Spec((*self._size, 1), "uint8", coding.classes, coding.ignore)
-        dtype = self._reader.dtype
-        self.decoded = Spec((None, None, channels), dtype), Spec((None, None), "uint8")
+        self.decoded = (*self.decoded, Spec((None, None), "uint8"))
         self.recipe = repr((self._enough, mask_mode, classes, ignore, colors, pages))
 
     @classmethod
@@ -119,56 +112,44 @@ class ImageMask(Decodable):
         pictures.coding = make_coding(mask_mode, classes, ignore or [], colors)
         return pictures
 
-    def __len__(self) -> int:
-        return len(self._files)
-
     def decode(self, index: int) -> Decoded:
         """Read an image and its mask, both reduced alike if they have far more pixels than needed.
 
         Raises:
             UserError: a file cannot be read, or the two do not fit; the file is named.
         """
-        return self._read(index, self._enough)
+        image, factor = self._reader.read(self._paths[index], self._enough)
+        ids = self._coding.read(self._masks[index])
+        if image.shape[:2] != tuple(-(-side // factor) for side in ids.shape):
+            self._compare_headers(index)  # raises, with the sizes of the files
+        image = reduce_image(image, self._enough)
+        return image, reduce_mask(ids, image.shape)
 
     def finish(self, arrays: Decoded, index: int, rng: np.random.Generator | None) -> Sample:
         image, ids = arrays
-        placement = draw_placement(ids.shape[:2], self._size, self._fit, self._augment, rng)
+        placement = self._place(ids.shape, rng)
         return placement.image(image), placement.mask(ids, self._coding.ignore or 0)
 
     def name(self, index: int) -> str:
-        return f"{self._folders[0].name}/{self._files[index][0]}"
+        return f"{self._folders[0].name}/{self._paths[index].name}"
 
     def splits(self) -> Mapping[str, np.ndarray]:
         keys: dict[str, int] = {}
-        for at, (image, mask) in enumerate(self._files):
-            keys |= {Path(image).stem: at, image: at, mask: at}
+        for at, (image, mask) in enumerate(zip(self._paths, self._masks, strict=True)):
+            keys |= {image.stem: at, image.name: at, mask.name: at}
         groups = [self.group(at) for at in range(len(self))]
         return make_splits(keys, groups, self._split, self._split_seed)
 
-    def facts(self, index: int) -> Mapping[str, float]:
-        header = read_header(self._pair(index)[0])
-        return {"height": header.height, "width": header.width}
-
     def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
-        """Look at head and tail of every file and decode some of them, or decode all files."""
-        step = 1 if thorough else max(1, len(indices) // LOOKED_AT)
-
-        def look(at: int) -> None:
-            index = int(indices[at])
-            self._compare_headers(index, decode=at % step == 0)
-            if thorough:
-                self._reader.read(self._pair(index)[0])
-            if at % step == 0:
-                self._look_at_mask(index)
-
-        found = find_problems(look, len(indices))
-        self._looked_at_all = step == 1 and len(indices) == len(self)
+        found = super().check(indices, thorough=thorough)
+        are_few = len(indices) < 2 * LOOKED_AT
+        self._looked_at_all = (thorough or are_few) and len(indices) == len(self)
         is_one = self._looked_at_all and not found and len(self._known()) < 2
         return found + [self._one_class()] * is_one
 
     @property
     def notes(self) -> Sequence[str]:
-        lines = [*self._reader.notes()]
+        lines = [*super().notes]
         for folder in self._folders:
             if unread := others(folder):
                 some = ", ".join(unread[:5]) + (", …" if len(unread) > 5 else "")
@@ -193,22 +174,13 @@ class ImageMask(Decodable):
             masks["answer"] = class_ids(prediction)
         draw_masks(axes, x, masks, self.target_spec, self._coding.colors)
 
-    def _pair(self, index: int) -> tuple[Path, Path]:
-        image, mask = self._files[index]
-        return self._folders[0] / image, self._folders[1] / mask
-
-    def _read(self, index: int, enough: float) -> tuple[np.ndarray, np.ndarray]:
-        """Image, shape (height, width, channels), and class ids, shape (height, width), uint8."""
-        image_file, mask_file = self._pair(index)
-        image, factor = self._reader.read(image_file, enough)
-        ids = self._coding.read(mask_file)
-        if image.shape[:2] != tuple(-(-side // factor) for side in ids.shape):
-            self._compare_headers(index)  # raises, with the sizes of the files
-        image = reduce_image(image, enough)
-        return image, reduce_mask(ids, image.shape)
+    def _look(self, index: int, *, decode: bool) -> None:
+        self._compare_headers(index, decode=decode)
+        if decode:
+            self._look_at_mask(self._masks[index])
 
     def _compare_headers(self, index: int, *, decode: bool = False) -> None:
-        image_file, mask_file = self._pair(index)
+        image_file, mask_file = self._paths[index], self._masks[index]
         image = self._reader.look(image_file, decode=decode)
         mask = read_header(mask_file)
         # Masks of several pages are as ambiguous as images, and none is stacked.
@@ -228,8 +200,7 @@ class ImageMask(Decodable):
                 "draw the mask at the size of the image",
             )
 
-    def _look_at_mask(self, index: int) -> None:
-        file = self._pair(index)[1]
+    def _look_at_mask(self, file: Path) -> None:
         counts = cv2.calcHist([self._coding.read(file)], [0], None, [256], [0, 256])
         self._present.update(np.flatnonzero(counts).tolist())
         if self._mask_mode != "alpha" and read_header(file).has_alpha and has_varying_alpha(file):

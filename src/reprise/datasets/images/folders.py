@@ -213,8 +213,14 @@ def _layout(folder: Path, classes: Sequence[str] | None) -> tuple[list[str], lis
     inner = {top: _entries(folder, top, folders=True) for top in tops}
     splits = {top: split_of(top) for top in tops}
     own = {top: {split_of(_last(one)) for one in inner[top]} for top in tops}
-    if len(tops) == 1 and len(inner[tops[0]]) > 1 and not splits[tops[0]]:
-        _require_more(folder, tops[0])
+    is_one = len(tops) == 1 and len(inner[tops[0]]) > 1 and not splits[tops[0]]
+    if is_one and not any(map(_is_image, _entries(folder, tops[0], folders=False))):
+        raise UserError(
+            f"dataset.folder: {folder} holds one class",
+            "two classes, or folders of splits",
+            f"the folder {tops[0]}, which holds folders alone",
+            f"set dataset.folder={folder / tops[0]}",
+        )
     plain = [_Part(top, top, "") for top in tops]
     if not tops or {seen(one) for one in classes or ()}.issuperset(map(seen, tops)):
         return [""], plain
@@ -237,17 +243,6 @@ def _layout(folder: Path, classes: Sequence[str] | None) -> tuple[list[str], lis
         return ["", *tops], [_Part(path, top, split) for split, top, path in pairs]
     _require_classes(folder, inner)
     return [""], plain
-
-
-def _require_more(folder: Path, top: str) -> None:
-    """Refuse a folder whose one folder holds nothing but folders: the classes stand deeper."""
-    if not any(map(_is_image, _entries(folder, top, folders=False))):
-        raise UserError(
-            f"dataset.folder: {folder} holds one class",
-            "two classes, or folders of splits",
-            f"the folder {top}, which holds folders alone",
-            f"set dataset.folder={folder / top}",
-        )
 
 
 def _require_classes(folder: Path, inner: Mapping[str, Sequence[str]]) -> None:
