@@ -53,7 +53,7 @@ def _read(words: dict[str, str]) -> Options:
         name = str(first["loc"][0])
         raise UserError(
             f"{name}={words[name]} cannot be used",
-            first["msg"].removeprefix("Input should be "),
+            first["msg"].removeprefix("Input should be ").partition(", unable")[0],
             words[name],
             f"correct {name}; docs/use_a_model.md says what it means",
         ) from None

@@ -24,7 +24,7 @@ from reprise.runs.load import SavedRun, require_best
 from reprise.runs.predict_masks import Masks, Probabilities, areas, file_names, tile_of
 from reprise.runs.predict_parts import Parts, fingerprint
 from reprise.runs.predict_sound import detections, read_thresholds, write_labels
-from reprise.runs.predictor import SPLITS, load_predictor
+from reprise.runs.predictor import SPLITS, open_predictor
 from reprise.transforms.place import Fit
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
     Raises:
         UserError: the run has no model, there is no such input, or none of the inputs can be read.
     """
-    predictor = load_predictor(saved, flips=options.flips)
+    predictor = open_predictor(saved, flips=options.flips)
     spec = predictor.target_spec
     inputs = predictor.inputs(given, **_changes(options, predictor))
     place = ROOT / (output or f"predictions/{predictor.saved.folder.name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from reprise.datasets.unlabelled import Tolerant
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs.experiment import set_up_device
-from reprise.runs.load import SavedRun, load_best, open_saved_data
+from reprise.runs.load import SavedRun, load_best, open_saved_data, require_best
 
 if TYPE_CHECKING:
     import keras
@@ -32,13 +33,20 @@ class Predictor:
 
     Args:
         saved: The run.
-        model: Its best model, not compiled.
         flips: Axes of a batch along which inputs are mirrored, too; answers are then the mean.
     """
 
     saved: SavedRun
-    model: keras.Model
     flips: Sequence[int] = ()
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The model, not compiled; loaded when it is first asked for, which takes seconds."""
+        set_up_device(self.saved.config)
+        model = load_best(self.saved.folder)
+        # Keras would guess whether XLA pays, with other bits.
+        model.jit_compile = bool(self.saved.config["trainer"].get("jit_compile"))
+        return model
 
     @property
     def input_spec(self) -> Spec:
@@ -170,8 +178,8 @@ class _Split(Dataset):
         return {"test": np.arange(len(self))}
 
 
-def load_predictor(saved: SavedRun, *, flips: bool = False) -> Predictor:
-    """Load the best model of a run.
+def open_predictor(saved: SavedRun, *, flips: bool = False) -> Predictor:
+    """Make the predictor of a run.
 
     Args:
         saved: The run, from `find` or `find_model`.
@@ -189,7 +197,5 @@ def load_predictor(saved: SavedRun, *, flips: bool = False) -> Predictor:
             "flips=true",
             "leave flips=true out: a model has to know what mirrored inputs look like",
         )
-    set_up_device(saved.config)
-    model = load_best(saved.folder)
-    model.jit_compile = bool(saved.config["trainer"].get("jit_compile"))  # Keras's own is to guess
-    return Predictor(saved, model, axes)
+    require_best(saved.folder)
+    return Predictor(saved, axes)
