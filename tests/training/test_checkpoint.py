@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from reprise.training.checkpoint import BEST, Checkpoint, discard, weights_sha256
+from reprise.training.checkpoint import Checkpoint, discard, weights_sha256
+from reprise.training.state import BEST
 
 
 @pytest.fixture

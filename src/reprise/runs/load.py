@@ -30,6 +30,7 @@ from reprise.runs.inputs import changed_inputs
 from reprise.spec import Spec
 from reprise.tracking.folders import LAST, all_runs, experiment_of, is_debug, run_folders
 from reprise.tracking.journal import delivered
+from reprise.training.state import BEST
 
 if TYPE_CHECKING:
     import keras
@@ -271,8 +272,6 @@ def require_best(folder: Path) -> Path:
     Raises:
         UserError: the run has none.
     """
-    from reprise.training.checkpoint import BEST
-
     path = folder / CHECKPOINTS / BEST
     if path.exists():
         return path

@@ -14,6 +14,7 @@ from reprise.runs.experiment import Data, compiled, for_keras, set_up_device
 from reprise.runs.folder import CHECKPOINTS, RESULT, STATE
 from reprise.runs.load import find, load_best, open_saved_data
 from reprise.tracking.journal import OWN_ID, of_all_classes
+from reprise.training.state import BEST
 
 if TYPE_CHECKING:
     import keras
@@ -78,7 +79,7 @@ def score_best(
     """
     from reprise.tracking.model import save_model
     from reprise.tracking.pictures import write_confusion, write_curves, write_predictions
-    from reprise.training.checkpoint import BEST, discard
+    from reprise.training.checkpoint import discard
 
     trainer: Trainer = build(config["trainer"], key="trainer")
     tracking: Tracking = build(config["tracking"])

@@ -12,9 +12,8 @@ import keras
 
 from reprise.files import replacing
 from reprise.training.any_size import of_any_size, saved_for_any_size
-from reprise.training.state import keep_newest
+from reprise.training.state import BEST, keep_newest
 
-BEST = "best.keras"
 KEPT = 3  # best models: of the epoch under way, and of each of the two states before it
 
 

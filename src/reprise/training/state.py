@@ -18,6 +18,7 @@ import numpy as np
 
 from reprise.files import replacing
 
+BEST = "best.keras"  # the best model of a run
 ARRAYS, FACTS = "arrays.npz", "state.json"
 KEPT = 2  # the newest, and the one before it for when the newest is damaged
 
