@@ -14,8 +14,7 @@ from reprise.models import application
 from reprise.models.layers import to_imagenet
 from reprise.objectives import classification
 from reprise.spec import Spec
-from reprise.training.fit import compile_model
-from reprise.training.unfreeze import Unfreeze
+from reprise.training.fit import Unfreeze, compile_model
 
 GREY, RGB = Spec((32, 32, 1), "uint8"), Spec((32, 32, 3), "uint8")
 THREE = Spec((), "int32", ("a", "b", "c"))

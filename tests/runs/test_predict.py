@@ -22,7 +22,7 @@ from reprise.runs.folder import CHECKPOINTS, CONFIG, IDENTITY, SPECS, SPLITS
 from reprise.runs.load import find
 from reprise.runs.predict import Options, predict
 from reprise.runs.predictor import Predictor
-from reprise.training.any_size import of_any_size
+from reprise.training.checkpoint import of_any_size
 
 
 def made_run(runs: Path, *words: str, model: Callable[..., keras.Model] = new_model) -> Path:

@@ -6,7 +6,7 @@ import pytest
 
 from reprise.config.build import build
 from reprise.spec import Spec
-from reprise.training.any_size import of_any_size, saved_for_any_size
+from reprise.training.checkpoint import of_any_size, saved_for_any_size
 
 MASK = Spec((64, 96, 1), "uint8", ("a", "b", "c"), 255)
 

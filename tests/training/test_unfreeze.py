@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from tensorflow.python.framework import config as tf_config
 
+from reprise.training.fit import Unfreeze, build_optimizer
 from reprise.training.state_callback import values_of, variables_of
-from reprise.training.unfreeze import Unfreeze, build_optimizer
 
 EPOCHS, STEPS = 3, 2
 

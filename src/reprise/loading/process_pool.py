@@ -10,11 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from reprise.datasets.base import Dataset, Sample
-from reprise.loading import failures
+from reprise.errors import UserError
 from reprise.loading.order import BatchPlan, Order
 from reprise.loading.process_start import WorkerProcess, pickle_for_start
 from reprise.loading.slots import Slots
-from reprise.loading.worker import NO_TASK, Request, has_fixed_shapes, unpack_error, work
+from reprise.loading.worker import (
+    CRASH,
+    NO_TASK,
+    Request,
+    batch_stuck,
+    has_fixed_shapes,
+    unpack_error,
+    which_samples,
+    work,
+)
 
 _SPARE = 3  # batches that the consumer may keep as views: the one in use, and TensorFlow's delay
 _WAIT_S = 0.5  # how soon a wait notices that the loader was closed from another thread
@@ -302,9 +311,9 @@ class ProcessPool:
             return False
         if not worker.is_ready:
             reason = f"a process that was not ready after {self._timeout_s:g} s"
-            raise failures.no_worker_starts(reason)
+            raise _no_worker_starts(reason)
         at, task = worker.position(), worker.tasks.popleft()
-        self._settle(task, failures.batch_stuck(self._dataset, task.plan, at, self._timeout_s))
+        self._settle(task, batch_stuck(self._dataset, task.plan, at, self._timeout_s))
         return True
 
     def _replace(self, worker: _Worker) -> list[Task]:
@@ -317,13 +326,19 @@ class ProcessPool:
         if not worker.is_ready:
             self._failed_starts += 1
             if self._failed_starts == _MOST_STARTS or (code is not None and code >= 0):
-                raise failures.no_worker_starts(f"a process that ended with exit code {code}")
+                raise _no_worker_starts(f"a process that ended with exit code {code}")
         elif (at := worker.position()) is not None:
             task = worker.tasks[0]
             task.blame(at, alone=len(worker.tasks) == 1)
             if len(task.deaths) >= _FATAL:
                 worker.tasks.popleft()
-                self._settle(task, failures.batch_kills(self._dataset, task.plan, task.deaths))
+                killed = UserError(
+                    f"step {task.plan.step}: reading it ended the worker process {_FATAL} times",
+                    "samples that can be read",
+                    which_samples(self._dataset, task.plan, at),
+                    CRASH,
+                )
+                self._settle(task, killed)
         for task in worker.tasks:
             if not task.is_wanted:
                 self._settle(task)
@@ -338,3 +353,12 @@ class ProcessPool:
             raise task.error
         assert task.arrays is not None
         return task.arrays
+
+
+def _no_worker_starts(reason: str) -> UserError:
+    return UserError(
+        "no worker process comes up",
+        "a process that imports the dataset's module and waits for jobs",
+        reason,
+        "the lines above may say why; loader.use_multiprocessing=false does without processes",
+    )

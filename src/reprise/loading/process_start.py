@@ -14,7 +14,7 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from types import ModuleType
 from typing import Any
 
-from reprise.loading import failures
+from reprise.errors import UserError
 
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)  # until a fork server that was just killed counts as dead
 _WORKER = "reprise.loading.worker"
@@ -88,7 +88,12 @@ def pickle_for_start(dataset: object, kind: str) -> bytes:
     try:
         pickler.dump(dataset)
     except Exception as error:
-        raise failures.not_picklable(kind, error) from error
+        raise UserError(
+            f"{kind} cannot be sent to worker processes",
+            "a dataset that can be pickled: no open handle, no lambda, no class of the main script",
+            f"{type(error).__name__}: {error}",
+            "open handles at first use, or use threads: loader.use_multiprocessing=false",
+        ) from error
     names = {_WORKER, type(dataset).__module__, *pickler.modules}
     start_context().set_forkserver_preload(sorted(names - {"__main__"}))
     return file.getvalue()

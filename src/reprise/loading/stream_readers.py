@@ -21,9 +21,16 @@ import numpy as np
 
 from reprise.datasets.base import Sample
 from reprise.datasets.streams.split import Chunk, StreamSplit
-from reprise.loading import failures
+from reprise.errors import UserError
 from reprise.loading.process_start import WorkerProcess, pickle_for_start
-from reprise.loading.worker import limit_to_one_thread, pack_error, set_up_process, unpack_error
+from reprise.loading.worker import (
+    CRASH,
+    MORE_TIME,
+    limit_to_one_thread,
+    pack_error,
+    set_up_process,
+    unpack_error,
+)
 
 _READERS = 16  # shards that are open at one time
 _ROWS = 64  # samples in a worker's answer at most, however large a batch is
@@ -202,8 +209,12 @@ class StreamReaders:
             while not connection.poll(_WAIT_S):
                 waited_s += _WAIT_S
                 if self._timeout_s is not None and waited_s > self._timeout_s:
-                    place = worker.pending[0].place
-                    raise failures.stream_stuck(worker.handle.name, place, self._timeout_s)
+                    raise UserError(
+                        f"the stream gave nothing for {self._timeout_s:g} s",
+                        f"a batch within loader.timeout_s={self._timeout_s:g}",
+                        f"the {worker.handle.name} is still reading {worker.pending[0].place}",
+                        MORE_TIME,
+                    )
             chunk, error = connection.recv()
         except (EOFError, OSError):
             self._replace(worker)
@@ -224,8 +235,13 @@ class StreamReaders:
             raise RuntimeError("the loader was closed while a batch was awaited")
         worker.deaths += 1
         if worker.deaths == _FATAL:
-            place = worker.pending[0].place
-            raise failures.stream_kills(worker.handle.name, place, worker.deaths)
+            who = f"the {worker.handle.name}, which reads the stream,"
+            raise UserError(
+                f"{who} has ended by itself, as {_FATAL - 1} before it",
+                "a source that can be read",
+                f"{_FATAL} worker processes that ended {worker.pending[0].place}",
+                CRASH,
+            )
         worker.handle.end()
         worker.handle = self._start(self._workers.index(worker))
         worker.pending.clear()

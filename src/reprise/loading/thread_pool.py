@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from concurrent.futures import Future, wait
 
 from reprise.datasets.base import Dataset, Sample
-from reprise.loading import failures
 from reprise.loading.order import BatchPlan, Order
 from reprise.loading.worker import (
     WHOLE_BATCH,
     assemble,
+    batch_stuck,
     keep_freed_memory,
     limit_to_one_thread,
 )
@@ -105,7 +105,7 @@ class ThreadPool:
         waited_s = 0.0  # in slices, so that the time a stopped process (Ctrl-Z) sleeps is not in it
         while not task.done():
             if self._timeout_s is not None and waited_s > self._timeout_s:
-                raise failures.batch_stuck(self._dataset, task.plan, task.at, self._timeout_s)
+                raise batch_stuck(self._dataset, task.plan, task.at, self._timeout_s)
             wait([task], _WAIT_S)
             waited_s += _WAIT_S
         return task.result()

@@ -27,6 +27,10 @@ from reprise.loading.slots import Slots
 WHOLE_BATCH = -1  # position of a sample, where all are read at once
 NO_TASK = -1
 _NAMES_SHOWN = 32
+# What to do where a read does not come back.
+_ALONE = "read it by itself to see what happens: loader.workers=0"
+CRASH = f"{_ALONE} (a crash in a decoder, or more memory than there is)"
+MORE_TIME = f"{_ALONE}; or allow more time: loader.timeout_s=…"
 _THREAD_COUNTS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -176,6 +180,23 @@ def sample_names(dataset: Dataset, indices: Sequence[int] | np.ndarray) -> str:
     if len(indices) > _NAMES_SHOWN:
         lines.append(f"and {len(indices) - _NAMES_SHOWN} more")
     return "\n".join(lines)
+
+
+def which_samples(dataset: Dataset, plan: BatchPlan, at: int | None) -> str:
+    """The name of the sample at a position of a batch; of all where it is not known."""
+    if at is None or at == WHOLE_BATCH:
+        return "one of\n" + sample_names(dataset, plan.indices)
+    return sample_names(dataset, [int(plan.indices[at])])
+
+
+def batch_stuck(dataset: Dataset, plan: BatchPlan, at: int | None, timeout_s: float) -> UserError:
+    """The error of a batch that did not come in time; `at` is the position that is read."""
+    return UserError(
+        f"step {plan.step}: no batch after {timeout_s:g} s",
+        f"a batch within loader.timeout_s={timeout_s:g}",
+        f"still reading {which_samples(dataset, plan, at)}",
+        MORE_TIME,
+    )
 
 
 def pack_error(error: BaseException) -> Packed:

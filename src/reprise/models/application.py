@@ -77,7 +77,7 @@ def build(
     inputs = keras.Input(input_spec.shape, dtype=input_spec.dtype, name="inputs")
     size = (*input_spec.shape[:2], encoder_channels(input_spec))
     network = _network(backbone, size, encoder_weights, batchnorm_momentum)
-    for layer in network.layers:  # one by one, as training/release.py lets them go
+    for layer in network.layers:  # one by one, as training/fit.py lets them go
         layer.trainable = not encoder_freeze
     features = network(to_imagenet(scale(inputs, input_spec), _mode(backbone), white=1.0))
     features = keras.layers.GlobalAveragePooling2D()(features)

@@ -9,9 +9,8 @@ import numpy as np
 
 from reprise.datasets.base import Dataset
 from reprise.datasets.decodable import Decodable
-from reprise.datasets.mixed import Mixed
-from reprise.datasets.stream import Stream
 from reprise.runs.experiment import Data
+from reprise.runs.external import External
 from reprise.spec import Spec
 
 _MOST_LABELS = 100_000  # in a split, that are asked for at the start of a run
@@ -86,9 +85,11 @@ def _listed(names: Sequence[str]) -> str:
 def faster(data: Data) -> list[str]:
     """What could shorten the time that training waits for these data, a phrase each."""
     dataset, cores = data.dataset, len(os.sched_getaffinity(0))
-    ways = []
+    ways: list[str] = []
+    if isinstance(dataset, External):
+        return ways
     workers = data.settings.get("workers")
-    if isinstance(dataset, Stream):
+    if not isinstance(dataset, Dataset):  # a stream
         cores = min(cores, data.splits["train"].source.num_shards)
         workers = (0 if cores == 1 else cores) if workers is None else workers
         if cores == 1:
@@ -97,7 +98,7 @@ def faster(data: Data) -> list[str]:
         workers = 0 if dataset.in_memory else cores
     if cores > 1 and workers < cores and not dataset.in_memory:
         ways.append(f"loader.workers={cores}, one for each core; now {workers}")
-    parts = dataset.parts if isinstance(dataset, Mixed) else (dataset,)
+    parts = getattr(dataset, "parts", (dataset,))  # two, where old samples are mixed in
     if all(isinstance(part, Decodable) for part in parts) and not data.settings.get("cache"):
         ways.append("loader.cache=cache, which keeps decoded samples")
     if dataset.in_memory:

@@ -226,7 +226,7 @@ def tile_of(predictor: Predictor, asked: str) -> list[int]:
         )  # fmt: skip
     tile = [int(parts[0]), int(parts[-1])]
     if tile != own:
-        from reprise.training.any_size import of_any_size
+        from reprise.training.checkpoint import of_any_size
 
         model = predictor.model
         free = model if None in model.input_shape[1:3] else of_any_size(model)

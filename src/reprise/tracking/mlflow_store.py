@@ -31,7 +31,6 @@ from reprise.tracking.journal import (
     Entry,
     delivered,
     entries,
-    metric_history,
     read,
     write_delivered,
 )
@@ -41,17 +40,8 @@ RUN_TAG = "reprise.run"  # the name of the run's folder; MLflow chooses its own 
 # What the experiment is for. Which pages the UI opens on, it remembers itself since release 3.17.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 SMALL = {"params", "tags", "metrics"}  # kinds of entries that share a call
-SHORTER = (5000, 500, 250)  # characters that older servers take of a text
 DELETED = "deleted"
-REFUSED = {
-    400,
-    404,
-    405,
-    409,
-    413,
-    422,
-    501,
-}  # HTTP status: of the values, not of the user or the run
+REFUSED = {400, 404, 405, 409, 413, 422, 501}  # HTTP status: of the values, not of the user
 ILL = 3  # values in a row at which a server fails: not the values are at fault
 
 Value = Metric | Param | RunTag
@@ -374,11 +364,6 @@ class _Sending:
             middle = len(values) // 2
             self._log(values[:middle])
             self._log(values[middle:])
-        elif not isinstance(values[0], Metric):
-            value = values[0]
-            length = next((most for most in SHORTER if most < len(value.value)), None)
-            if length is not None:
-                self._log([type(value)(value.key, value.value[:length])])
 
     def _attempt(self, name: str | None, call: Callable[[], object]) -> bool:
         """Whether the store took it; if not, it is noted as `name`, unless that is None.
@@ -409,8 +394,6 @@ class _Sending:
                 )
             return False
         self._failures = 0
-        if name is not None:
-            self._outcome.missing.pop(name, None)  # a shorter text
         return True
 
     def _send_one(self, entry: Entry) -> None:
@@ -450,8 +433,7 @@ class _Lacking:
     ) -> None:
         self._folder, self._client, self._run, self._outcome = folder, client, run, outcome
         self._there = client.get_run(run.mlflow_id)
-        self._recorded = metric_history(folder)
-        self._steps: dict[str, dict[int, float]] = {}
+        self._steps: dict[str, dict[int, float]] = {}  # what the store has of each metric
         self._tags: dict[str, list[str]] = {}  # all values that were given
         for entry in entries(folder, "tags"):
             for name, value in entry["values"].items():
@@ -460,17 +442,22 @@ class _Lacking:
 
     def of(self, entry: Entry) -> Entry | None:
         """The part of an entry that the store lacks, or None."""
-        data = self._there.data
+        there = self._there.data
         match entry["kind"]:
             case "metrics" | "params" | "tags" as kind:
-                lacks = getattr(self, f"_lacks_{kind}")
-                values = {k: v for k, v in entry["values"].items() if lacks(k, v, entry)}
-                return {**entry, "values": values} if values else None
+                values = entry["values"].items()
+                if kind == "metrics":
+                    found = {k: v for k, v in values if self._lacks_metric(k, v, entry["step"])}
+                elif kind == "params":
+                    found = {k: v for k, v in values if k not in there.params}
+                else:
+                    found = {k: v for k, v in values if self._lacks_tag(k, v)}
+                return {**entry, "values": found} if found else None
             case "status":
                 is_there = self._status != [entry] or self._there.info.status == entry["status"]
             case "parent":
-                found = _parent(self._folder, self._client, self._run, entry)
-                is_there = not found or data.tags.get(MLFLOW_PARENT_RUN_ID) == found.mlflow_id
+                parent = _parent(self._folder, self._client, self._run, entry)
+                is_there = not parent or there.tags.get(MLFLOW_PARENT_RUN_ID) == parent.mlflow_id
             case "dataset":
                 inputs = self._there.inputs
                 seen = [one.dataset for one in inputs.dataset_inputs] if inputs else []
@@ -479,50 +466,32 @@ class _Lacking:
                 is_there = True
         return None if is_there else entry
 
-    def _lacks_metrics(self, name: str, value: float, entry: Entry) -> bool:
-        steps, step = self._steps_of(name), entry["step"]
-        if step not in steps:
-            steps[step] = value
+    def _lacks_metric(self, name: str, value: float, step: int) -> bool:
+        if name not in self._steps:
+            is_new = name not in self._there.data.metrics
+            asked = self._client.get_metric_history
+            points = [] if is_new else asked(self._run.mlflow_id, name)
+            self._steps[name] = {point.step: point.value for point in points}
+        if step not in self._steps[name]:
+            self._steps[name][step] = value
             return True
-        if not _same(steps[step], value):
-            self._differs(name, f"{steps[step]} at step {step}", value)
+        if not _same(there := self._steps[name][step], value):
+            self._outcome.missing.setdefault(
+                name,
+                Trouble(
+                    f"is {there} at step {step} in MLflow and {value} here; what stands there is "
+                    "never changed",
+                    f"{typed('sync')} to another store, uri=ADDRESS",
+                    lasts=True,
+                ),
+            )
         return False
 
-    def _steps_of(self, name: str) -> dict[int, float]:
-        """What the store has of a metric, `{step: value}`."""
-        if name not in self._steps:
-            newest, recorded = self._there.data.metrics.get(name), self._recorded[name]
-            if newest is None:
-                found = {}
-            elif len(recorded) == 1 and _same(newest, *recorded.values()):
-                found = dict(recorded)
-            else:
-                points = self._client.get_metric_history(self._run.mlflow_id, name)
-                found = {point.step: point.value for point in points}
-            self._steps[name] = found
-        return self._steps[name]
-
-    def _lacks_params(self, name: str, value: str, entry: Entry) -> bool:
-        there = self._there.data.params.get(name)
-        if there is not None and not _is_cut(there, value):
-            self._differs(name, repr(there), repr(value))
-        return there is None
-
-    def _lacks_tags(self, name: str, value: str, entry: Entry) -> bool:
+    def _lacks_tag(self, name: str, value: str) -> bool:
         """A tag that was changed in the UI stays; one that a later value replaced is sent."""
         given, there = self._tags[name], self._there.data.tags.get(name)
         is_newest = value.replace(OWN_ID, self._run.mlflow_id) == given[-1]
-        return is_newest and (there is None or (there in given and not _is_cut(there, given[-1])))
-
-    def _differs(self, name: str, there: object, here: object) -> None:
-        self._outcome.missing.setdefault(
-            name,
-            Trouble(
-                f"is {there} in MLflow and {here} here; what stands there is never changed",
-                f"{typed('sync')} to another store, uri=ADDRESS",
-                lasts=True,
-            ),
-        )
+        return is_newest and (there is None or (there in given and there != given[-1]))
 
 
 def _same(there: float, here: float) -> bool:
@@ -530,8 +499,3 @@ def _same(there: float, here: float) -> bool:
     if math.isnan(here) or math.isnan(there):
         return math.isnan(here) and math.isnan(there)
     return math.isclose(there, here, rel_tol=1e-12) or (math.isinf(here) and there * here > 1e300)
-
-
-def _is_cut(there: str, here: str) -> bool:
-    """Whether a text is the one that was sent, or as much of it as a server takes."""
-    return there == here or (len(there) >= min(SHORTER) and here.startswith(there))

@@ -73,14 +73,9 @@ def explain(error: Exception, store: str) -> Trouble:
     again, text, status = f"then: {typed('sync')}", plain(str(error)), http_status(error)
     if found := re.search(r"No module named '([\w.]+)'|from '([\w.]+)' \(", text):
         module = found[1] or found[2]
-        package = next(
-            (package for start, package in PACKAGES.items() if module.startswith(start)), module
-        )
-        return Trouble(
-            f"{store} needs a library that is not installed ({module})",
-            f"{_program('pip')} install {package}, {again}",
-            lasts=True,
-        )
+        package = next((PACKAGES[start] for start in PACKAGES if module.startswith(start)), module)
+        what = f"{store} needs a library that is not installed ({module})"
+        return Trouble(what, f"{_program('pip')} install {package}, {again}", lasts=True)
     if "database schema" in text or "Can't locate revision" in text:
         return _other_version(text, store)
     if status in (401, 403) and "ost header" in text:
@@ -96,10 +91,9 @@ def explain(error: Exception, store: str) -> Trouble:
             lasts=True,
         )
     if status == 413:
+        what = "larger than the server takes (HTTP 413)"
         return Trouble(
-            "larger than the server takes (HTTP 413)",
-            f"raise its limit (of nginx: client_max_body_size), {again}",
-            lasts=True,
+            what, f"raise its limit (of nginx: client_max_body_size), {again}", lasts=True
         )
     is_gone = getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
     if "valid JSON" in text or (status in (404, 405) and not is_gone):
@@ -108,25 +102,23 @@ def explain(error: Exception, store: str) -> Trouble:
             f"give the server's own address as tracking.uri or MLFLOW_TRACKING_URI, {again}",
         )
     if "filesystem tracking backend" in text or "unsupported URI" in text:
+        other = "uri=sqlite:///mlflow.db"
         return Trouble(
             f"MLflow keeps no runs at {store}",
-            f"give another address: tracking.uri=sqlite:///mlflow.db, for runs that are there: "
-            f"{typed('sync')} {_words('uri=sqlite:///mlflow.db')}",
+            f"give another address: tracking.{other}, for runs that are there: "
+            f"{typed('sync')} {_words(other)}",
             lasts=True,
         )
     if "file is not a database" in text or "malformed" in text:
-        return Trouble(
-            f"{store} is no database, or a damaged one",
-            f"move the file away, {again}, which delivers all runs to a new one",
-        )
+        what = f"{store} is no database, or a damaged one"
+        return Trouble(what, f"move the file away, {again}, which delivers all runs to a new one")
     if "readonly" in text or "unable to open" in text:
         return Trouble(f"{store} cannot be written ({text})", f"make it writable, {again}")
     if isinstance(error, OSError) and not _is_of_network(error):  # of the run's folder, or a file's
         return Trouble(f"a file cannot be written ({text})", f"mend that, {again}", of_store=False)
     if status is not None and status < 500 and status not in (408, 429):
-        return Trouble(
-            f"{store} refuses it (HTTP {status}: {text})", f"mend that, {again}", lasts=True
-        )
+        what = f"{store} refuses it (HTTP {status}: {text})"
+        return Trouble(what, f"mend that, {again}", lasts=True)
     if status is None:
         what = _of_network(text)
     elif text and "Max retries" not in text:
