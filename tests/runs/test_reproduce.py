@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from reprise.runs import rebuild
 from reprise.runs.folder import PACKAGES, held
 from reprise.runs.load import SavedRun
 from reprise.runs.verdict import compare
+from reprise.tracking.journal import metric_history
 
 CONFIG = {"seed": 0, "trainer": {"epochs": 2}, "tracking": {"runs": "runs"}}
 TAGS = {"weights_sha256": "aa", "device": "CPU", "code.tree": "1"}
@@ -190,6 +192,33 @@ def test_a_run_of_an_untracked_module_is_identical_after_its_commit_is_gone(proj
     assert "different from epoch 1 on" in today.stdout
     assert "code changed: src/mine/net.py" in today.stdout
     assert "data 1 changed: rows.csv" in today.stdout
+
+
+@pytest.mark.slow
+def test_from_mlflow_alone_in_a_clone_that_never_saw_the_code(project, tmp_path_factory):
+    clone = tmp_path_factory.mktemp("clone")
+    git(clone, "clone", "-q", str(project), ".")
+    done = call(project, "train", "experiment=mine")
+    assert done.returncode == 0, done.stderr
+    (first,) = (project / "runs/mine").iterdir()
+    mlflow_id = json.loads((first / "delivered.json").read_text())["mlflow_id"]
+    history = metric_history(first)
+    shutil.rmtree(project / "runs")
+
+    store = f"uri=sqlite:///{project}/mlflow.db"
+    unknown = call(clone, "reproduce", "run=20250101-000000-abcd", store)
+    assert (unknown.returncode, "no run '2025" in unknown.stderr) == (2, True), unknown.stderr
+    lacking = call(clone, "reproduce", f"run={mlflow_id}", store)
+    assert (lacking.returncode, "1 gone: rows.csv" in lacking.stderr) == (2, True), lacking.stderr
+    shutil.copy(project / "rows.csv", clone)
+    again = call(clone, "reproduce", f"run={mlflow_id}", store)
+    assert "\nidentical: " in again.stdout, again.stdout + again.stderr
+    assert ", and the weights" in again.stdout
+    brought = clone / "runs/mine" / first.name
+    assert metric_history(brought) == history
+    assert git(clone, "status", "--porcelain") == "?? runs/\n"
+    evaluated = call(clone, "evaluate", f"run={first.name}")
+    assert evaluated.returncode == 0, evaluated.stderr
 
 
 def test_what_the_record_lacks_is_said_before_anything_is_trained(recorded, tmp_path):

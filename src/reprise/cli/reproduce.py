@@ -5,6 +5,7 @@ are compared. Exit code 0: identical, or equal but for what other hardware expla
 `epochs=N` compares that many. `code=here`, `packages=here`, `data=here` take that part as it is
 today; `verify=full` reads every input file again, instead of those whose size or times have
 changed; further words change the run's configuration. `runs=FOLDER` looks elsewhere than in runs/.
+A run that is only in MLflow is brought from there, from `uri=ADDRESS` if that is another store.
 """
 
 import sys
@@ -20,7 +21,7 @@ PARTS = ("code", "packages", "data")
 def main(argv: list[str]) -> None:
     """Print the verdict."""
     parts = dict.fromkeys(PARTS, "recorded")
-    own = {"run": None, "epochs": "all", "runs": "runs", "verify": "times", **parts}
+    own = {"run": None, "epochs": "all", "runs": "runs", "verify": "times", "uri": "", **parts}
     asked, changes = split_options(argv, **own)
     for part in PARTS:
         if asked[part] not in ("here", "recorded"):
@@ -37,6 +38,7 @@ def main(argv: list[str]) -> None:
         here=[part for part in PARTS if asked[part] == "here"],
         changes=changes,
         full=asked["verify"] == "full",
+        uri=asked["uri"],
     )
     print(f"\n{verdict.text}")
     for line in verdict.details:

@@ -68,6 +68,10 @@ class SavedRun:
         return experiment_of(self.folder) or self.folder.parent.name
 
 
+class NoRun(UserError):
+    """There is no such run in the folder of all runs."""
+
+
 def find(run: str, runs: Path) -> SavedRun:
     """Find a run by its id, its path, MLflow's id of it, or as `last`.
 
@@ -95,7 +99,7 @@ def find(run: str, runs: Path) -> SavedRun:
         lost = ""
         if run == LAST and (runs / LAST).is_symlink():
             lost = f", a link to {(runs / LAST).readlink()}, where no run has left its record"
-        raise UserError(
+        raise NoRun(
             f"no run '{run}'",
             expected=f"the id of a run under {relative(runs)}/, MLflow's id of it, or 'last'",
             received=f"run={run}{lost}; the newest runs are: {newest}",

@@ -1,7 +1,7 @@
 """Delivery of journals to an MLflow tracking store: exactly once, however often it is tried.
 
-With artifacts.py, the only module that talks to the store. Importing MLflow takes seconds, so both
-are imported in the delivery's own threads.
+With artifacts.py and download.py, the only module that talks to the store. Importing MLflow takes
+seconds, so these are imported in the delivery's own threads.
 """
 
 import logging
