@@ -1,12 +1,12 @@
-"""What the measures of all samples say of a dataset."""
+"""What the measures of all samples say of a dataset: a list of findings, one line each."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
-from reprise.datasets.findings import Finding, Level
 from reprise.datasets.twins import Twins, are_same, candidates, equal_groups
 from reprise.spec import Spec
 
@@ -18,6 +18,49 @@ _REPEATED = 0.05  # share of rows with a twin, from which repetition is the natu
 _COMPARED = 1000  # pairs of pictures that are read again and compared in full
 _TOGETHER = 100  # of these pairs, in memory at a time
 _EMPTY = 0.5  # share of masks without foreground, from which they are the nature of the data
+
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+
+# Kinds whose samples a quarantine leaves out: all of them, or of twins the first alone.
+AT_FAULT = ("unreadable", "not finite", "constant", "silent", "empty mask", "contradiction")
+TWINS = ("leakage",)
+OF_CLASSES = ("rare label", "missing label", "group")  # whose samples are but examples
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with the data, or worth knowing of them.
+
+    Args:
+        level: 'error' (training would fail, or learn from what is not there), 'warning' (a result
+            may be worth less than it seems) or 'note'.
+        kind: What it is, in a word or two; findings are counted and shown by it.
+        message: One line.
+        samples: Names of the samples it is about; of twins the one to leave out comes first.
+    """
+
+    level: Level
+    kind: str
+    message: str
+    samples: tuple[str, ...] = ()
+
+    @property
+    def to_leave_out(self) -> tuple[str, ...]:
+        """Names of the samples that a quarantine takes."""
+        if self.kind in TWINS:
+            return self.samples[:1]
+        return self.samples if self.kind in AT_FAULT else ()
+
+
+def by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    """Findings of each kind, errors first, then warnings, then notes."""
+    ordered = sorted(findings, key=lambda one: LEVELS.index(one.level))
+    kinds: dict[str, list[Finding]] = {}
+    for one in ordered:
+        kinds.setdefault(one.kind, []).append(one)
+    return kinds
+
 
 Span = tuple[Hashable, float, float]
 

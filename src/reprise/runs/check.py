@@ -9,8 +9,7 @@ from pathlib import Path
 from reprise.config.compose import Composed
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.exclude import MAX_EXCLUDED, read_list, write_list
-from reprise.datasets.findings import Finding, by_kind
-from reprise.datasets.judge import judge
+from reprise.datasets.judge import Finding, by_kind, judge
 from reprise.datasets.stream import Stream
 from reprise.errors import UserError
 from reprise.project import ROOT, relative, typed

@@ -14,8 +14,15 @@ import numpy as np
 
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import save_grid
-from reprise.datasets.findings import LEVELS, OF_CLASSES, Finding, by_kind
-from reprise.datasets.judge import Sheet, label_counts, quantities
+from reprise.datasets.judge import (
+    LEVELS,
+    OF_CLASSES,
+    Finding,
+    Sheet,
+    by_kind,
+    label_counts,
+    quantities,
+)
 from reprise.files import write_text
 
 _NAMES = 3  # on the screen, of each kind

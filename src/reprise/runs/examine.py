@@ -11,8 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from reprise.datasets.base import Dataset, Sample
-from reprise.datasets.findings import Finding
-from reprise.datasets.judge import Sheet
+from reprise.datasets.judge import Finding, Sheet
 from reprise.datasets.measures import FACTS, Measured, measure, record_type
 from reprise.datasets.stream import Stream
 from reprise.datasets.streams.split import sample_name
