@@ -90,14 +90,6 @@ def test_the_loader_has_the_same_batches_whoever_makes_them(sqlite_url, mariadb_
     assert batches(one, 0) == batches(other, 2)
 
 
-def test_threads_that_share_a_dataset_each_get_their_own_rows(sqlite_url, mariadb_url, ids):
-    one, other = both(sqlite_url, mariadb_url, ids=ids)
-    batches = draws(400)
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda batch: digest(other, batch), batches))
-    assert found == [digest(one, batch) for batch in batches]
-
-
 def test_a_killed_connection_is_replaced(mariadb, sqlite_url, mariadb_url, ids):
     one, other = both(sqlite_url, mariadb_url, ids=ids)
     for batch in draws(3):

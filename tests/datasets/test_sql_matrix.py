@@ -372,20 +372,12 @@ def test_what_is_no_database_is_refused(tmp_path):
         dataset(f"sqlite:///{tmp_path}/a.db")
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["dataset.table=cell"], "did you mean cells?"),
-        (["dataset.url=sqlite:///{folder}/tiny.dbb"], "did you mean {folder}/tiny.db?"),
-        (["dataset.url=mysql+mysqldb://me:hunter2@127.0.0.1:1/db"], "//me@127.0.0.1:1/db refuses"),
-    ],
-)
-def test_a_mistake_is_refused_before_there_is_a_run(tmp_path, words, said):
+def test_a_server_that_cannot_be_reached_is_refused_before_there_is_a_run(tmp_path):
     own = tiny(tmp_path)
-    words = [word.format(folder=tmp_path) for word in words]
-    given = [f"dataset.url={own['url']}", "dataset.table=cells", f"dataset.ids={own['ids']}"]
-    text = refused("experiment=denoise", *short(tmp_path), *given, *words, out=tmp_path)
-    assert said.format(folder=tmp_path) in text
+    given = ["dataset.table=cells", f"dataset.ids={own['ids']}", *short(tmp_path)]
+    url = "dataset.url=mysql+mysqldb://me:hunter2@127.0.0.1:1/db"
+    text = refused("experiment=denoise", *given, url, out=tmp_path)
+    assert "//me@127.0.0.1:1/db refuses" in text
     assert "hunter2" not in text
 
 

@@ -129,19 +129,16 @@ class Rows:
 
     def __getitem__(self, indices: np.ndarray) -> np.ndarray:
         """Copy rows: shape (indices, *shape), in the order of `indices`."""
-        rows = self._stored(indices)
-        return np.ascontiguousarray(np.moveaxis(rows, 1, -1)) if self.channels_first else rows
-
-    def _stored(self, indices: np.ndarray) -> np.ndarray:
-        arrays = self._load()
-        if len(arrays) == 1:
+        first, *others = self._load()
+        if not others:
             # `take` is a quarter faster than [indices], and reads a memory map's rows into memory
-            return np.asarray(arrays[0].take(indices, axis=0))
-        rows = np.empty((len(indices), *self.files[0].shape[1:]), self.dtype)
-        in_first = indices < len(arrays[0])
-        rows[in_first] = arrays[0][indices[in_first]]
-        rows[~in_first] = arrays[1][indices[~in_first] - len(arrays[0])]
-        return rows
+            rows = np.asarray(first.take(indices, axis=0))
+        else:
+            rows = np.empty((len(indices), *first.shape[1:]), self.dtype)
+            in_first = indices < len(first)
+            rows[in_first] = first[indices[in_first]]
+            rows[~in_first] = others[0][indices[~in_first] - len(first)]
+        return np.ascontiguousarray(np.moveaxis(rows, 1, -1)) if self.channels_first else rows
 
     def chunks(self, indices: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Read rows in chunks of some megabytes, each after its indices."""

@@ -76,13 +76,10 @@ def require_few(path: Path, left_out: int, total: int, most: float) -> None:
         UserError: it would be more.
     """
     if left_out > most * total:
+        enough = min(1.0, left_out / total * 1.01 + 0.0005)
         raise UserError(
             f"dataset.exclude: {path} leaves out {left_out} of {total} samples",
             f"at most dataset.max_excluded={most:g} of them, {int(most * total)}",
             f"{left_out / total:.2%}",
-            f"look at the list; if it is right: dataset.max_excluded={_round_up(left_out / total)}",
+            f"look at the list; if it is right: dataset.max_excluded={enough:.3f}",
         )
-
-
-def _round_up(share: float) -> str:
-    return f"{min(1.0, share * 1.01 + 0.0005):.3f}"

@@ -1,7 +1,5 @@
 """What float32, in which models compute, keeps of large numbers."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from reprise.errors import UserError
@@ -13,29 +11,16 @@ _LARGEST = float(np.finfo(np.float32).max)
 _MERGED = 0.01  # part of the different values
 
 
-class Loss(NamedTuple):
-    """What becomes of different values in float32.
-
-    Args:
-        before: Number of different values.
-        after: Number of different values in float32.
-        is_grave: Whether what tells samples apart is lost, and not only the last digits.
-    """
-
-    before: int
-    after: int
-    is_grave: bool
-
-
-def float32_loss(values: np.ndarray) -> Loss | None:
+def float32_loss(values: np.ndarray) -> tuple[int, int, bool] | None:
     """Find out whether float32 merges values that lie far apart for their own spread.
 
     Args:
         values: Finite numbers, one axis, not empty.
 
     Returns:
-        None where at most one of a hundred values is lost. Whole numbers (ids, times) are told
-        apart by their last digit; others are measurements.
+        None where at most one of a hundred values is lost; or how many different values there are,
+        how many are left, and whether what tells samples apart is lost, and not only last digits.
+        Whole numbers (ids, times) are told apart by their last digit; others are measurements.
     """
     kept = values.astype(np.float32)
     largest = np.abs(kept).max()
@@ -52,7 +37,7 @@ def float32_loss(values: np.ndarray) -> Loss | None:
     if before - after <= _MERGED * before:
         return None
     is_whole = are_integers or bool((values == np.floor(values)).all())
-    return Loss(before, after, is_whole or spacing > _COARSE * deviation)
+    return before, after, is_whole or spacing > _COARSE * deviation
 
 
 def is_coarse(largest: np.ndarray, deviation: np.ndarray | float) -> np.ndarray:
@@ -87,17 +72,16 @@ def require_apart(values: np.ndarray, what: str, more: str = "") -> str:
             "correct them, or take a greater unit" + more,
         )
     loss = float32_loss(values)
-    if loss and loss.is_grave:
+    if loss is None:
+        return ""
+    before, after, is_grave = loss
+    ends = f"{values.min():.16g} to {values.max():.16g}"
+    said = f"{before} different values, {ends}, become {after} in float32"
+    if is_grave:
         raise UserError(
             f"{what} are too large for what they differ by",
             "numbers that float32, in which models compute, tells apart: about 7 digits",
-            _said(loss, values),
+            said,
             "subtract the least of them, or take a greater unit (days, not milliseconds)" + more,
         )
-    return _said(loss, values) if loss else ""
-
-
-def _said(loss: Loss, values: np.ndarray) -> str:
-    """`100 different values, 1700000000000 to 1700000099000, become 1 in float32`."""
-    ends = f"{values.min():.16g} to {values.max():.16g}"
-    return f"{loss.before} different values, {ends}, become {loss.after} in float32"
+    return said

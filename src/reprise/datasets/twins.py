@@ -118,17 +118,10 @@ def are_same(one: np.ndarray, other: np.ndarray, turn: str, detail: float) -> bo
     if turned.shape != one.shape:
         turned = cv2.resize(turned, one.shape[1::-1], interpolation=cv2.INTER_AREA)
         turned = turned.reshape(one.shape)
-    colors, details = ([look(image) for image in (one, turned)] for look in (_small, _detail))
+    both, greys = (one, turned), (one.mean(axis=2), turned.mean(axis=2))
+    colors = [cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA) for image in both]
+    details = [cv2.blur(grey, (3, 3)) - cv2.blur(grey, (7, 7)) for grey in greys]
     return _correlation(*colors) >= _SAME_COLOR and _correlation(*details) >= detail
-
-
-def _small(image: np.ndarray) -> np.ndarray:
-    return cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA)
-
-
-def _detail(image: np.ndarray) -> np.ndarray:
-    grey = image.mean(axis=2)
-    return cv2.blur(grey, (3, 3)) - cv2.blur(grey, (7, 7))
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:

@@ -80,20 +80,6 @@ def test_a_colour_that_is_not_listed_is_said(decode, foreign):
         decode(ColorMasks(COLORS, []), pixels)
 
 
-def test_a_coding_has_classes_and_perhaps_colours_and_an_ignored_value():
-    colors = {"sky": [1, 2, 3], "void": [0, 0, 0], "road": [9, 9, 9]}
-    for settings, classes, ignore, shown in (
-        (("binary", None, [], None), ("foreground",), None, None),
-        (("binary", ["ink"], [], None), ("ink",), None, None),
-        (("ids", ["sky", "road"], [2], None), ("sky", "road"), 255, None),
-        (("colors", None, ["void"], colors), ("sky", "road"), 255, ((1, 2, 3), (9, 9, 9))),
-    ):
-        coding = make_coding(*settings)
-        assert (coding.classes, coding.ignore, coding.colors) == (classes, ignore, shown)
-    most = [str(at) for at in range(254)]
-    assert len(make_coding("ids", most, [254, 255], None).classes) == 254
-
-
 TWO = {"a": [0, 0, 0], "b": [1, 1, 1]}
 
 

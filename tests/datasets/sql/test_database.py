@@ -176,17 +176,3 @@ def test_an_unknown_kind_of_database_and_a_missing_driver_are_refused(text, said
         make_engine(parse_url(text))
     assert said in str(caught.value)
     assert "hunter2" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("module", "remedy"),
-    [("MySQLdb", "make setup"), ("psycopg", ".venv/bin/pip install 'psycopg[binary]'")],
-)
-def test_a_missing_driver_says_what_to_type(monkeypatch, module, remedy):
-    def create_engine(url):
-        raise ModuleNotFoundError(name=module)
-
-    monkeypatch.setattr(sa, "create_engine", create_engine)
-    with pytest.raises(UserError, match=f"a Python module {module}") as caught:
-        make_engine(parse_url("postgresql://me@host/db"))
-    assert f"to do     {remedy}" in str(caught.value)

@@ -298,7 +298,9 @@ def _entries(folder: Path, inner: str, *, folders: bool, links: bool = True) -> 
             found = [
                 entry.name
                 for entry in entries
-                if not _is_litter(entry.name) and _is_folder(entry, links) == folders
+                if not entry.name.startswith(".")
+                and entry.name.lower() not in _LITTER
+                and _is_folder(entry, links) == folders
             ]
     except OSError as error:
         raise UserError(
@@ -321,10 +323,6 @@ def _is_folder(entry: os.DirEntry[str], links: bool) -> bool:
         return entry.is_dir(follow_symlinks=links)
     except OSError:  # a link in a circle
         return False
-
-
-def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _LITTER
 
 
 def _require_utf8(folder: Path, names: Sequence[str]) -> None:
