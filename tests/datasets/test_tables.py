@@ -7,6 +7,7 @@ import pytest
 from pyarrow import parquet
 
 from reprise.datasets.precision import float32_loss
+from reprise.datasets.streams.table_source import TableSource
 from reprise.datasets.tables import Table, feature_columns, features, read_table, table_targets
 from reprise.errors import UserError
 from reprise.spec import Spec
@@ -177,11 +178,10 @@ def test_clean_text_is_read_by_arrow_with_the_same_values(table, tmp_path):
     [
         ("a,b,a\n1,2,3\n", "a header with the name 'a' twice: a, b, a"),
         ("a, a,b\n1,2,3\n", "a header with the name 'a' twice"),
-        ("a;b;label\n1,5;2;x\n", "a header with ';' between the names"),
-        ("a\tb\n1\t2\n", "a header with tabs between the names"),
+        ("a;b;a\n1,5;2;x\n", "a header with the name 'a' twice: a, b, a"),
     ],
 )
-def test_a_header_that_names_columns_twice_or_otherwise_is_refused(table, content, said):
+def test_a_header_that_names_columns_twice_is_refused(table, content, said):
     with pytest.raises(UserError, match=rf"(?s)dataset.table: .*t.csv cannot be read.*{said}"):
         table(content)
 
@@ -195,6 +195,31 @@ def test_what_other_tools_forgive_is_forgiven(table):
     read = table('\ufeff"a" , b,label\r\n+5 ,1e3,x\r\n007,-.5, x\r\n,,\r\n\r\n\r\n')
     assert features(read, ["a", "b"]).tolist() == [[5, 1000], [7, -0.5]]
     assert read.texts("label", "k") == ["x", "x"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_what_excel_writes_elsewhere_is_read(tmp_path, encoding, mark):
+    rows = (
+        ["größe;b;label", "1,5;2;x", "-,25;3e1;y"]
+        if mark == ";"
+        else ["größe;b;label", "1.5;2;x", "-.25;3e1;y"]
+    )
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(rows).replace(";", mark) + "\n", encoding)
+    read = read_table(str(file), "k")
+    assert features(read, ["größe", "b"]).tolist() == [[1.5, 2], [-0.25, 30]]
+    assert read.texts("label", "k") == ["x", "y"]
+    source = TableSource(str(file), "label", classes=["x", "y"])
+    assert [x.tolist() for x, _ in source.samples(0)] == [[1.5, 2], [-0.25, 30]]
+    notes = [f"{file}: ';' separates its cells; a comma in a number is its decimal point"]
+    assert read.notes == list(source.notes) == (notes if mark == ";" else [])
+
+
+def test_a_point_beside_decimal_commas_is_no_number(table):
+    with pytest.raises(UserError, match=r"(?s)line 3: no number stands in column 'v'.*'1.234'"):
+        table("v;w\n1,5;1\n1.234;2\n").numbers("v", "k")
+    assert table("v;w\n1.5;1\n1.234;2\n").numbers("v", "k").tolist() == [1.5, 1.234]
 
 
 @pytest.mark.parametrize("cell", ["1,234", "3,14", "NA", "null", "1 000", "5%", "-inf"])

@@ -160,6 +160,27 @@ def test_rows_of_a_table_are_looked_at(tmp_path):
     assert any("t.csv, line 52" in text and "9999" in text for _, text in every)
 
 
+def test_a_number_that_stands_for_a_missing_one_is_found(tmp_path):
+    rows = np.random.default_rng(0).normal(20, 9, (60, 3)).round(2)
+    rows[::9, 1], rows[30:34, 2] = -999, 9999
+    lines = ["temp,wind,price", *(",".join(map(str, row)) for row in rows)]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(lines) + "\n")
+    np.savez(tmp_path / "a.npz", x=np.where(rows < -900, -9999, rows)[:, :, None], y=rows[:, 0])
+    words = [f"dataset.table={table}", "dataset.target=value", "dataset.label=price"]
+    words += ["dataset.classes=null", "objective=regression"]
+    said = [
+        message for kind, message in found("experiment=iris_rows", *words) if kind == "placeholder"
+    ]
+    assert said[0].startswith("target: 4 of 60 samples have 9999, and the others ")
+    assert said[1].startswith("column 'wind': 7 of 60 samples have -999, and the others ")
+    words = [f"dataset.file={tmp_path / 'a.npz'}", "dataset.target=value", "objective=regression"]
+    said = [
+        message for kind, message in found("experiment=digits", *words) if kind == "placeholder"
+    ]
+    assert len(said) == 2
+
+
 def test_values_that_are_no_numbers_and_a_target_that_never_changes(tmp_path):
     x = np.random.default_rng(0).normal(0, 1, (40, 5)).astype(np.float32)
     x[7, 2], x[9, 1] = np.nan, np.inf

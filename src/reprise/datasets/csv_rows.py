@@ -28,7 +28,7 @@ class CsvRows(Dataset):
     target: a class id, int32; 0 or 1 for each of several classes, uint8; or values, float32.
 
     Args:
-        table: CSV with commas and a header, or Parquet.
+        table: CSV with a header, separated by commas, semicolons, tabs or bars; or Parquet.
         split: 'train', 'valid' and 'test', each a fraction of the rows, or a text file with the
             number of a row in each line (in a CSV as an editor counts, the header being 1), and
             for test None; or the name of a column of these words.

@@ -1,5 +1,6 @@
 """What the measures of all samples say of a dataset: a list of findings, one line each."""
 
+import re
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,8 @@ _UNEVEN = 10.0  # times that the most frequent class occurs more often than the 
 _REPEATED = 0.05  # share of rows with a twin, from which repetition is the nature of a table
 _COMPARED = 1000  # pairs of pictures that are read again and compared in full
 _TOGETHER = 100  # of these pairs, in memory at a time
+# What other programs write for a missing number: 99, -999, …, and fill values of float32 rasters.
+_PLACEHOLDER = re.compile(r"99+|1e\+06|1e\+20|9\.96921e\+36|3\.40282e\+38")
 _EMPTY = 0.5  # share of masks without foreground, from which they are the nature of the data
 
 Level = Literal["error", "warning", "note"]
@@ -152,8 +155,8 @@ def judge(sheet: Sheet) -> list[Finding]:
     if not len(sheet.records):
         return []
     parts = (
-        _unreadable, _constant, _ranges, _masks, _labels, _values, _outliers, _repetitions,
-        _near_twins, _groups, _overlaps,
+        _unreadable, _constant, _ranges, _masks, _labels, _values, _placeholders, _outliers,
+        _repetitions, _near_twins, _groups, _overlaps,
     )  # fmt: skip
     return [finding for part in parts for finding in part(sheet)]
 
@@ -271,6 +274,36 @@ def _values(sheet: Sheet) -> Iterator[Finding]:
             yield Finding("error", "one value", f"the target of every sample is {low[0]:g}")
     if len(own) > 1 and (own["x"] == own["x"][0]).all():
         yield Finding("error", "one input", "the inputs of all samples are equal")
+
+
+def _placeholders(sheet: Sheet) -> Iterator[Finding]:
+    """Values such as -999, far from all others: in a column, the target, or the arrays.
+
+    One of them alone is an outlier.
+    """
+    found = {name: own for name, own in quantities(sheet).items() if name == "target"}
+    if (columns := _columns(sheet)) is not None:
+        found |= {sheet.column(at): (own, sheet.plain) for at, own in enumerate(columns.T)}
+    elif np.dtype(sheet.input_spec.dtype).kind in "fi":
+        for name in ("low", "high"):
+            found[f"the {name}est value of an input"] = (
+                sheet.records[name][sheet.plain],
+                sheet.plain,
+            )
+    for name, (values, places) in found.items():
+        for value in (values.min(initial=0), values.max(initial=0)):
+            is_it = values == value
+            others, count = values[~is_it], np.count_nonzero(is_it)
+            if count < 2 or not _PLACEHOLDER.fullmatch(f"{abs(value):.6g}") or not len(others):
+                continue
+            if np.abs(others - value).min() > max(np.ptp(others), np.abs(others).max() / 4):
+                shown = f"{others.min():.4g} to {others.max():.4g}"
+                message = (
+                    f"{name}: {count} of {len(values)} samples have {value:g}, "
+                    f"and the others {shown}; it may stand for what was not measured"
+                )
+                own = sheet.named(places[is_it])
+                yield Finding("warning", "placeholder", message, own)
 
 
 def quantities(sheet: Sheet) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -5,6 +5,7 @@ A cell is its text in the file without surrounding spaces; an empty one is missi
 are left out.
 """
 
+import codecs
 import difflib
 import re
 import warnings
@@ -46,6 +47,7 @@ _INPUTS, _LABEL = "dataset.columns", "dataset.label"  # config keys
 # What pandas calls a column without a name, and the number of a row that it has written.
 _NAMELESS = re.compile(r"(Unnamed: \d+(_level_\d+)?(\.\d+)*|__index_level_\d+__)?")
 _BOOLEANS = {"true": 1.0, "false": 0.0}
+_HEAD = 1000  # rows of a CSV file by which it is seen how numbers are written
 _MANY = 20  # classes, more than which are seldom half as many as rows
 _MISSING = {"na", "n/a", "nan", "null", "none", "<na>", "#n/a"}  # as other tools write it
 _FORMS = {
@@ -64,11 +66,13 @@ class Table:
         file: The file.
         frame: The rows; its index has their numbers in the file, from 0.
         notes: What is not read, and what was assumed, a line each.
+        has_commas: Numbers have a decimal comma, and no point.
     """
 
     file: Path
     frame: "pandas.DataFrame"
     notes: list[str] = field(default_factory=list)
+    has_commas: bool = False
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -140,13 +144,16 @@ class Table:
             return cells.to_numpy(np.uint64 if is_unsigned else np.int64)
         if pd.api.types.is_bool_dtype(cells.dtype) and cells.notna().all():
             return cells.to_numpy(np.float64)
-        if isinstance(cells.dtype, pd.StringDtype):
+        if isinstance(cells.dtype, pd.StringDtype) and not self.has_commas:
             with suppress(ValueError):  # Arrow's errors are; clean text is read 100 times faster
                 values = cells.astype("double[pyarrow]").to_numpy()
                 if values.dtype == np.float64 and np.isfinite(values).all():
                     return values
         texts = self.texts(column, key)
-        values = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(float)
+        plain = pd.Series(texts, dtype=object)
+        if self.has_commas:  # a point beside it would separate thousands
+            plain = plain.str.replace(".", "x", regex=False).str.replace(",", ".", regex=False)
+        values = pd.to_numeric(plain, errors="coerce").to_numpy(float)
         if {text.lower() for text in texts} - {""} <= _BOOLEANS.keys():
             values = np.array([_BOOLEANS.get(text.lower(), np.nan) for text in texts])
         wrong = np.flatnonzero(~np.isfinite(values))
@@ -184,7 +191,9 @@ def row_place(file: Path, row: int) -> str:
 
 
 def read_table(path: str, key: str) -> Table:
-    """Read a CSV file, with commas and a header, in UTF-8; one with tabs; or a Parquet file.
+    """Read a CSV file with a header, in UTF-8 or UTF-16; one with tabs; or a Parquet file.
+
+    Where no comma stands in the header, semicolons, tabs or bars separate the cells.
 
     Raises:
         UserError: the file is neither, cannot be read, names a column twice, or has no row.
@@ -224,21 +233,50 @@ def readable(file: Path, key: str) -> Iterator[None]:
         ) from error
 
 
-def csv_header(file: Path, sep: str = ",") -> list[str]:
-    """The names in the first line of a CSV file, without surrounding spaces.
+@dataclass(frozen=True)
+class CsvForm:
+    """How a file of text is written: Excel separates by semicolons where the comma is decimal.
+
+    Args:
+        header: The names in its first line, without surrounding spaces.
+        arguments: Of `pandas.read_csv`.
+        has_commas: Whether numbers have a decimal comma.
+    """
+
+    header: list[str]
+    arguments: dict[str, Any]
+    has_commas: bool = False
+
+    @property
+    def notes(self) -> list[str]:
+        """What was assumed."""
+        comma = "; a comma in a number is its decimal point" if self.has_commas else ""
+        return [f"{self.arguments['sep']!r} separates its cells{comma}"] if comma else []
+
+
+def csv_form(file: Path) -> CsvForm:
+    """Find out how a file of text is written, by its first bytes, its header and 1000 rows.
 
     Raises:
-        ValueError: one stands there twice, or the names are separated by other than commas.
+        ValueError: a name stands in its header twice.
     """
     import pandas as pd
 
-    (header,) = pd.read_csv(file, header=None, nrows=1, sep=sep, **CSV).to_numpy().tolist() or [[]]
-    names = _distinct_names(header)
-    other = [mark for mark in (";", "\t", "|") if len(names) == 1 and mark in names[0]]
-    if other:
-        mark = "tabs" if other[0] == "\t" else f"'{other[0]}'"
-        raise ValueError(f"a header with {mark} between the names: {names[0].expandtabs(2)}")
-    return names
+    with file.open("rb") as opened:
+        is_wide = opened.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    arguments = CSV | {"sep": "\t" if file.suffix.lower() in _TABS else ","}
+    arguments |= {"encoding": "utf-16"} if is_wide else {}
+    first = {"header": None, "nrows": 1}
+    (header,) = pd.read_csv(file, **first, **arguments).to_numpy().tolist() or [[]]
+    if len(header) == 1 and (marks := [mark for mark in ";\t|" if mark in header[0]]):
+        arguments["sep"] = marks[0]
+        (header,) = pd.read_csv(file, **first, **arguments).to_numpy().tolist()
+    head = pd.read_csv(file, nrows=_HEAD, **arguments) if arguments["sep"] == ";" else None
+    has_commas = head is not None and any(
+        column.str.strip().str.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?").any()
+        for _, column in head.items()
+    )
+    return CsvForm(_distinct_names(header), arguments, bool(has_commas))
 
 
 def tidy(frame: "pandas.DataFrame", header: Sequence[str]) -> "pandas.DataFrame":
@@ -249,6 +287,12 @@ def tidy(frame: "pandas.DataFrame", header: Sequence[str]) -> "pandas.DataFrame"
         cells = frame[is_blank].fillna("")
         is_blank[is_blank] = (cells.apply(lambda column: column.str.strip()) == "").all(axis=1)
     return frame[~is_blank] if is_blank.any() else frame
+
+
+def csv_table(file: Path, frame: "pandas.DataFrame", form: CsvForm) -> Table:
+    """Rows of a CSV file."""
+    notes = [f"{file}: {note}" for note in form.notes]
+    return Table(file, tidy(frame, form.header), notes, form.has_commas)
 
 
 def parquet_table(file: Path, frame: "pandas.DataFrame", first: int = 0) -> Table:
@@ -415,8 +459,7 @@ def _read(file: Path) -> Table:
         return parquet_table(file, pd.read_parquet(file))
     if file.suffix.lower() not in (".csv", *_TABS):
         raise ValueError(f"a file of kind '{file.suffix}'")
-    tabs = {"sep": "\t"} if file.suffix.lower() in _TABS else {}
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-        header = csv_header(file, **tabs)  # says what is wrong where the rows do not fit it
-        return Table(file, tidy(pd.read_csv(file, **CSV, **tabs), header))
+        form = csv_form(file)  # says what is wrong where the rows do not fit it
+        return csv_table(file, pd.read_csv(file, **form.arguments), form)

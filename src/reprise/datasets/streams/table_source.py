@@ -15,15 +15,14 @@ from reprise.datasets.base import Sample
 from reprise.datasets.drawing import draw_values
 from reprise.datasets.streams.source import Source
 from reprise.datasets.tables import (
-    CSV,
     Table,
-    csv_header,
+    csv_form,
+    csv_table,
     feature_columns,
     features,
     parquet_table,
     readable,
     table_targets,
-    tidy,
 )
 from reprise.datasets.targets import Target, Targets
 from reprise.datasets.unlabelled_rows import TableRows
@@ -160,15 +159,15 @@ def _chunks(file: Path, most: int) -> Iterator[Table]:
 def _csv(file: Path, most: int) -> Iterator[Table]:
     import pandas as pd
 
-    header = csv_header(file)
-    with pd.read_csv(file, chunksize=most, **CSV) as chunks:
+    form = csv_form(file)
+    with pd.read_csv(file, chunksize=most, **form.arguments) as chunks:
         while True:
             with warnings.catch_warnings():  # not around a yield: others would meet them as errors
                 warnings.simplefilter("error", pd.errors.ParserWarning)  # as in read_table
                 frame = next(chunks, None)
             if frame is None:
                 return
-            yield Table(file, tidy(frame, header))
+            yield csv_table(file, frame, form)
 
 
 def _parquet(file: Path, most: int) -> Iterator[Table]:
