@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from reprise.cli import main as command
 from reprise.datasets.sql.database import make_engine, parse_url, shown, with_password
-from reprise.datasets.tables import csv_header
+from reprise.datasets.tables import csv_form
 from reprise.errors import UserError
 
 ROWS_AT_ONCE = 10_000
@@ -35,15 +35,18 @@ def read(file: Path, key: list[str]) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-            header = csv_header(file)
+            form = csv_form(file)
             rows = pd.read_csv(
                 file,
+                sep=form.arguments["sep"],
+                encoding=form.arguments["encoding"],
+                decimal="," if form.has_commas else ".",
                 dtype_backend="numpy_nullable",
                 keep_default_na=False,
                 na_values=[""],
                 index_col=False,
             )
-            rows.columns = [name or given for name, given in zip(header, rows, strict=True)]
+            rows.columns = [name or given for name, given in zip(form.header, rows, strict=True)]
     except (OSError, ValueError, Warning) as error:  # pandas's own errors are ValueErrors
         raise UserError(
             f"{file} cannot be read", "a CSV file, UTF-8, with a line of names", f"{error}",

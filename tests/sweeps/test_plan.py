@@ -42,6 +42,10 @@ def test_values_that_only_together_are_wrong_are_found(words):
     ("more", "text"),
     [
         (["seed=1"], "nothing to sweep over"),
+        (
+            ["sweep=tpe", "seed=interval(1,3)"],
+            "an interval of whole numbers is seed=int(interval(1,3))",
+        ),
         (["seed=1,2", "sweep.retries=1,2"], "several values for the sweep itself"),
         (["tracking.uri=mysql://u:pw@h/a,mysql://u:pw@h/b"], "a sweep over passwords"),
         (["tracking.runs=a,b"], "a sweep over folders of runs"),

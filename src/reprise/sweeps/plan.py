@@ -9,7 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -145,7 +146,8 @@ def make_plan(words: list[str]) -> Plan:
     fixed, axes = read_space([word for word in words if not SETTING.match(word)])
     own, own_axes = read_space([word for word in words if SETTING.match(word)])
     values = each_value_once(axes)
-    singly = check_each([[*fixed, *own, *job] for job in values], providable=is_providable)
+    with _whole_numbers_named(axes):
+        singly = check_each([[*fixed, *own, *job] for job in values], providable=is_providable)
     composed = singly[0]
     _refuse_axes(axes, own_axes)
     axes = _without_repetitions(axes, singly)
@@ -164,6 +166,22 @@ def make_plan(words: list[str]) -> Plan:
     metric, mode = _objective(sweep, each[0].values["trainer"])
     compositions = Compositions.of(jobs, each)
     return Plan(words, fixed, axes, each[0], sweep, launcher, metric, mode, compositions, digest)
+
+
+@contextmanager
+def _whole_numbers_named(axes: list[Axis]) -> Iterator[None]:
+    """Add to an error how an interval of whole numbers is written: Hydra makes its ends floats."""
+    try:
+        yield
+    except UserError as error:
+        what, expected, received, remedy = error.args
+        for axis in axes:
+            if axis.is_interval and f"{axis.name}: cannot be" in str(error):
+                low, high = (f"{float(end):.0f}" for end in axis.numbers)
+                remedy += (
+                    f"; an interval of whole numbers is {axis.key}=int(interval({low},{high}))"
+                )
+        raise UserError(what, expected, received, remedy) from None
 
 
 def _without_repetitions(axes: list[Axis], singly: list[Composed]) -> list[Axis]:
