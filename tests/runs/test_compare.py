@@ -16,6 +16,7 @@ from tiny import reprise
 from reprise.cli import compare
 from reprise.errors import UserError
 from reprise.runs.compare import (
+    RunSummary,
     changed_settings,
     is_lower_better,
     layout,
@@ -25,8 +26,7 @@ from reprise.runs.compare import (
     table_of,
     write_curves,
 )
-from reprise.runs.job import JOB
-from reprise.runs.run_summary import RunSummary
+from reprise.runs.folder import JOB
 
 A, B, C, D = (f"20261121-12000{at}-{4 * end}" for at, end in enumerate("abcd"))
 

@@ -9,12 +9,11 @@ from run_folders import write_run
 
 from reprise.errors import UserError
 from reprise.project import ROOT
+from reprise.runs.compare import read_summary
 from reprise.runs.experiment import refuse_problems, require_metric
-from reprise.runs.folder import RESULT, TRACEBACK, describe, held
-from reprise.runs.job import PRUNED
+from reprise.runs.folder import PRUNED, RESULT, TRACEBACK, describe, held
 from reprise.runs.load import load_best
 from reprise.runs.resume import Resumed, _refuse_finished
-from reprise.runs.run_summary import read_summary
 from reprise.training.state import State
 
 RUN = "20261121-120000-aaaa"

@@ -9,7 +9,8 @@ import optuna
 import pytest
 
 from reprise.errors import Pruned
-from reprise.runs.job import JOB, Job, read_job
+from reprise.runs.folder import JOB
+from reprise.runs.job import Job, read_job
 from reprise.sweeps.job import pruning_callbacks
 from reprise.sweeps.settings import STORAGE
 

@@ -10,8 +10,7 @@ from run_folders import write_run
 from reprise.cli import compare
 from reprise.cli import runs as list_runs
 from reprise.errors import UserError
-from reprise.runs.folder import IDENTITY, held, new_folder, require_place
-from reprise.runs.job import JOB
+from reprise.runs.folder import IDENTITY, JOB, held, new_folder, require_place
 from reprise.runs.load import find
 from reprise.tracking.folders import folder_named, home, run_folders
 

@@ -1,23 +1,30 @@
 """Compare runs: a table of what differs between them, and their curves."""
 
+import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
+from reprise.config.compose import Scalar, flatten
 from reprise.errors import UserError
 from reprise.files import replacing
 from reprise.project import ROOT, relative
-from reprise.runs.folder import IDENTITY, UNREADABLE
-from reprise.runs.job import JOB
+from reprise.runs.folder import CONFIG, IDENTITY, JOB, RESULT, UNREADABLE, epochs_done, state_of
 from reprise.runs.load import find
-from reprise.runs.run_summary import RunSummary, read_summary
 from reprise.tracking.folders import LAST, all_runs, is_debug, name_in, run_folders
-from reprise.tracking.journal import of_all_classes
+from reprise.tracking.journal import metric_history, of_all_classes, params_of, tags_of
+
+# Keys that say where a run is recorded, repeat a choice, or change neither batches nor weights.
+NO_SETTING = re.compile(r"tracking\.|\w+\._target_$|trainer\.(pictures_every|num_pictures)$")
+
+History = Mapping[str, Mapping[int, float]]
 
 LOWER_IS_BETTER = {"loss", "mae", "rmse"}
 NEWEST = "newest"
@@ -33,8 +40,88 @@ WARNINGS = {
 # In the picture:
 METRICS = 4  # axes at most
 COLOURED = 10  # runs with a colour; the others are grey
-WITH_TRAINING = 4  # runs up to which the curves of training are drawn, too
 LABEL_WIDTH = 52  # characters of a run's label for each of the axes
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run as its folder describes it.
+
+    Args:
+        id: Its id.
+        status: `finished`, `running 3/8` (epochs) and the like.
+        choices: The experiment, and the option chosen for each group.
+        params: Every setting by its dotted key, as text.
+        metrics: `<split>/<metric>` of its best model; without a result, of the best epoch so far.
+        history: `{metric: {epoch: value}}`.
+        data: Hash of its data.
+        code: Its commit, followed by `+` and a hash if there were uncommitted changes.
+        monitor: The metric that decides which epoch is best, such as `valid/iou`.
+        mode: Whether a larger or a smaller value of it is better: `max` or `min`.
+    """
+
+    id: str
+    status: str
+    choices: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    history: History
+    data: str
+    code: str
+    monitor: str
+    mode: str
+
+
+def read_summary(folder: Path) -> RunSummary:
+    """Read the folder of a run, which may be training meanwhile."""
+    identity = json.loads((folder / IDENTITY).read_text())
+    config = yaml.safe_load((folder / CONFIG).read_text())
+    monitor, mode = config["trainer"]["monitor"], config["trainer"]["monitor_mode"]
+    state = state_of(folder)
+    choices = {**identity["choices"], "experiment": folder.parent.name}
+    settings = {key: _as_typed(value) for key, value in flatten(config).items()}
+    params = params_of(folder) | settings  # the file has what a resumed run has changed
+    history = metric_history(folder)
+    return RunSummary(
+        id=folder.name,
+        status=f"{state} {epochs_done(folder)}/{config['trainer']['epochs']}"
+        if state in ("running", "failed", "stopped")
+        else state,
+        choices=choices,
+        params={k: v for k, v in params.items() if k not in choices and not NO_SETTING.match(k)},
+        metrics=_metrics(folder, history, monitor, mode),
+        history=history,
+        data=identity.get("data_digest") or "",
+        code=_code(folder),
+        monitor=monitor,
+        mode=mode,
+    )
+
+
+def _metrics(folder: Path, history: History, monitor: str, mode: str) -> dict[str, float]:
+    if (folder / RESULT).exists():
+        return json.loads((folder / RESULT).read_text())
+    monitored = history.get(monitor)
+    if not monitored:
+        return {}
+    best = (min if mode == "min" else max)(monitored, key=lambda epoch: monitored[epoch])
+    return {
+        name: values[best]
+        for name, values in history.items()
+        if name.startswith("valid/") and best in values
+    }
+
+
+def _code(folder: Path) -> str:
+    commit, patch = tags_of(folder).get("git.commit", ""), folder / "code/changes.patch"
+    changed = "+" + hashlib.sha256(patch.read_bytes()).hexdigest() if patch.exists() else ""
+    return commit.partition(":")[0] + changed
+
+
+def _as_typed(value: Scalar) -> str:
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def compare(asked: dict[str, str]) -> None:
@@ -320,48 +407,33 @@ def layout(table: pd.DataFrame, width: int) -> tuple[str, list[str]]:
 def write_curves(path: Path, runs: Sequence[RunSummary]) -> bool:
     """Draw the metrics of validation by epoch, a line for each run, as a PNG file.
 
-    The first runs have a colour each and a label. If there are few runs, the metrics of training
-    are dashed lines of the same colours.
+    The first runs have a colour each and a label, the others are grey.
 
     Returns:
         Whether there was anything to draw.
     """
-    from matplotlib import colormaps
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.ticker import MaxNLocator
 
     found = {n for run in runs for n, values in run.history.items() if values}
     names = [name for name in found if name.startswith("valid/")]
     metrics = of_all_classes(_ordered(names, runs[0].monitor))[:METRICS]
     if not metrics:
         return False
-    with_training = len(runs) <= WITH_TRAINING
-    colours = [colormaps["tab10"](at) if at < COLOURED else "lightgrey" for at in range(len(runs))]
-    figure = Figure(
-        figsize=(5 * len(metrics), 4.2 + 0.22 * min(len(runs), COLOURED)), layout="constrained"
-    )
-    for axes, metric in zip(
-        figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True
-    ):
-        axes.set(title=metric, xlabel="epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    colours = [f"C{at}" if at < COLOURED else "lightgrey" for at in range(len(runs))]
+    size = 5 * len(metrics), 4.2 + 0.22 * min(len(runs), COLOURED)
+    figure = Figure(figsize=size, layout="constrained")
+    cells = figure.subplots(1, len(metrics), squeeze=False)[0]
+    for axes, metric in zip(cells, metrics, strict=True):
+        curves = pd.DataFrame({run.id: pd.Series(run.history.get(metric, {})) for run in runs})
+        marker = "." if len(curves) < 3 else None  # a line of one point cannot be seen
+        curves = curves.sort_index().astype(float).iloc[:, ::-1]  # the best is on top
+        curves.plot(ax=axes, color=colours[::-1], marker=marker, title=metric, legend=False)
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        styles = [(metric, "-", 1.6)]
-        if with_training:
-            styles.append((metric.replace("valid/", "train/", 1), "--", 0.9))
-        for run, colour in reversed([*zip(runs, colours, strict=True)]):  # the best is on top
-            for name, dashes, linewidth in styles:
-                values = pd.Series(run.history.get(name, {}), dtype=float).sort_index()
-                marker = "." if len(values) < 3 else None  # a line of one point cannot be seen
-                axes.plot(values.index, values, dashes, color=colour, lw=linewidth, marker=marker)
-    texts = labels(runs, LABEL_WIDTH * len(metrics))[:COLOURED]
-    legend = [Line2D([], [], color=c, label=t) for c, t in zip(colours, texts, strict=False)]
-    if len(runs) > COLOURED:
-        legend.append(Line2D([], [], color="lightgrey", label=f"{len(runs) - COLOURED} more"))
-    if with_training:
-        legend.append(Line2D([], [], color="black", ls="--", lw=0.9, label="dashed: training"))
-    figure.legend(handles=legend, loc="outside lower left", frameon=False)
+    lines = cells[0].get_lines()[::-1][:COLOURED]
+    texts = labels(runs, LABEL_WIDTH * len(metrics))
+    figure.legend(lines, texts[:COLOURED], loc="outside lower left", frameon=False)
     with replacing(path) as partial:
         figure.savefig(partial, dpi=100)
     return True

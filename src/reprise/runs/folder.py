@@ -18,7 +18,6 @@ import yaml
 from reprise.errors import UserError
 from reprise.files import is_locked, lock
 from reprise.project import ROOT, relative, typed
-from reprise.runs.job import PRUNED
 from reprise.tracking.folders import LAST, MARKS, home
 from reprise.training.state import read_facts
 
@@ -33,6 +32,8 @@ CHECKPOINTS = "checkpoints"  # folder of the best model
 TRACEBACK = "traceback.txt"  # of the exception that ended the run
 RESULT = "result.json"  # metrics of the best model; written last: the run is finished
 LOCK = "lock"
+JOB = "job.json"  # which job of a sweep the run is
+PRUNED = "pruned.txt"  # where that job was pruned
 # Raised while the record of a run is read that is incomplete, damaged, or being deleted.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError)
 

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reprise.files import write_text
+from reprise.runs.folder import JOB
 
 if TYPE_CHECKING:
     from reprise.tracking.run import Run
-
-JOB = "job.json"  # in the folder of a job's run
-PRUNED = "pruned.txt"  # in the same folder, if the job was pruned
 
 
 @dataclass(frozen=True)

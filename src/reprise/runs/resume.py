@@ -15,9 +15,8 @@ from reprise.config.compose import Composed, Scalar, flatten
 from reprise.config.overrides import quoted, restate
 from reprise.errors import UserError
 from reprise.runs.experiment import Data, compose_and_check
-from reprise.runs.folder import CONFIG, RESULT, STATE, TRACEBACK, held, keep_of, to_type
+from reprise.runs.folder import CONFIG, PRUNED, RESULT, STATE, TRACEBACK, held, keep_of, to_type
 from reprise.runs.inputs import changed_inputs
-from reprise.runs.job import PRUNED
 from reprise.runs.load import SavedRun, changed_digest, find, open_saved_data
 from reprise.runs.train import train
 from reprise.runs.update import Parent, load_parent

@@ -13,8 +13,8 @@ from reprise.config.compose import Composed
 from reprise.config.secrets import redact
 from reprise.errors import Pruned, UserError
 from reprise.runs.experiment import compose_and_check, open_data
-from reprise.runs.folder import IDENTITY, RESULT, TRACEBACK
-from reprise.runs.job import JOB, PRUNED, read_job
+from reprise.runs.folder import IDENTITY, JOB, PRUNED, RESULT, TRACEBACK
+from reprise.runs.job import read_job
 from reprise.runs.resume import resume
 from reprise.runs.train import train
 from reprise.sweeps.ledger import Ledger

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from reprise.config.build import build
 from reprise.config.secrets import redact
 from reprise.errors import UserError
-from reprise.runs.folder import RESULT, TRACEBACK, held, place_of
-from reprise.runs.job import PRUNED, Job
+from reprise.runs.folder import PRUNED, RESULT, TRACEBACK, held, place_of
+from reprise.runs.job import Job
 from reprise.runs.score import markdown_table
 from reprise.sweeps.ledger import Ledger, Standing, State
 from reprise.sweeps.plan import Plan
