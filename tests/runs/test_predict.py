@@ -239,16 +239,15 @@ def test_windows_of_recordings_begin_at_whole_samples_and_the_last_ends_with_the
 
 
 @pytest.mark.slow
-def test_a_registered_model_is_found_here_or_brought_from_mlflow(tmp_path, monkeypatch):
+def test_a_registered_model_is_found_here_or_brought_from_mlflow(tmp_path):
     import mlflow
 
-    monkeypatch.setattr(registered, "ROOT", tmp_path)
     write_arrays(tmp_path / "a.npz")
     run = made_run(tmp_path / "runs", "experiment=digits", f"dataset.file={tmp_path}/a.npz")
     uri = new_store(tmp_path)
     client = mlflow.MlflowClient(uri)
     experiment = client.create_experiment("e", (tmp_path / "artifacts").as_uri())
-    stored = client.create_run(experiment)
+    stored = client.create_run(experiment, tags={"reprise.run": run.name})
     for name in (CONFIG, SPECS, SPLITS, IDENTITY):
         client.log_artifact(stored.info.run_id, str(run / name))
     best = run / CHECKPOINTS / "best.keras"

@@ -14,9 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from reprise.cli.main import options
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
-from reprise.runs.load import find
 from reprise.runs.predict import Options, given_inputs, predict
 from reprise.runs.registered import find_model
+from reprise.runs.reproduce import find_or_bring
 
 
 def main(argv: list[str]) -> None:
@@ -34,9 +34,9 @@ def main(argv: list[str]) -> None:
             "give one of them",
         )
     if asked["model"]:
-        saved = find_model(asked["model"], runs, asked["uri"] or None)
+        saved = find_model(asked["model"], runs, asked["uri"])
     else:
-        saved = find(asked["run"], runs)
+        saved = find_or_bring(asked["run"], runs, asked["uri"])
     done = predict(saved, given, asked["output"], wish)
     print(f"{done.count - len(done.problems)} of {done.count} inputs: {relative(done.table)}")
     if done.unreadable:

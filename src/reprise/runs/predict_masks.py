@@ -14,6 +14,7 @@ from PIL import Image
 
 from reprise.datasets.drawing import as_rgb, class_tints, tinted
 from reprise.datasets.images.files import read_header
+from reprise.datasets.images.unlabelled import Pictures
 from reprise.errors import UserError
 from reprise.files import replacing
 from reprise.transforms.tiles import blended, enlarged, places
@@ -55,11 +56,11 @@ class Masks:
         self._predictor, self._names, self._folder = predictor, names, folder
         self._tile, self._batch_size = tile, batch_size
         self._probabilities, self._overlay = probabilities, overlay
-        self._paths: Sequence[Path] | None = getattr(inputs, "paths", None)
+        self._pictures = inputs if isinstance(inputs, Pictures) else None
         self.is_tiled = None in inputs.input_spec.shape
         augment = predictor.saved.config["dataset"].get("augment") or {}
         self._outside = augment.get("cval", 0)
-        spec, coding = predictor.target_spec, getattr(inputs, "coding", None)
+        spec, coding = predictor.target_spec, self._pictures.coding if self._pictures else None
         self._tints = class_tints(spec, coding.colors if coding else None)
         self.classes = spec.classes if len(spec.classes) > 1 else ("background", *spec.classes)
         self._values = np.arange(256, dtype=np.uint8)  # in a file, by class id
@@ -84,11 +85,10 @@ class Masks:
         else:
             for index, pixels, answer in zip(indices.tolist(), x, self._predictor(x), strict=True):
                 size, shown = pixels.shape[:2], pixels
-                if self._paths:
-                    header = read_header(self._paths[index])
+                if self._pictures:
+                    header = read_header(self._pictures.paths[index])
                     size = header.height, header.width
-                    if self._overlay:
-                        shown = cv2.resize(as_rgb(pixels), size[::-1])
+                    shown = self._pictures.whole(index) if self._overlay else pixels
                 found.append(self._write(index, size, enlarged(answer, size), shown))
         return np.stack([one.result() for one in found])
 

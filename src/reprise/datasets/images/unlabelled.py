@@ -72,9 +72,13 @@ class Pictures(Unlabelled):
         return self._came_in or {"path": self._names}
 
     def read_input(self, index: int) -> np.ndarray:
-        pixels, _ = self._reader.read(self.paths[index], self._enough)
         if self._fit is None:
-            return pixels
+            return self.whole(index)
+        pixels, _ = self._reader.read(self.paths[index], self._enough)
         pixels = reduce_image(pixels, self._enough)
         place = draw_placement(pixels.shape[:2], self._size, self._fit, self._augment, None)
         return place.image(pixels)
+
+    def whole(self, index: int) -> np.ndarray:
+        """An image in its own size, shape (height, width, channels)."""
+        return self._reader.read(self.paths[index])[0]
