@@ -11,7 +11,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
+from fnmatch import translate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +22,7 @@ _SECRET_NAMES = (
     ".netrc", ".pgpass", ".my.cnf", ".git-credentials", ".pypirc", "credentials", "config.local",
     *(f"{name}.{form}" for name in ("credentials", "secrets") for form in ("json", "yaml", "toml")),
 )  # fmt: skip
+_SECRET = re.compile("|".join(map(translate, _SECRET_NAMES)))
 # An address's password that is no variable; a token as its issuer writes it; a private key.
 _URL = r"([a-z][a-z0-9+]*://[^]/[:space:]:@${}<>\"']+:)[^]/[:space:]@${}<>\"']+(@[[:alnum:]])"
 _TOKEN = (
@@ -141,11 +142,10 @@ def _redact(top: Path, own: dict[str, str]) -> list[str]:
         re.compile(text.replace("[:space:]", r"\s").replace("[[:alnum:]]", r"\w").encode())
         for text in (_URL, _TOKEN)
     )
-    modes = {}
-    for line in _names(_git(top, own, "ls-files", "-sz")):
+    entries, modes = set(), dict[str, str]()
+    for line in _names(_git(top, own, "ls-files", "-sz")) if found else ():
         about, _, name = line.partition("\t")
         modes[name] = about.split()[0]
-    entries = set()
     for name in found:
         content = _call(top, own, "cat-file", "blob", f":{name}")
         content = token.sub(_HIDDEN, url.sub(rb"\1" + _HIDDEN + rb"\2", content))
@@ -197,7 +197,7 @@ def _names(output: str) -> list[str]:
 
 def _has_secret_name(path: str) -> bool:
     name = path.rpartition("/")[2].lower()
-    return any(fnmatch(name, pattern) for pattern in _SECRET_NAMES)
+    return _SECRET.fullmatch(name) is not None
 
 
 def _size(file: Path) -> int:
