@@ -137,15 +137,6 @@ def test_more_shards_than_are_open_at_a_time():
         assert sorted(flat(made)) == [1000 * s + p for s, n in enumerate(lengths) for p in range(n)]
 
 
-@pytest.mark.parametrize(("workers", "kind"), [(0, "this process"), (2, "process"), (9, "process")])
-def test_producers_tell_who_read(workers, kind):
-    with load(Numbers(9, 9, 9), workers=workers) as loader:
-        next(loader.batches())
-        (said,) = loader.producers
-    assert said.startswith(kind)
-    assert len(said.split(", ")) == max(1, min(workers, 3))
-
-
 def test_default_is_nobody_for_one_shard_and_a_process_for_each_core_else():
     for source, count in ((Numbers(9), 0), (Numbers(*[9] * 16), len(os.sched_getaffinity(0)))):
         with load(source, workers=None) as loader:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from loading.loader_samples import Broken, Bulk, Numbers, WrongShape
+from loading.loader_samples import Broken, Bulk, WrongShape
 
 from reprise.errors import UserError
 from reprise.loading.order import BatchPlan, Order
-from reprise.loading.worker import assemble, sample_names
+from reprise.loading.worker import assemble
 
 
 def plan(count: int = 23, split: str = "train", batch_size: int = 23) -> BatchPlan:
@@ -22,11 +22,6 @@ def test_sample_of_another_shape_is_named() -> None:
         assemble(WrongShape(), plan())
     assert "shape (5, 5, 3), uint8" in str(caught.value)
     assert "shape (4, 5, 3), uint8" in str(caught.value)
-
-
-def test_names_of_many_samples_are_cut_short() -> None:
-    lines = sample_names(Numbers(50), list(range(50))).splitlines()
-    assert (len(lines), lines[0], lines[-1]) == (33, "number-0.png", "and 18 more")
 
 
 def test_a_name_that_fails_does_not_hide_the_error() -> None:

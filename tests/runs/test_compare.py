@@ -22,7 +22,6 @@ from reprise.runs.compare import (
     layout,
     ranked,
     rounded,
-    short_names,
     table_of,
     write_curves,
 )
@@ -169,20 +168,6 @@ def test_what_another_option_brings_with_it_is_told_by_the_option():
     runs.append(seen("c", choices=mlp, params=own | {"model.units": "[9]"}))
     units = ["[128]", "[64]", "[9]"]
     assert changed(runs) == {"model": ["cnn", "mlp", "mlp"], "model.units": units}
-
-
-@pytest.mark.parametrize(
-    ("keys", "short"),
-    [
-        ([], []),
-        (["seed", "optimizer.learning_rate"], ["seed", "learning_rate"]),
-        (["a.rate", "b.rate"], ["a.rate", "b.rate"]),
-        (["a.x.rate", "b.x.rate", "a.y.rate"], ["a.x.rate", "b.x.rate", "y.rate"]),
-        (["rate", "a.rate"], ["rate", "a.rate"]),
-    ],
-)
-def test_keys_are_as_short_as_they_can_be_told_apart(keys, short):
-    assert [*short_names(keys).items()] == [*zip(keys, short, strict=True)]
 
 
 def shown(runs):

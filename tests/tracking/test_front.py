@@ -2,9 +2,6 @@
 
 import base64
 import http.client
-import os
-import shlex
-import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +11,6 @@ from mlflow import MlflowClient
 from tracking.server import Server
 
 from reprise.errors import UserError
-from reprise.project import ROOT
 from reprise.runs.sync import sync
 from reprise.tracking.run import open_run
 
@@ -213,27 +209,6 @@ def test_a_server_that_knows_no_data_sets_gets_all_else(front, server, tmp_path)
     run = record(tmp_path, front.uri)
     check_numbers(server, tmp_path, run)
     assert "a: dataset" in refused(tmp_path)
-
-
-@pytest.mark.parametrize("what", ["run", "experiment"])
-def test_what_was_deleted_is_restored_by_the_line_that_says_so(what, server, tmp_path, capsys):
-    record(tmp_path, server.uri)
-    client, found = there(server, tmp_path)
-    if what == "run":
-        client.delete_run(found.info.run_id)
-    else:
-        client.delete_experiment(found.info.experiment_id)
-    run = record(tmp_path, server.uri, steps=(1, 2, 3))
-    assert capsys.readouterr().err.count("restore") == 1
-    said = refused(tmp_path)
-    line = next(line for line in said.splitlines() if "restore" in line)
-    words = line[line.index("MLFLOW_TRACKING_URI=") :].partition(", then: ")[0]
-    setting, *command = shlex.split(words)
-    name, _, value = setting.partition("=")
-    subprocess.run(command, cwd=ROOT, env=os.environ | {name: value}, check=True)
-    sync(tmp_path / "runs")
-    check_numbers(server, tmp_path, run)
-    check_files(server, tmp_path)
 
 
 def test_files_that_a_server_keeps_for_itself(server, tmp_path):
