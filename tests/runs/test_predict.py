@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 import yaml
 from datasets.sounds import noise, write
 from PIL import Image
@@ -263,3 +264,40 @@ def test_a_registered_model_is_found_here_or_brought_from_mlflow(tmp_path):
     assert np.array_equal(probabilities(done.table), expected(run)[1])
     with pytest.raises(UserError, match="there is no model digits@other"):
         registered.find_model("digits@other", tmp_path / "none", uri)
+
+
+def test_a_split_of_a_stream_is_answered_in_its_order(tmp_path):
+    run = made_run(tmp_path / "runs", "experiment=iris")
+    done = ask(run, ["valid"], tmp_path / "out.csv")
+    _, answers = expected(run)
+    assert list(pd.read_csv(done.table)["name"])[:2] == ["sample 0", "sample 1"]
+    np.testing.assert_allclose(probabilities(done.table), answers, atol=1e-6)
+    rows = ask(run, [str(ROOT / "data/iris/iris.csv")], tmp_path / "rows.csv")
+    assert rows.count == 150
+
+
+def test_matrices_of_a_database_are_asked_for_by_id_and_answered_to_a_table(tmp_path):
+    data = f"sqlite:///{tmp_path}/cells.db"
+    rng = np.random.default_rng(0)
+    rows = [(one, y, x, rng.normal()) for one in range(1, 21) for y in range(8) for x in range(8)]
+    frame = pd.DataFrame(rows, columns=["user_id", "y", "x", "value"])
+    engine = sa.create_engine(data)
+    frame.to_sql("matrices", engine, index=False)
+    words = ["experiment=denoise", f"dataset.url={data}", "dataset.size=[8,8]", "dataset.ids=null"]
+    run = made_run(tmp_path / "runs", *words, "dataset.noise=0")
+    query = "SELECT DISTINCT user_id FROM matrices WHERE user_id IN (7, 3) UNION SELECT 99"
+    out = {"to": f"sqlite:///{tmp_path}/answers.db#clean"}
+    done = ask(run, [query], tmp_path / "out", **out)
+    assert list(done.problems) == ["user_id=99"]
+    assert list(pd.read_csv(done.table)["user_id"]) == [3, 7]
+    names, answers = expected(run)
+    of_all = ask(run, ["all"], tmp_path / "all")
+    found = np.load(of_all.table.with_suffix(".npy"))
+    places = [int(name.partition("=")[2]) - 1 for name in names]
+    np.testing.assert_allclose(found[places], answers, atol=1e-5)
+    stored = pd.read_sql("SELECT * FROM clean", sa.create_engine(out["to"].partition("#")[0]))
+    assert [*stored] == ["user_id", "y", "x", "value"]
+    some = stored[(stored["user_id"] == 7) & (stored["y"] == 2) & (stored["x"] == 5)]["value"]
+    assert float(some.iloc[0]) == pytest.approx(found[6, 2, 5, 0], abs=1e-5)
+    with pytest.raises(UserError, match="the table clean in sqlite"):
+        ask(run, ["all"], tmp_path / "again", **out)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from reprise.datasets.base import Dataset
 from reprise.datasets.sound.unlabelled import SoundWindows
+from reprise.datasets.sql.unlabelled import SqlMatrices
 from reprise.datasets.unlabelled import Tolerant
 from reprise.errors import UserError
 from reprise.files import lock, replacing
@@ -24,6 +25,7 @@ from reprise.runs.load import SavedRun, require_best
 from reprise.runs.predict_masks import Masks, Probabilities, areas, file_names, tile_of
 from reprise.runs.predict_parts import Parts, fingerprint
 from reprise.runs.predict_sound import detections, read_thresholds, write_labels
+from reprise.runs.predict_sql import cells, require_new_table, write_table
 from reprise.runs.predictor import SPLITS, open_predictor
 from reprise.transforms.place import Fit
 
@@ -54,6 +56,7 @@ class Options:
         threshold: Of detections; see `read_thresholds`.
         merge_s: Of detections; see `detections`.
         format: Of detections, beside the table: `raven`, `audacity` or both.
+        to: Also write the table of answers to a new table of a database: `URL#table`.
     """
 
     batch: Annotated[int, Ge(1)] | None = None
@@ -66,6 +69,7 @@ class Options:
     threshold: str = ""
     merge_s: Annotated[float, Ge(0)] | None = 0.0
     format: Literal["raven", "audacity", "raven,audacity"] | None = None
+    to: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
     """
     predictor = open_predictor(saved, flips=options.flips)
     spec = predictor.target_spec
+    if options.to:
+        require_new_table(options.to, saved.config["dataset"])
     inputs = predictor.inputs(given, **_changes(options, predictor))
     place = ROOT / (output or f"predictions/{predictor.saved.folder.name}")
     is_table = place.suffix.lower() in _TABLES
@@ -131,7 +137,9 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
                 "\n".join(list(problems.values())[:8]),
                 "correct input=…, or predict with another run",
             )
-        _write(predictor, inputs, answers, problems, table, folder, options)
+        frame = _write(predictor, inputs, answers, problems, table, folder, options)
+        if options.to:
+            write_table(frame, options.to, saved.config["dataset"])
         unreadable.unlink(missing_ok=True)
         if problems:
             _save(pd.DataFrame({"name": names.keys(), "problem": names.values()}), unreadable)
@@ -184,10 +192,12 @@ def _answered(
         "run": predictor.saved.folder.name,
         "model": hashlib.sha256(require_best(predictor.saved.folder).read_bytes()).hexdigest(),
         "inputs": fingerprint(paths, [inputs.name(at) for at in range(len(inputs))]),
-        **asdict(options),
+        **{key: value for key, value in asdict(options).items() if key != "to"},
     }
     if isinstance(inputs, SoundWindows):
-        about = {k: v for k, v in about.items() if k not in ("threshold", "merge_s", "format")}
+        about = {
+            k: v for k, v in about.items() if k not in ("threshold", "merge_s", "format", "to")
+        }
     parts = Parts(parts_folder, about, len(inputs), batch_size * _BATCHES)
     missing, tolerant = parts.missing(), Tolerant(inputs)
     try:
@@ -245,8 +255,12 @@ def _write(
     table: Path,
     folder: Path,
     options: Options,
-) -> None:
-    """Write what was asked for from raw answers: a table, and what belongs beside it."""
+) -> pd.DataFrame:
+    """Write what was asked for from raw answers: a table, and what belongs beside it.
+
+    Returns:
+        The table; where the answers are matrices of a database, their cells.
+    """
     spec = predictor.target_spec
     if isinstance(inputs, SoundWindows) and spec.classes:
         thresholds = read_thresholds(options.threshold, spec.classes, predictor.threshold)
@@ -255,7 +269,7 @@ def _write(
         files = list(dict.fromkeys(inputs.came_in()["file"]))
         for kind in options.format.split(",") if options.format else ():
             write_labels(found, files, folder, kind)
-        return
+        return found
     good = np.setdiff1d(np.arange(len(inputs)), list(problems))
     own = getattr(inputs, "came_in", None)
     came_in = own() if own else {"name": [inputs.name(at) for at in range(len(inputs))]}
@@ -277,7 +291,12 @@ def _write(
             ", ".join(map(str, frame)),
             "rename that column",
         )
-    _save(pd.concat([frame.reset_index(drop=True), pd.DataFrame(columns)], axis=1), table)
+    frame = pd.concat([frame.reset_index(drop=True), pd.DataFrame(columns)], axis=1)
+    _save(frame, table)
+    if isinstance(inputs, SqlMatrices) and answers.ndim == 4:
+        names = predictor.saved.config["dataset"]["columns"]
+        return cells(frame.iloc[:, 0].to_numpy(), answers[good], names, spec.names)
+    return frame
 
 
 def _columns(spec: Spec, answers: np.ndarray, threshold: float) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from reprise.config.build import build
 from reprise.datasets.base import Dataset
 from reprise.datasets.exclude import KEYS
-from reprise.datasets.unlabelled import Tolerant
+from reprise.datasets.unlabelled import Tolerant, Unlabelled
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs.experiment import set_up_device
@@ -100,7 +100,7 @@ class Predictor:
             UserError: it cannot be read, or the dataset has no way to.
         """
         if len(given) == 1 and given[0] in SPLITS:
-            return _Split(*self._own(given[0]))
+            return self._own(given[0])
         node = {
             key: value for key, value in self.saved.config["dataset"].items() if key not in KEYS
         }
@@ -110,7 +110,7 @@ class Predictor:
         node |= {"_target_": f"{node['_target_']}.unlabelled", **changes}
         return build(node, list(given), self.input_spec, key="dataset")
 
-    def _own(self, split: str) -> tuple[Dataset, np.ndarray]:
+    def _own(self, split: str) -> Dataset:
         data = open_saved_data(self.saved)
         if split not in data.splits:
             raise UserError(
@@ -119,14 +119,10 @@ class Predictor:
                 f"input={split}",
                 "choose one of these",
             )
-        if not isinstance(data.dataset, Dataset):
-            raise UserError(
-                "the samples of this run's dataset have no names and no numbers",
-                "files, or a dataset with random access",
-                f"input={split} of {type(data.dataset).__qualname__}",
-                "give files: input=PATH; make evaluate scores a split",
-            )
-        return data.dataset, data.splits[split]
+        if isinstance(data.dataset, Dataset):
+            return _Split(data.dataset, data.splits[split])
+        with data.loader(split, workers=0) as loader:  # of a stream, or of Keras's own batches
+            return _Read(self.input_spec, loader.batches(0, loader.steps_per_pass))
 
     def batches(
         self,
@@ -176,6 +172,25 @@ class _Split(Dataset):
 
     def splits(self) -> Mapping[str, np.ndarray]:
         return {"test": np.arange(len(self))}
+
+
+class _Read(Unlabelled):
+    """Inputs that have no random access, all read into memory."""
+
+    in_memory = True
+
+    def __init__(self, spec: Spec, batches: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
+        self.input_spec = spec
+        self._rows = [row for x, _ in batches for row in np.array(x)]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def name(self, index: int) -> str:
+        return f"sample {index}"
+
+    def read_input(self, index: int) -> np.ndarray:
+        return self._rows[index]
 
 
 def open_predictor(saved: SavedRun, *, flips: bool = False) -> Predictor:
