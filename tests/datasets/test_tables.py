@@ -216,6 +216,23 @@ def test_what_excel_writes_elsewhere_is_read(tmp_path, encoding, mark):
     assert read.notes == list(source.notes) == (notes if mark == ";" else [])
 
 
+def test_all_rows_with_a_fault_are_named_at_once(table):
+    rows = "".join(f"{'?' if at % 2 else at},{'x' if at % 2 else ''}\n" for at in range(20))
+    read = table("v,label\n" + rows)
+    with pytest.raises(
+        UserError, match=r"line 3: no.*(?s:.)*9 more such row\(s\): .*t.csv, line 5, "
+    ):
+        read.numbers("v", "k")
+    for fails in (
+        lambda: read.present("label", "k"),
+        lambda: table_targets(read, "class", "label", "|", None),
+    ):
+        with pytest.raises(
+            UserError, match=r"line 2: (?s:.)*9 more such row\(s\): .*t.csv, line 4, "
+        ):
+            fails()
+
+
 def test_a_point_beside_decimal_commas_is_no_number(table):
     with pytest.raises(UserError, match=r"(?s)line 3: no number stands in column 'v'.*'1.234'"):
         table("v;w\n1,5;1\n1.234;2\n").numbers("v", "k")

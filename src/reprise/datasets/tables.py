@@ -25,6 +25,7 @@ from reprise.datasets.targets import (
     class_targets,
     flag_targets,
     label_targets,
+    more_rows,
     value_targets,
 )
 from reprise.errors import UserError
@@ -108,10 +109,11 @@ class Table:
     def present(self, column: str, key: str) -> list[str]:
         """As `texts`, with a UserError for an empty cell."""
         texts = self.texts(column, key)
-        if "" in texts:
-            what = f"{self.place(texts.index(''))}: nothing stands in column '{column}'"
+        if empty := [at for at, text in enumerate(texts) if not text]:
+            what = f"{self.place(empty[0])}: nothing stands in column '{column}'"
+            received = f"an empty cell{more_rows(self.place, empty)}"
             remedy = "fill it in, or take the line out"
-            raise UserError(what, f"text in every row ({key})", "an empty cell", remedy)
+            raise UserError(what, f"text in every row ({key})", received, remedy)
         return texts
 
     def groups(self, column: str, key: str) -> list[str]:
@@ -161,6 +163,7 @@ class Table:
             at = int(wrong[0])
             what = f"{self.place(at)}: no number stands in column '{column}'"
             received = f"'{texts[at]}'" if texts[at] else "an empty cell"
+            received += more_rows(self.place, wrong.tolist())
             remedy = "correct it, or take the line out"
             if key == _INPUTS:
                 remedy += "; a column that is no input is left out by dataset.columns=[…]"

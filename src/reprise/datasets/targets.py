@@ -74,9 +74,8 @@ def class_targets(names: Sequence[str], classes: Sequence[str] | None, place: Pl
         UserError: a sample has no class, or one that is not in `classes`; or two names differ in
             case, in blanks or in how a number is written alone, and `classes` does not have both.
     """
-    missing = next((at for at, name in enumerate(names) if not name), None)
-    if missing is not None:
-        raise _no_class(place(missing), "an empty cell", classes)
+    if missing := [at for at, name in enumerate(names) if not name]:
+        raise _no_class(place, missing, "an empty cell", classes)
     distinct = set(names)
     if (
         classes is not None
@@ -90,9 +89,8 @@ def class_targets(names: Sequence[str], classes: Sequence[str] | None, place: Pl
         are_numbers = all(name.isascii() and name.isdigit() for name in found)
         classes = sorted(found, key=int) if are_numbers else sorted(found)
     ids = {name: number for number, name in enumerate(classes)}
-    unknown = next((at for at, name in enumerate(names) if meant[name] not in ids), None)
-    if unknown is not None:
-        raise _no_class(place(unknown), f"'{names[unknown]}'", classes)
+    if unknown := [at for at, name in enumerate(names) if meant[name] not in ids]:
+        raise _no_class(place, unknown, f"'{names[unknown[0]]}'", classes)
     values = np.array([ids[meant[name]] for name in names], np.int32)
     return Targets(values, Spec((), "int32", tuple(classes)))
 
@@ -111,7 +109,7 @@ def id_targets(ids: np.ndarray, classes: Sequence[str] | None, place: Place) -> 
     names = tuple(map(str, range(highest + 1)) if classes is None else classes)
     wrong = np.flatnonzero((ids < 0) | (ids >= len(names)))
     if len(wrong):
-        raise _no_class(place(int(wrong[0])), str(ids[wrong[0]]), names)
+        raise _no_class(place, wrong.tolist(), str(ids[wrong[0]]), names)
     return Targets(ids.astype(np.int32), Spec((), "int32", names))
 
 
@@ -139,7 +137,7 @@ def label_targets(
     for at, own in enumerate(labels):
         for name in own:
             if meant[name] not in ids:
-                raise _no_class(place(at), f"'{name}'", names)
+                raise _no_class(place, [at], f"'{name}'", names)
             flags[at, ids[meant[name]]] = 1
     return Targets(flags, Spec((len(names),), "uint8", tuple(names)))
 
@@ -227,14 +225,23 @@ def _meaning(name: str) -> str:
     return text.casefold() if len(text) > 1 else text
 
 
-def _no_class(place: str, received: str, classes: Sequence[str] | None) -> UserError:
+def more_rows(place: Place, rows: Sequence[int]) -> str:
+    """How many rows have the fault of the first of them, too, with the places of a few."""
+    shown = ", ".join(place(row) for row in rows[1:6])
+    dots = ", …" if len(rows) > 6 else ""
+    return f"; and {len(rows) - 1} more such row(s): {shown}{dots}" if len(rows) > 1 else ""
+
+
+def _no_class(
+    place: Place, rows: Sequence[int], received: str, classes: Sequence[str] | None
+) -> UserError:
     known, name = list(classes or ["the names of the classes"]), received.strip("'")
     near = [one for one in known if _meaning(one) == _meaning(name)]
     near = near or (difflib.get_close_matches(name, known, n=1) if "'" in received else [])
     return UserError(
-        f"{place}: {received} is no class",
+        f"{place(rows[0])}: {received} is no class",
         f"one of {_listed(known)}",
-        received,
+        received + more_rows(place, rows),
         f"did you mean '{near[0]}'?"
         if near
         else "correct it, or dataset.classes, or set dataset.target=value if these are no classes",

@@ -33,7 +33,9 @@ class Trainer:
         num_pictures: Samples drawn.
         overfit: Train and validate on the same first so many training samples: a model that cannot
             learn these by heart has a mistake in it. None means the whole splits.
-        callbacks: Further Keras callbacks, each a node with a `_target_`.
+        callbacks: Further Keras callbacks, each a node with a `_target_`. A resume restores public
+            attributes of one of your own: numbers, texts, arrays, and lists and dicts of what JSON
+            gives back as it is; those whose names begin with `_` belong to one process.
     """
 
     epochs: Annotated[int, Ge(1)]
