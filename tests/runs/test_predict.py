@@ -125,6 +125,13 @@ def test_a_picture_larger_than_the_model_is_answered_in_tiles_of_its_own_size(bl
     assert np.abs(found - whole).max() < 0.01
     small = np.load(tmp_path / "out/probabilities/small.npy")
     assert small.shape == (40, 50, 1)
+    ask(run, [str(tmp_path)], tmp_path / "resized", fit="resize", probabilities="png", overlay=True)
+    for kind in ("masks/large.png", "probabilities/large.foreground.png", "overlays/large.jpg"):
+        assert Image.open(tmp_path / "resized" / kind).size == (192, 160)
+    depth = np.array(Image.open(tmp_path / "resized/probabilities/large.foreground.png"))
+    mask = np.array(Image.open(tmp_path / "resized/masks/large.png"))
+    assert depth.dtype == np.uint16
+    assert ((depth > 32768) == mask).mean() > 0.999
     mirrored = Image.fromarray(large[:, ::-1])
     mirrored.save(tmp_path / "large.png")
     ask(run, [str(tmp_path / "large.png")], tmp_path / "mirrored", probabilities="npy", flips=True)

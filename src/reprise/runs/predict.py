@@ -19,7 +19,7 @@ from reprise.datasets.sound.unlabelled import SoundWindows
 from reprise.datasets.sql.unlabelled import SqlMatrices
 from reprise.datasets.unlabelled import Tolerant
 from reprise.errors import UserError
-from reprise.files import lock, replacing
+from reprise.files import lock, replacing, write_text
 from reprise.project import ROOT, relative
 from reprise.runs.load import SavedRun, require_best
 from reprise.runs.predict_masks import Masks, Probabilities, areas, file_names, tile_of
@@ -110,7 +110,9 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
     if options.to:
         require_new_table(options.to, saved.config["dataset"])
     inputs = predictor.inputs(given, **_changes(options, predictor))
-    place = ROOT / (output or f"predictions/{predictor.saved.folder.name}")
+    place = ROOT / (output or f"predictions/{saved.folder.name}")
+    if not output and not (ROOT / "predictions/.gitignore").exists():
+        write_text(ROOT / "predictions/.gitignore", "*\n")  # no part of the code that runs record
     is_table = place.suffix.lower() in _TABLES
     folder = place.with_suffix("") if is_table else place
     named = {"mask": "areas"}.get(spec.kind, "predictions")
