@@ -131,7 +131,7 @@ def test_a_picture_larger_than_the_model_is_answered_in_tiles_of_its_own_size(bl
     depth = np.array(Image.open(tmp_path / "resized/probabilities/large.foreground.png"))
     mask = np.array(Image.open(tmp_path / "resized/masks/large.png"))
     assert depth.dtype == np.uint16
-    assert ((depth > 32768) == mask).mean() > 0.999
+    assert ((depth >= 32768) == mask).mean() > 0.99
     mirrored = Image.fromarray(large[:, ::-1])
     mirrored.save(tmp_path / "large.png")
     ask(run, [str(tmp_path / "large.png")], tmp_path / "mirrored", probabilities="npy", flips=True)
