@@ -13,7 +13,7 @@ from reprise.runs.job import Job
 from reprise.sweeps.ledger import Ledger
 from reprise.sweeps.settings import STORAGE, Search
 from reprise.sweeps.space import read_space
-from reprise.sweeps.study import Study, refuse_other_study
+from reprise.sweeps.study import Study, refuse_full_study, refuse_other_study
 
 SPACE = ["lr=tag(log,interval(1e-5,1e-1))", "+n=range(2,9,3)", "model=a,b", "k=int(interval(1,4))"]
 
@@ -159,3 +159,15 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path):
     with sqlite3.connect(tmp_path / "mlflow.db") as database:
         (tables,) = database.execute("select count(*) from sqlite_master").fetchone()
     assert tables == 1
+
+
+def test_a_shared_study_without_a_trial_left_begins_no_sweep(tmp_path):
+    join(tmp_path)
+    for n_trials in (1, 2):
+        search = Search(n_trials=n_trials, storage=f"sqlite:///{tmp_path}/shared.db", study="ours")
+        plan = make_plan(read_space(SPACE)[1], search=search)
+        if n_trials == 1:
+            with pytest.raises(UserError, match=r"ours has 1 trials already(?s:.)*n_trials=2"):
+                refuse_full_study(plan)
+        else:
+            refuse_full_study(plan)

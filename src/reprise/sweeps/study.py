@@ -91,6 +91,30 @@ def refuse_other_study(plan: Plan) -> None:
         )
 
 
+def refuse_full_study(plan: Plan) -> None:
+    """Refuse to begin a sweep on a shared study that has all its trials: no job would be trained.
+
+    Raises:
+        UserError: it has.
+    """
+    search = plan.sweep.search
+    if search is None or (url := search.database()) is None:
+        return
+    storage = open_storage(url)
+    if search.study not in {study.study_name for study in storage.get_all_studies()}:
+        return
+    study = optuna.load_study(study_name=search.study, storage=storage)
+    count = len(study.get_trials(deepcopy=False))
+    if count >= search.n_trials:
+        raise UserError(
+            f"study {search.study} has {count} trials already, and no job would be trained",
+            expected="a greater sweep.search.n_trials, which counts the trials of all who share it",
+            received=f"sweep.search.n_trials={search.n_trials}",
+            remedy=f"sweep.search.n_trials={count + search.n_trials}, or another study: "
+            "sweep.search.study=NAME",
+        )
+
+
 def _distribution(axis: Axis) -> BaseDistribution:
     """Return the values of a key as Optuna knows them."""
     if not axis.numbers:

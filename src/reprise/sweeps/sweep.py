@@ -96,6 +96,10 @@ def _started_by(plan: Plan, home: Path) -> Path | None:
 
 def _start(plan: Plan, home: Path) -> Path:
     """Make the folder of a sweep, with the file that identifies it and the jobs of a grid."""
+    if plan.sweep.search:
+        from reprise.sweeps.study import refuse_full_study
+
+        refuse_full_study(plan)
     require_measured(plan.metric, plan.first)
     folder = unused_folder(home)
     if plan.sweep.search is None:
