@@ -122,12 +122,7 @@ class BaseDataset(ABC, Generic[Split]):
         Raises:
             UserError: something named cannot be read; by default, that this class has no such way.
         """
-        raise UserError(
-            f"{cls.__qualname__} does not say how it reads inputs without targets",
-            f"a class method {cls.__qualname__}.unlabelled; docs/add_a_dataset.md shows one",
-            f"input={','.join(given)}",
-            "write it, or predict on the run's own data: input=test",
-        )
+        raise no_way(cls.__qualname__, given)
 
     @property
     def sources(self) -> Sequence[Path]:
@@ -328,3 +323,13 @@ def find_problems(look: Callable[[int], object], count: int) -> list[str]:
 
     with ThreadPoolExecutor(_THREADS) as threads:
         return [found for found in threads.map(line, range(count)) if found]
+
+
+def no_way(target: str, given: Sequence[str]) -> UserError:
+    """The error for a kind of data that cannot be read without targets."""
+    return UserError(
+        f"{target} does not say how it reads inputs without targets",
+        f"a class method {target}.unlabelled; docs/use_a_model.md shows one",
+        f"input={','.join(given)}",
+        "write it, or predict on the run's own data: input=test",
+    )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reprise.config.build import build
-from reprise.datasets.base import Dataset
+from reprise.config.parameters import find_target
+from reprise.datasets.base import Dataset, no_way
 from reprise.datasets.exclude import KEYS
 from reprise.datasets.unlabelled import Tolerant, Unlabelled
 from reprise.errors import UserError
@@ -107,6 +108,9 @@ class Predictor:
         source = node.get("source")
         if isinstance(source, Mapping) and "_target_" in source:
             node = dict(source)  # a stream reads as its source does
+        target = str(node["_target_"])
+        if not hasattr(find_target(target), "unlabelled"):
+            raise no_way(target, given)
         node |= {"_target_": f"{node['_target_']}.unlabelled", **changes}
         return build(node, list(given), self.input_spec, key="dataset")
 
