@@ -28,7 +28,8 @@ class Pictures(Unlabelled):
         fit: As in `ImageFolder`; None reads images in their own size.
         pages, augment: As in `ImageFolder`; of `augment` only `cval` counts.
         path: A table's column of paths.
-        folder: Folder that a table's paths are relative to; None for the table's own.
+        folder: Folder that a table's paths are relative to; None, or where the first is not there,
+            for the table's own.
 
     Attributes:
         paths: The files.
@@ -53,7 +54,13 @@ class Pictures(Unlabelled):
             table = read_table(given[0], "input")
             column = next(iter(table.frame)) if table.frame.shape[1] == 1 else path
             self._names = table.present(column, "dataset.path")
-            self.paths = find_files(Path(folder or Path(given[0]).parent), self._names)
+            places = [*([Path(folder)] if folder else []), Path(given[0]).parent]
+            first = (find_files(place, self._names[:1])[0].exists() for place in places)
+            place = next(
+                (place for place, is_there in zip(places, first, strict=True) if is_there),
+                places[0],
+            )
+            self.paths = find_files(place, self._names)
             self._came_in = {name: table.texts(name, "input") for name in table.frame}
         else:
             self.paths, self._names = find_given(given, SUFFIXES)
