@@ -4,9 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from tiny import array_words, overrides, reprise, write_arrays, write_blobs
+
+import reprise as reprise_package
+from reprise.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,18 @@ def test_evaluate_gives_the_same_numbers_to_the_digit(first):
     recorded = {k: v for k, v in run.data.metrics.items() if k.startswith("test/")}
     assert len(recorded) >= 2
     assert {name: float(value) for name, value in again.items()} == recorded
+
+
+def test_the_run_in_python_has_its_samples_and_answers_them(first):
+    run = reprise_package.load("last", first[0] / "runs")
+    samples = run.dataset("test")
+    inputs = np.stack([x for x, _ in samples])
+    assert inputs.shape == (len(samples.names), 64, 64, 3)
+    answers = run.predict(inputs)
+    assert np.array_equal(answers, run.model().predict(inputs, batch_size=4, verbose=0))
+    with pytest.raises(UserError, match=r"received  shape \(64, 64, 3\)"):
+        run.predict(inputs[0])
+    assert {"curves", "best_test"} <= run.pictures().keys()
 
 
 @pytest.mark.slow
