@@ -18,12 +18,12 @@ from reprise.config.overrides import quoted
 from reprise.datasets.base import Dataset, Sample
 from reprise.errors import UserError
 from reprise.project import ROOT
+from reprise.runs.compare import read_summary
 from reprise.runs.folder import IDENTITY, RESULT, UNREADABLE, state_of
 from reprise.runs.load import SavedRun, find, open_saved_data
 from reprise.runs.predict import Options, predict
 from reprise.runs.predictor import Predictor, open_predictor
 from reprise.runs.registered import find_model
-from reprise.runs.run_summary import read_summary
 from reprise.tracking.folders import is_debug, run_folders
 from reprise.tracking.journal import metric_history, tags_of
 
