@@ -98,6 +98,10 @@ compare: $(ready)  ## Put runs side by side, table and curves: [exp=NAME|sweep=I
 	$(verb) $${exp:+"experiment=$$exp"} $${sweep:+"sweep=$$sweep"} $${runs:+"runs=$$runs"} \
 		$${sort:+"sort=$$sort"} $${top:+"top=$$top"} "$${words[@]}"
 
+.PHONY: diff
+diff: $(ready)  ## Say what differs between two runs: runs=A,B [args="show=config|code|data|packages|machine|metrics"]
+	$(verb) $${runs:+"runs=$$runs"} "$${words[@]}"
+
 .PHONY: update
 update: need-run $(ready)  ## Let a run's model learn from new data: run=ID args="dataset.KEY=VALUE … [old=0.2]"
 	$(verb) $(with_run)

@@ -22,6 +22,7 @@ VERBS += [
     "runs",
     "sync",
     "compare",
+    "diff",
     "update",
 ]
 VERBS += ["ui", "test", "test-slow", "check", "format", "bench", "lock"]

@@ -52,7 +52,7 @@ def test_equal_numbers_and_weights_are_identical_whatever_the_time(recorded):
         ({"seed": 1}, "epoch 2 on: train/loss 0.25 and 0.26", "config seed: 0 -> 1"),
         ({"digest": "e"}, "epoch 2 on: train/loss 0.25 and 0.26", "data d -> e"),
         ({"packages": "keras==4\n"}, "epoch 2 on: train/loss", "package keras: 3 -> 4"),
-        ({"tags": {**TAGS, "code.tree": "2"}}, "epoch 2 on: train/loss", "code of one run"),
+        ({"tags": {**TAGS, "code.tree": "2"}}, "epoch 2 on: train/loss", "code cannot"),
     ],
 )
 def test_what_differs_is_named_from_its_first_step_on(recorded, change, text, cause):

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from reprise.config.compose import flatten
-from reprise.runs.folder import PACKAGES, SNAPSHOT
+from reprise.errors import UserError
+from reprise.runs.difference import (
+    changed_code,
+    changed_config,
+    changed_data,
+    changed_engine,
+    changed_machine,
+    changed_packages,
+)
 from reprise.runs.load import SavedRun
-from reprise.runs.resume import FREE, differences
-from reprise.tracking.contents import changes, read_list
+from reprise.runs.resume import FREE
+from reprise.tracking.contents import SHOWN
 from reprise.tracking.journal import metric_history, tags_of
 
 # Relative difference up to which other hardware explains other numbers. Sums in another order
 # differ in the last bits of float32 (1e-7); training multiplies that, here by up to 1e5.
 TOLERANCE = 1e-2
-MACHINE = ("device", "platform", "machine.cpu", "machine.threads")
 UNTIMED = ("time/", "system/")
 
 
@@ -110,59 +114,24 @@ def _causes(
     first: SavedRun, second: SavedRun, one: Mapping[str, str], two: Mapping[str, str]
 ) -> list[str]:
     """What differs in config, code, data, packages and machine, a line each."""
-    before, now = (flatten(dict(run.config)) for run in (first, second))
-    found = [
-        f"config {line}"
-        for line in differences(before, now)
-        if line.partition(":")[0] not in {*FREE, "tracking.runs", "tracking.experiment"}
-    ]
-    if one.get("code.tree") != two.get("code.tree"):
-        found.append(f"code {_changed_code(first.folder, second.folder)}")
-    found += [f"data {line}" for line in _changed_data(first, second)]
-    if one.get("engine.sha256") != two.get("engine.sha256"):
-        found.append(f"engine {one.get('engine.sha256')} -> {two.get('engine.sha256')}")
-    had, has = (_packages(run.folder) for run in (first, second))
-    found += [f"package {line}" for line in differences(had, has)] if had and has else []
-    return found + [
-        f"machine {name}: {one.get(name)} -> {two.get(name)}"
-        for name in MACHINE
-        if one.get(name) != two.get(name)
-    ]
+    config = changed_config(first, second)
+    parts = {
+        "config": [line for line in config if line.partition(":")[0] not in FREE],
+        "code": _changed_files(first, second)
+        if one.get("code.tree") != two.get("code.tree")
+        else [],
+        "data": changed_data(first, second),
+        "engine": changed_engine(one, two),
+        "package": changed_packages(first.folder, second.folder),
+        "machine": changed_machine(one, two),
+    }
+    return [f"{part} {line}" for part, lines in parts.items() for line in lines]
 
 
-def _changed_data(first: SavedRun, second: SavedRun) -> list[str]:
-    lists = [read_list(run.folder) for run in (first, second)]
-    if lists[0] and lists[1] and (lines := changes(lists[0][1], lists[1][1])):
-        return lines
-    same = first.data_digest == second.data_digest
-    return [] if same else [f"{first.data_digest} -> {second.data_digest}"]
-
-
-def _packages(folder: Path) -> dict[str, str]:
-    file = folder / PACKAGES
-    lines = file.read_text().splitlines() if file.exists() else []
-    found = dict(line.split("==", 1) for line in lines)
-    found.pop("reprise", None)  # of the engine its hash tells more
-    return found
-
-
-def _changed_code(first: Path, second: Path) -> str:
-    """Names of the files that differ between the snapshots of two runs."""
-    if not (first / SNAPSHOT).exists() or not (second / SNAPSHOT).exists():
-        return "of one run is not recorded"
-    trees = [dict(_files(folder / SNAPSHOT)) for folder in (first, second)]
-    changed = sorted(f for f in {*trees[0], *trees[1]} if trees[0].get(f) != trees[1].get(f))
-    more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-    return f"changed: {', '.join(changed[:5])}{more}"
-
-
-def _files(bundle: Path) -> Iterator[tuple[str, str]]:
-    """Name and git's id of every file in a snapshot."""
-    with TemporaryDirectory() as scratch:
-        clone = ["git", "clone", "-q", "--bare", str(bundle.resolve()), scratch]
-        subprocess.run(clone, check=True, capture_output=True)
-        listed = ["git", "-C", scratch, "ls-tree", "-rz", "HEAD"]
-        out = subprocess.run(listed, check=True, capture_output=True).stdout
-    for line in out.decode(errors="replace").split("\0")[:-1]:
-        about, _, name = line.partition("\t")
-        yield name, about
+def _changed_files(first: SavedRun, second: SavedRun) -> list[str]:
+    try:
+        names = changed_code(first.folder, second.folder)
+    except UserError as error:
+        return [f"cannot be compared: {error.args[0]}"]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return [f"changed: {', '.join(names[:SHOWN])}{more}"] if names else []

@@ -176,8 +176,14 @@ def read_list(folder: Path) -> tuple[list[str], Files] | None:
     return sources, files
 
 
-def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Which files are new, gone and changed, a line each: `2 changed: a.png, b.png`."""
+def changes(before: Mapping[str, str], now: Mapping[str, str], shown: int = SHOWN) -> list[str]:
+    """Which files are new, gone and changed, a line each: `2 changed: a.png, b.png`.
+
+    Args:
+        before: Hash by name.
+        now: The same at another time.
+        shown: Names in a line, at most.
+    """
     kinds = {
         "changed": [name for name in before if name in now and before[name] != now[name]],
         "gone": [name for name in before if name not in now],
@@ -185,9 +191,9 @@ def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     }
     lines = []
     for kind, names in kinds.items():
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        more = f" and {len(names) - shown} more" if len(names) > shown else ""
         if names:
-            lines.append(f"{len(names)} {kind}: {', '.join(sorted(names)[:SHOWN])}{more}")
+            lines.append(f"{len(names)} {kind}: {', '.join(sorted(names)[:shown])}{more}")
     return lines
 
 
