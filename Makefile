@@ -20,7 +20,8 @@ override model := $(call typed,model)
 override input := $(call typed,input)
 override output := $(call typed,output)
 override port := $(call typed,port)
-export exp args run split model input output port sweep runs sort top
+override to := $(call typed,to)
+export exp args run split model input output port to sweep runs sort top
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
@@ -84,6 +85,10 @@ predict: $(if $(model),,need-run) $(ready)  ## Answer inputs without labels: run
 .PHONY: reproduce
 reproduce: need-run $(ready)  ## Train a run again from its record, and compare: run=ID|last [args="epochs=N code=here"]
 	$(verb) $(with_run)
+
+.PHONY: export-run
+export-run: need-run $(ready)  ## Pack a run into one file, which reproduce takes anywhere: run=ID|last [to=FILE.zip args="data=true"]
+	$(verb) "run=$$run" $${to:+"to=$$to"} "$${words[@]}"
 
 .PHONY: runs
 runs: $(ready)  ## List the runs on this machine, and which of them can be resumed

@@ -19,6 +19,7 @@ VERBS += [
     "evaluate",
     "predict",
     "reproduce",
+    "export-run",
     "runs",
     "sync",
     "compare",

@@ -13,6 +13,7 @@ from pathlib import Path
 from reprise.cli.main import options
 from reprise.errors import UserError
 from reprise.project import ROOT
+from reprise.runs.bring import find_or_bring
 from reprise.runs.difference import (
     PATCH,
     STAT,
@@ -27,7 +28,6 @@ from reprise.runs.difference import (
 )
 from reprise.runs.folder import PACKAGES, to_type
 from reprise.runs.load import SavedRun
-from reprise.runs.reproduce import find_or_bring
 from reprise.runs.score import markdown_table
 from reprise.runs.verdict import compare
 from reprise.tracking.journal import of_all_classes, tags_of

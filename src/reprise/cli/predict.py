@@ -14,9 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from reprise.cli.main import options
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
+from reprise.runs.bring import find_or_bring
 from reprise.runs.predict import Options, given_inputs, predict
 from reprise.runs.registered import find_model
-from reprise.runs.reproduce import find_or_bring
 
 
 def main(argv: list[str]) -> None:

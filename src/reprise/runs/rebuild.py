@@ -14,6 +14,7 @@ from pathlib import Path
 from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.project import PACKAGE, ROOT, relative
+from reprise.runs.archive import DATA
 from reprise.runs.folder import PACKAGES, SNAPSHOT
 from reprise.runs.inputs import changed_inputs, texts
 from reprise.runs.load import SavedRun
@@ -121,6 +122,8 @@ def python_of(saved: SavedRun, environments: Path) -> str:
 def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> list[str]:
     """Bring the data of a run into its rebuilt project: from DVC's cache, or by a link to here.
 
+    Data that came with an exported run are linked from its folder.
+
     Args:
         saved: The run.
         project: Its rebuilt project.
@@ -140,6 +143,11 @@ def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> list[str]:
         or (os.path.lexists(ROOT / text) and (text in own or (ROOT / text).is_file()))
     ]
     files = [file for file in files if file.parts and not file.is_absolute()]
+    came = saved.folder.resolve() / DATA  # with the file of an exported run
+    if came.is_dir() and not from_here:
+        for inner in came.iterdir():
+            _link(inner, project / inner.name)
+        return []
     changed = tags_of(saved.folder).get("data.dvc", "").startswith("changed on disk")
     outs = [] if from_here or changed else outs_of(project, files)
     if outs:

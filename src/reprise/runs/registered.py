@@ -6,8 +6,8 @@ from pathlib import Path
 
 from reprise.config.secrets import redact
 from reprise.errors import UserError
+from reprise.runs.bring import find_or_bring
 from reprise.runs.load import SavedRun
-from reprise.runs.reproduce import find_or_bring
 from reprise.tracking.settings import tracking_uri
 
 

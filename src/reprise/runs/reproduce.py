@@ -11,15 +11,15 @@ from pathlib import Path
 
 from reprise.config.build import build
 from reprise.config.overrides import quoted, restate
-from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
+from reprise.runs.bring import ancestors, find_or_bring
 from reprise.runs.folder import RESULT, held, to_type
-from reprise.runs.load import NoRun, SavedRun, find, require_best
+from reprise.runs.load import SavedRun, find
 from reprise.runs.rebuild import bring_data, python_of, rebuild_code, require_same_data
 from reprise.runs.resume import FREE
 from reprise.runs.verdict import Verdict, compare
-from reprise.tracking.folders import DEBUG, LAST, all_runs, is_debug
+from reprise.tracking.folders import DEBUG, is_debug
 from reprise.tracking.journal import Journal
 from reprise.tracking.settings import Tracking, tracking_uri
 
@@ -42,7 +42,7 @@ def reproduce(
     A run that has no folder here is first brought from the tracking store.
 
     Args:
-        run: Its id, MLflow's id of it, or `last`.
+        run: Its id, MLflow's id of it, the file of an exported run, or `last`.
         runs: Folder of all runs.
         epochs: Train this many and compare only these; None: all.
         here: What is taken as it is here today: `code`, `data`, `packages`.
@@ -56,37 +56,6 @@ def reproduce(
     saved = find_or_bring(run, runs, uri)
     with held(saved.folder):  # of two at once the second is refused: they would share the code
         return _reproduce(saved, epochs, here, changes, full, uri)
-
-
-def find_or_bring(run: str, runs: Path, uri: str = "") -> SavedRun:
-    """Find a run by its id, or MLflow's; one that has no folder here is brought from the store.
-
-    Args:
-        run: What names it.
-        runs: Folder of all runs.
-        uri: Address of the store; '': MLFLOW_TRACKING_URI, or the local database.
-
-    Raises:
-        UserError: there is no such run here or in the store, or the store cannot be asked.
-    """
-    try:
-        return find(run, runs)
-    except NoRun as missing:
-        store = tracking_uri(uri)
-        if run == LAST or (store.startswith("sqlite:///") and not Path(store[10:]).exists()):
-            raise
-        from reprise.tracking.download import download
-        from reprise.tracking.trouble import Trouble
-
-        try:
-            folder = download(run, store, redact(store), all_runs(runs))
-        except Trouble as trouble:
-            what, expected, _, remedy = missing.args
-            raise UserError(what, expected, redact(trouble.reason), remedy) from None
-        if folder is None:
-            raise
-    print(f"run {folder.name} is brought from {redact(store)}: {relative(folder)}", flush=True)
-    return find(folder.name, runs)
 
 
 def _reproduce(
@@ -106,7 +75,7 @@ def _reproduce(
             + to_type("resume", f"run={saved.folder.name}", saved.runs),
         )
     _refuse_changed_on_the_way(saved)
-    ancestors = list(_ancestors(saved, uri))
+    chain = [saved, *ancestors(saved, uri)]
     place = saved.runs / ".reproduce" / saved.folder.name
     project = ROOT if "code" in here else rebuild_code(saved, place)
     python = (
@@ -114,7 +83,7 @@ def _reproduce(
     )
     brought: list[str] = []
     if project != ROOT:
-        for one in (saved, *ancestors):  # an update reads its parent's data, too
+        for one in chain:  # an update reads its parent's data, too
             brought += bring_data(one, project, from_here="data" in here)
     if "data" not in here:
         require_same_data(saved, project, brought, full=full)
@@ -139,22 +108,6 @@ def _refuse_changed_on_the_way(saved: SavedRun) -> None:
 
 def _is_grave(change: str) -> bool:
     return change.partition(":")[0] not in FREE
-
-
-def _ancestors(saved: SavedRun, uri: str) -> Iterator[SavedRun]:
-    """The run whose model an update started from, the one that that started from, and so on.
-
-    Raises:
-        UserError: one of them is gone, or the first has no model to start from.
-    """
-    if saved.parent is None:
-        return
-    parent = find_or_bring(saved.parent, saved.runs, uri)
-    require_best(parent.folder)
-    yield parent
-    while parent.parent is not None:
-        parent = find_or_bring(parent.parent, saved.runs, uri)
-        yield parent
 
 
 def _train(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from reprise.config.build import build
 from reprise.errors import UserError
+from reprise.runs.bring import find_or_bring
 from reprise.runs.experiment import Data, compiled, for_keras, set_up_device
 from reprise.runs.folder import CHECKPOINTS, RESULT, STATE
-from reprise.runs.load import find, load_best, open_saved_data
+from reprise.runs.load import load_best, open_saved_data
 from reprise.tracking.journal import OWN_ID, of_all_classes
 from reprise.training.state import BEST
 
@@ -36,7 +37,7 @@ def evaluate(run: str, runs: Path, split: str) -> dict[str, float]:
     Raises:
         UserError: there is no such run, or it has no such split.
     """
-    saved = find(run, runs)
+    saved = find_or_bring(run, runs)
     data = open_saved_data(saved)
     if split not in data.splits:
         raise UserError(
