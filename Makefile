@@ -86,6 +86,10 @@ predict: $(if $(model),,need-run) $(ready)  ## Answer inputs without labels: run
 reproduce: need-run $(ready)  ## Train a run again from its record, and compare: run=ID|last [args="epochs=N code=here"]
 	$(verb) $(with_run)
 
+.PHONY: clone
+clone: need-run $(ready)  ## Make a folder to take a run further in: code, config and data as they were: run=ID|last [to=FOLDER]
+	$(verb) "run=$$run" $${to:+"to=$$to"} "$${words[@]}"
+
 .PHONY: export-run
 export-run: need-run $(ready)  ## Pack a run into one file, which reproduce takes anywhere: run=ID|last [to=FILE.zip args="data=true"]
 	$(verb) "run=$$run" $${to:+"to=$$to"} "$${words[@]}"

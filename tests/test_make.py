@@ -19,6 +19,7 @@ VERBS += [
     "evaluate",
     "predict",
     "reproduce",
+    "clone",
     "export-run",
     "runs",
     "sync",

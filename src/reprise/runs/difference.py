@@ -95,8 +95,11 @@ def changed_data(first: SavedRun, second: SavedRun, shown: int = SHOWN) -> list[
         shown: Names in a line, at most.
     """
     lists = [read_list(run.folder) for run in (first, second)]
-    if lists[0] and lists[1] and (lines := changes(lists[0][1], lists[1][1], shown)):
-        return lines
+    if lists[0] and lists[1]:
+        lines = changes(lists[0][1], lists[1][1], shown)
+        verified = [tags_of(run.folder).get("data.dvc") == "verified" for run in (first, second)]
+        if lines or verified[0] != verified[1]:  # DVC's digest differs from one of names and sizes
+            return lines
     same = first.data_digest == second.data_digest
     return [] if same else [f"{first.data_digest} -> {second.data_digest}"]
 

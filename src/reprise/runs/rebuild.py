@@ -15,7 +15,7 @@ from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.project import PACKAGE, ROOT, relative
 from reprise.runs.archive import DATA
-from reprise.runs.folder import PACKAGES, SNAPSHOT
+from reprise.runs.folder import PACKAGES, SNAPSHOT, to_type
 from reprise.runs.inputs import changed_inputs, texts
 from reprise.runs.load import SavedRun
 from reprise.tracking.contents import read_list
@@ -40,7 +40,8 @@ def rebuild_code(saved: SavedRun, place: Path) -> Path:
             f"the code of run {saved.folder.name} is not recorded",
             f"{SNAPSHOT} in its folder",
             reason,
-            "reproduce it with the code of today: code=here",
+            "reproduce it with the code of today: "
+            + to_type("reproduce", f"run={saved.folder.name}", saved.runs, "code=here"),
         )
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -156,7 +157,12 @@ def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> list[str]:
         _dvc(project, "config", "--local", "cache.type", "reflink,hardlink,symlink,copy")
         if _dvc(project, "checkout", "-q", *outs).returncode != 0:
             done = _dvc(project, "pull", "-q", *outs)
-            if done.returncode != 0:
+            is_here = all((ROOT / out).exists() for out in outs)
+            if done.returncode != 0 and is_here and read_list(saved.folder):
+                for out in outs:  # what is here does, if each file has the hash that was recorded
+                    shutil.rmtree(project / out, ignore_errors=True)
+                outs = []
+            elif done.returncode != 0:
                 raise UserError(
                     f"the data of run {saved.folder.name} cannot be had any more",
                     f"the version of {', '.join(outs)} that the run's own record of DVC names",
