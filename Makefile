@@ -20,8 +20,10 @@ override model := $(call typed,model)
 override input := $(call typed,input)
 override output := $(call typed,output)
 override port := $(call typed,port)
+override name := $(call typed,name)
+override alias := $(call typed,alias)
 override to := $(call typed,to)
-export exp args run split model input output port to sweep runs sort top
+export exp args run split model input output port name alias to sweep runs sort top
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
@@ -81,6 +83,14 @@ evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [spl
 .PHONY: predict
 predict: $(if $(model),,need-run) $(ready)  ## Answer inputs without labels: run=ID|model=NAME@alias input=PATH|test [output=PATH args="overlay=true …"]
 	$(verb) $${run:+"run=$$run"} $${model:+"model=$$model"} $${input:+"input=$$input"} $${output:+"output=$$output"} "$${words[@]}"
+
+.PHONY: promote
+promote: need-run $(ready)  ## Register a run's model, if it is better than the one that has the alias: run=ID name=NAME [alias=champion args="force=true"]
+	$(verb) "run=$$run" $${name:+"name=$$name"} $${alias:+"alias=$$alias"} "$${words[@]}"
+
+.PHONY: models
+models: $(ready)  ## List the registered models [args="uri=ADDRESS"]
+	$(verb) "$${words[@]}"
 
 .PHONY: reproduce
 reproduce: need-run $(ready)  ## Train a run again from its record, and compare: run=ID|last [args="epochs=N code=here"]

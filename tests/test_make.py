@@ -18,6 +18,8 @@ VERBS += [
     "profile",
     "evaluate",
     "predict",
+    "promote",
+    "models",
     "reproduce",
     "clone",
     "export-run",

@@ -1,0 +1,33 @@
+"""A run's model in MLflow's registry: the better one has the alias."""
+
+import pytest
+from tiny import array_words, reprise, write_arrays
+
+
+@pytest.mark.slow
+def test_only_a_better_model_takes_the_alias(tmp_path):
+    words = array_words(write_arrays(tmp_path / "digits.npz"), tmp_path)
+    more = ("trainer.monitor=valid/loss", "trainer.monitor_mode=min")
+    for rate in ("1e-6", "1e-3"):
+        done = reprise("train", *words, *more, f"optimizer.learning_rate={rate}")
+        assert done.returncode == 0, done.stderr[-2000:]
+    poor, good = sorted(path.name for path in (tmp_path / "runs/digits").iterdir())
+    where = (f"runs={tmp_path}/runs", "name=digits")
+
+    first = reprise("promote", f"run={poor}", *where)
+    assert first.stdout.startswith("digits version 1 is digits@champion: test/loss "), first.stderr
+    second = reprise("promote", f"run={good}", *where)
+    assert f"of run {poor} before" in second.stdout, second.stderr
+    refused = reprise("promote", f"run={poor}", *where)
+    assert refused.returncode == 2
+    assert f"run {poor} is not better than digits@champion" in refused.stderr
+    again = reprise("promote", f"run={good}", *where)
+    assert "is digits@champion already" in again.stderr
+
+    listed = reprise("models", f"uri=sqlite:///{tmp_path}/mlflow.db").stdout.splitlines()
+    assert [line.split("|")[2:5] for line in listed[2:]] == [
+        [" 2       ", " champion ", f" {good} "],
+        [" 1       ", "          ", f" {poor} "],
+    ]
+    forced = reprise("promote", f"run={poor}", *where, "force=true")
+    assert forced.stdout.startswith("digits version 3 is digits@champion"), forced.stderr
