@@ -8,7 +8,7 @@ from shipped import CONF
 from tiny import new_store, reprise
 
 # Each kind of data that the others do not read, and the slowest model.
-SLOW = {"denoise", "folder", "table", "iris_rows", "segmentation"}
+SLOW = {"audio", "denoise", "folder", "table", "iris_rows", "segmentation"}
 NAMES = [
     pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
     for name in CONF["experiment"]

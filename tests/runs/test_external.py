@@ -115,6 +115,7 @@ def test_without_a_valid_split_the_train_split_is_scored(project):
     assert "train" in done.stdout.partition("best model")[2].splitlines()[0]
 
 
+@pytest.mark.slow
 def test_unknown_keys_and_endless_data_are_refused(project):
     (project / "conf/dataset/mine.yaml").write_text(DATASET.format("pipeline") + "endless: true\n")
     done = call(project, "train", "experiment=mine", "dataset.cuont=3")
@@ -164,6 +165,7 @@ def test_the_documents_generator_gives_batches_as_posted(tmp_path, monkeypatch):
     assert [dataset.num_samples(split) for split in ("train", "valid")] == [4, 2]
 
 
+@pytest.mark.slow
 def test_the_doctor_reads_its_batches_and_ends_where_they_do_not(project):
     (project / "conf/dataset/mine.yaml").write_text(DATASET.format("pipeline"))
     done = call(project, "check-data", "experiment=mine", "+dataset.endless=true")

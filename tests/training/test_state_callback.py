@@ -286,7 +286,14 @@ def with_callback(name, out, stops):
     return rows, weights_sha256(model), counted, files, log
 
 
-SLOW = {"early stopping, max", "checkpoint by steps", "rate by epoch", "log", "averages"}
+SLOW = {
+    "checkpoint",
+    "early stopping, max",
+    "checkpoint by steps",
+    "rate by epoch",
+    "log",
+    "averages",
+}
 
 
 @pytest.mark.parametrize(
