@@ -1,5 +1,6 @@
 """What a run is called, and how MLflow describes it."""
 
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -7,11 +8,21 @@ from mlflow import MlflowClient
 from tiny import array_words, write_arrays
 
 from reprise.config.compose import Composed
-from reprise.runs import record
+from reprise.runs import difference, record
 from reprise.runs.experiment import compose_and_check, open_data
-from reprise.runs.record import NAME_LENGTH, make_record, run_name
+from reprise.runs.folder import PACKAGES, SNAPSHOT
+from reprise.runs.record import (
+    NAME_LENGTH,
+    _write_snapshot,
+    make_record,
+    record_changes,
+    run_name,
+)
 from reprise.runs.score import description
+from reprise.tracking.journal import tags_of
+from reprise.tracking.provenance import packages
 from reprise.tracking.run import open_run
+from reprise.tracking.snapshot import take_snapshot
 
 RUN = "20261121-135915-a766"
 
@@ -85,3 +96,24 @@ def test_a_record_is_made_before_there_is_a_run_and_says_what_was_not_compared(
     assert "note: the data: not compared: digits.npz.dvc" in capsys.readouterr().err
     assert {"config.yaml", "splits.json", "specs.json"} <= {*made.files}
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_goes_on_with_other_code_says_so_and_keeps_it(tmp_path, monkeypatch, capsys):
+    project, runs = tmp_path / "project", tmp_path / "runs"
+    project.mkdir()
+    subprocess.run(["git", "init", "-q", project], check=True)
+    monkeypatch.setattr(difference, "ROOT", project)
+    data = SimpleNamespace(sources=())
+    with open_run(runs / "e/a", "e", "a", uri=f"sqlite:///{tmp_path}/mlflow.db", redact=str) as run:
+        (project / "net.py").write_text("relu\n")
+        _write_snapshot(run, take_snapshot(project, runs / ".code"), runs / ".code")
+        run.text(PACKAGES, packages())
+        record_changes(run, data, runs, 4)
+        assert "code.resumed" not in tags_of(run.folder)
+        (project / "net.py").write_text("tanh\n")
+        record_changes(run, data, runs, 7)
+    assert tags_of(run.folder)["code.resumed"].startswith("at step 7:\nnet.py | 2 +-")
+    assert "net.py | 2 +-" in capsys.readouterr().err
+    kept = run.folder / SNAPSHOT.replace("code.bundle", "code_at_step_7.bundle")
+    patch = difference.diff_bundles(run.folder / SNAPSHOT, kept, difference.PATCH)
+    assert patch[-2:] == ["-relu", "+tanh"]

@@ -1,6 +1,7 @@
 """Composition by Hydra: plain values from files and overrides, and where each was written."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -241,3 +242,12 @@ def flatten(values: dict[str, Any]) -> dict[str, Scalar]:
         else:
             leaves[str(name)] = value
     return leaves
+
+
+def differences(before: Mapping[str, Scalar], now: Mapping[str, Scalar]) -> list[str]:
+    """Every key whose value is not what it was, `key: before -> now`; None for a missing key."""
+    return [
+        f"{key}: {before.get(key)} -> {now.get(key)}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    ]

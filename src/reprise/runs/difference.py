@@ -9,13 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from reprise.config.compose import flatten
+from reprise.config.compose import differences, flatten
 from reprise.errors import UserError
-from reprise.project import relative
+from reprise.project import ROOT, relative
 from reprise.runs.folder import PACKAGES, SNAPSHOT
-from reprise.runs.resume import differences
 from reprise.tracking.contents import SHOWN, changes, read_list
 from reprise.tracking.journal import metric_history, tags_of
+from reprise.tracking.provenance import packages
+from reprise.tracking.snapshot import Snapshot, take_snapshot
 
 if TYPE_CHECKING:
     from reprise.runs.load import SavedRun
@@ -86,6 +87,27 @@ def _git(folder: str, *words: str) -> str:
     return done.stdout.decode(errors="replace")
 
 
+def changed_since(
+    folder: Path, shared: Path, data: Sequence[Path]
+) -> tuple[Snapshot, list[str], list[str]]:
+    """What of code and packages here has changed since a run began.
+
+    Args:
+        folder: The run's folder.
+        shared: Folder of the snapshots' files.
+        data: Files and folders that are no code, as `take_snapshot` takes them.
+
+    Returns:
+        The code of now, lines of git's diff to it (STAT), and packages, a line each. Code that is
+        recorded of then or of now alone has no lines.
+    """
+    now, lines = take_snapshot(ROOT, shared, data), []
+    then, bundle = tags_of(folder).get("code.tree"), folder / SNAPSHOT
+    if now.tree and then not in (None, now.tree) and bundle.exists():
+        lines = diff_bundles(bundle, shared / f"{now.tree}.bundle", STAT)
+    return now, [line.strip() for line in lines], changed_packages(folder, None)
+
+
 def changed_data(first: SavedRun, second: SavedRun, shown: int = SHOWN) -> list[str]:
     """Input files that came, went or changed, a line for each kind of change.
 
@@ -104,16 +126,25 @@ def changed_data(first: SavedRun, second: SavedRun, shown: int = SHOWN) -> list[
     return [] if same else [f"{first.data_digest} -> {second.data_digest}"]
 
 
-def changed_packages(first: Path, second: Path) -> list[str]:
-    """Packages, and Python, `name: before -> now` each; none if a run has not recorded them."""
-    had, has = (_packages(folder) for folder in (first, second))
+def changed_packages(first: Path, second: Path | None) -> list[str]:
+    """Packages, and Python, `name: before -> now` each; none if a run has not recorded them.
+
+    Args:
+        first: A run's folder.
+        second: Another one's; None: what is installed now.
+    """
+    had = _packages(_listed(first))
+    has = _packages(packages() if second is None else _listed(second))
     return differences(had, has) if had and has else []
 
 
-def _packages(folder: Path) -> dict[str, str]:
+def _listed(folder: Path) -> str:
     file = folder / PACKAGES
-    lines = file.read_text().splitlines() if file.exists() else []
-    found = dict(line.split("==", 1) for line in lines)
+    return file.read_text() if file.exists() else ""
+
+
+def _packages(listed: str) -> dict[str, str]:
+    found = dict(line.split("==", 1) for line in listed.splitlines())
     found.pop("reprise", None)  # of the engine its hash tells more
     return found
 

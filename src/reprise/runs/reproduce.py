@@ -20,7 +20,7 @@ from reprise.runs.rebuild import bring_data, python_of, rebuild_code, require_sa
 from reprise.runs.resume import FREE
 from reprise.runs.verdict import Verdict, compare
 from reprise.tracking.folders import DEBUG, is_debug
-from reprise.tracking.journal import Journal
+from reprise.tracking.journal import Journal, tags_of
 from reprise.tracking.settings import Tracking, tracking_uri
 
 
@@ -75,6 +75,8 @@ def _reproduce(
             + to_type("resume", f"run={saved.folder.name}", saved.runs),
         )
     _refuse_changed_on_the_way(saved)
+    if went_on := tags_of(saved.folder).get("code.resumed"):
+        print(f"note: the run has gone on with other code, or packages, {went_on}")
     chain = [saved, *ancestors(saved, uri)]
     place = saved.runs / ".reproduce" / saved.folder.name
     project = ROOT if "code" in here else rebuild_code(saved, place)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from reprise.config.compose import Composed, Scalar, flatten
+from reprise.config.compose import Composed, differences, flatten
 from reprise.config.overrides import quoted, restate
 from reprise.errors import UserError
 from reprise.runs.experiment import Data, compose_and_check
@@ -114,15 +114,6 @@ def _resume(saved: SavedRun, changes: list[str], force: bool, callbacks: Callbac
     resumed = Resumed(saved.folder, state, composed.values, changed)
     parent = _parent(saved, composed.values, data)
     train(composed, data, parent, resumed, callbacks=callbacks)
-
-
-def differences(before: Mapping[str, Scalar], now: Mapping[str, Scalar]) -> list[str]:
-    """Every key whose value is not what it was, `key: before -> now`; None for a missing key."""
-    return [
-        f"{key}: {before.get(key)} -> {now.get(key)}"
-        for key in sorted({*before, *now})
-        if before.get(key) != now.get(key)
-    ]
 
 
 def refuse_changes(changes: list[str], *, force: bool) -> None:

@@ -25,7 +25,7 @@ from reprise.runs.folder import (
     to_type,
 )
 from reprise.runs.inputs import inputs_recorded
-from reprise.runs.record import make_record, run_name
+from reprise.runs.record import make_record, record_changes, run_name
 from reprise.runs.score import result_table, score_best
 from reprise.tracking.folders import home
 
@@ -90,8 +90,9 @@ def train(
         # made first, so that what can fail does so before there is a run
         record = None if goes_on else make_record(composed, data, learned, parent)
         run = _open(stack, composed, parent, resumed, job)
-        if resumed and goes_on:
+        if resumed and resumed.state:
             resumed.record(run)
+            record_changes(run, data, place_of(composed)[0], resumed.state.step)
         if record:
             record.write(run)
             run.tags(facts)

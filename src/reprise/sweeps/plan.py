@@ -9,21 +9,22 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from reprise.config.build import build
 from reprise.config.check import check_each
-from reprise.config.compose import Composed, Scalar, flatten
+from reprise.config.compose import Composed, Scalar, differences, flatten
 from reprise.config.parameters import is_own
 from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.project import ROOT
 from reprise.runs.experiment import open_data
 from reprise.runs.job import Job
-from reprise.runs.resume import FREE, differences
+from reprise.runs.resume import FREE
 from reprise.runs.sample_data import is_providable
 from reprise.sweeps.settings import Launcher, Sweep
 from reprise.sweeps.space import Axis, each_value_once, every_combination, read_space
@@ -101,6 +102,7 @@ class Plan:
         mode: Whether a larger or a smaller value of it is better: `max` or `min`.
         compositions: The configurations of the jobs.
         digest: Hash of the data.
+        sources: Its files and folders.
     """
 
     words: list[str]
@@ -113,6 +115,7 @@ class Plan:
     mode: str
     compositions: Compositions
     digest: str
+    sources: Sequence[Path] = ()
 
     @property
     def key(self) -> str:
@@ -162,10 +165,12 @@ def make_plan(words: list[str]) -> Plan:
         )
     jobs = values if sweep.search else every_combination(axes)
     each = check_each([[*fixed, *job] for job in jobs], providable=is_providable)
-    digest = _data_digest(each)
+    digest, sources = _data_of(each)
     metric, mode = _objective(sweep, each[0].values["trainer"])
     compositions = Compositions.of(jobs, each)
-    return Plan(words, fixed, axes, each[0], sweep, launcher, metric, mode, compositions, digest)
+    return Plan(
+        words, fixed, axes, each[0], sweep, launcher, metric, mode, compositions, digest, sources
+    )
 
 
 @contextmanager
@@ -259,15 +264,16 @@ def _objective(sweep: Sweep, trainer: Mapping[str, Any]) -> tuple[str, str]:
     return metric, sweep.mode or trainer["monitor_mode"]
 
 
-def _data_digest(each: list[Composed]) -> str:
-    """Return a hash of the data of all jobs; opening the data checks it."""
+def _data_of(each: list[Composed]) -> tuple[str, list[Path]]:
+    """Return a hash of the data of all jobs, and where it is; opening the data checks it."""
     from reprise.tracking.provenance import data_version
 
     distinct = {json.dumps(one.values["dataset"], sort_keys=True): one for one in each}
     opened = [open_data(one.values) for one in distinct.values()]
     sources = {(tuple(data.sources), data.dataset.stamp) for data in opened}
     digests = sorted({data_version(ROOT, paths, stamp).digest for paths, stamp in sources})
-    return digests[0] if len(digests) == 1 else _hash(digests)
+    files = [path for paths, _ in sources for path in paths]
+    return digests[0] if len(digests) == 1 else _hash(digests), files
 
 
 def _hash(content: Any) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from reprise.config.build import build
@@ -17,6 +18,7 @@ from reprise.errors import UserError
 from reprise.runs.folder import PRUNED, RESULT, TRACEBACK, held, place_of
 from reprise.runs.job import Job
 from reprise.runs.score import markdown_table
+from reprise.sweeps.code import other_jobs
 from reprise.sweeps.ledger import Ledger, Standing, State
 from reprise.sweeps.plan import Plan
 from reprise.sweeps.space import Axis
@@ -34,18 +36,29 @@ class JobLost(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """A job, its standing, its result (empty if it has none), and the job it repeats."""
+    """A job, its standing, its result (empty if it has none), and the job it repeats.
+
+    `code` says what of its code and packages is not as in the first job; '' where nothing.
+    """
 
     job: Job
     standing: Standing
     result: Mapping[str, float]
     same_as: Job | None = None
+    code: str = ""
 
 
 def rows_of(ledger: Ledger, plan: Plan) -> list[Row]:
     """Return the jobs that have a result, the best first, then the others by number."""
+    code = other_jobs(ledger)
     rows = [
-        Row(job, ledger.standing(job.number), ledger.result(job), ledger.same_as(job))
+        Row(
+            job,
+            ledger.standing(job.number),
+            ledger.result(job),
+            ledger.same_as(job),
+            code.get(job.number, ""),
+        )
         for job in ledger.jobs()
     ]
     return ranked(rows, plan.metric, plan.mode)
@@ -63,7 +76,7 @@ def _is_number(row: Row, metric: str) -> bool:
 
 
 def table(rows: list[Row], axes: list[Axis], metric: str) -> str:
-    """Return the jobs as an aligned Markdown table, and below it why jobs have failed."""
+    """Return the jobs as an aligned Markdown table; below it why jobs failed, and other code."""
     test = f"test/{metric.partition('/')[2]}"
     metrics = [name for name in (metric, test) if any(name in row.result for row in rows)]
     lines = [["job", *(axis.name for axis in axes), "state", *metrics, "seconds", "run"]]
@@ -72,10 +85,20 @@ def table(rows: list[Row], axes: list[Axis], metric: str) -> str:
         settings = [row.job.values[axis.name] for axis in axes]
         seconds = f"{row.standing.seconds:.0f}"
         repeats = f", as job {row.same_as.number}" if row.same_as else ""
-        state, run = row.standing.state + repeats, (row.same_as or row.job).run
+        other = ", other code" if row.code else ""
+        state, run = row.standing.state + repeats + other, (row.same_as or row.job).run
         lines.append([str(row.job.number), *settings, state, *values, seconds, run])
     failed = [row for row in rows if row.standing.state == "failed"]
     why = [f"\njob {row.job.number} failed: {row.standing.why}" for row in failed]
+    others: dict[str, list[str]] = {}
+    for row in sorted(rows, key=lambda row: row.job.number):
+        if row.code:
+            others.setdefault(row.code, []).append(str(row.job.number))
+    why += [
+        f"\nother code, or packages, than in the first job: job {', '.join(jobs)}\n\n"
+        + indent(code, "    ")
+        for code, jobs in others.items()
+    ]
     return "\n".join([markdown_table(lines), *why])
 
 

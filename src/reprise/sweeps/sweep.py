@@ -10,8 +10,9 @@ from reprise.errors import Stopped, UserError
 from reprise.files import locked, write_text
 from reprise.project import ROOT, relative
 from reprise.runs.folder import place_of, require_place, to_type, unused_folder
+from reprise.sweeps.code import say_changes
 from reprise.sweeps.driver import Driver
-from reprise.sweeps.ledger import Ledger
+from reprise.sweeps.ledger import OVER, Ledger
 from reprise.sweeps.plan import SETTING, Compositions, Plan, make_plan, require_measured
 from reprise.sweeps.settings import STORAGE, SWEEP
 from reprise.sweeps.space import every_combination
@@ -138,6 +139,8 @@ def _run(folder: Path, plan: Plan) -> bool:
         study = Study(ledger, plan)
     driver = Driver(ledger, plan, partial(judge, ledger, plan), study)
     print(f"sweep {folder.name}: {relative(folder)}", flush=True)
+    if study or any(ledger.standing(job.number).state not in OVER for job in ledger.jobs()):
+        say_changes(ledger, plan)
     with recorded(ledger, plan) as is_recorded_here:
         try:
             driver.run()
