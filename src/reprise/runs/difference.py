@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reprise.runs.load import SavedRun
 
 MACHINE = ("device", "platform", "machine.cpu", "machine.threads")
-PLACE = {"tracking.runs", "tracking.experiment"}  # keys of where a run is kept
+PLACE = {"tracking.runs", "tracking.experiment", "tracking.uri"}  # keys of where a run is kept
 NAMES, STAT, PATCH = "--name-only", "--stat=100", "--binary"  # git's words
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -69,6 +70,7 @@ def _fill(
 ) -> None:
     mlflow_id = there.info.run_id
     files = [one.path for one in client.list_artifacts(mlflow_id)]
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one bar for each file
     for name in files:
         client.download_artifacts(mlflow_id, name, str(folder))
     model = folder / "model/data/model.keras"
