@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from reprise.runs import rebuild
+from reprise.runs.difference import diff_bundles
 from reprise.tracking import snapshot
 from reprise.tracking.snapshot import take_snapshot
 
@@ -172,3 +174,29 @@ def test_without_git_or_a_repository_the_reason_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert take_snapshot(tmp_path, tmp_path / "taken").problem == "no git"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_large_repository_only_what_no_remote_has_is_taken(tmp_path, monkeypatch):
+    remote, large, again = tmp_path / "remote", tmp_path / "large", tmp_path / "again"
+    remote.mkdir()
+    git(remote, "init", "-q", "-b", "main")
+    (remote / "old.py").write_text("x = 1\n" * 2000)
+    git(remote, "add", ".")
+    git(remote, "commit", "-qm", "first")
+    monkeypatch.setattr(snapshot, "LARGEST", 8000)
+    assert "no commit that a remote has" in take_snapshot(remote, tmp_path / "out").problem
+    git(tmp_path, "clone", "-q", str(remote), str(large))
+    (large / "new.py").write_text("y = 2\n")
+    found = take_snapshot(large, tmp_path / "out")
+    bundle = tmp_path / "out" / f"{found.tree}.bundle"
+    assert (found.problem, snapshot.bases(bundle)) == (
+        "",
+        [git(remote, "rev-parse", "HEAD").strip()],
+    )
+    monkeypatch.setattr(rebuild, "ROOT", large)
+    done = rebuild._unbundle(bundle, again)
+    assert done.returncode == 0, done.stderr
+    assert files(again) == files(large)
+    (large / "new.py").write_text("y = 3\n")
+    other = tmp_path / "out" / f"{take_snapshot(large, tmp_path / 'out').tree}.bundle"
+    assert diff_bundles(bundle, other) == ["new.py"]

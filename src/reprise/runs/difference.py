@@ -13,6 +13,7 @@ from reprise.config.compose import differences, flatten
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
 from reprise.runs.folder import PACKAGES, SNAPSHOT
+from reprise.runs.rebuild import bring_bases
 from reprise.tracking.contents import SHOWN, changes, read_list
 from reprise.tracking.journal import metric_history, tags_of
 from reprise.tracking.provenance import packages
@@ -69,6 +70,7 @@ def diff_bundles(first: Path, second: Path, form: str = NAMES) -> list[str]:
         _git(scratch, "init", "-q", "--bare")
         for name, bundle in (("first", first), ("second", second)):
             try:
+                bring_bases(bundle, Path(scratch))
                 _git(scratch, "fetch", "-q", str(bundle.resolve()), f"HEAD:refs/heads/{name}")
             except subprocess.CalledProcessError as error:
                 raise UserError(

@@ -21,6 +21,7 @@ from reprise.runs.load import SavedRun
 from reprise.tracking.contents import read_list
 from reprise.tracking.journal import tags_of
 from reprise.tracking.provenance import outs_of, packages
+from reprise.tracking.snapshot import bases
 
 
 def rebuild_code(saved: SavedRun, place: Path) -> Path:
@@ -45,8 +46,7 @@ def rebuild_code(saved: SavedRun, place: Path) -> Path:
         )
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
-    command = ["git", "clone", "-q", str(bundle.resolve()), str(place)]
-    done = _call(command, place.parent)
+    done = _unbundle(bundle.resolve(), place)
     if done.returncode != 0:
         shutil.rmtree(place, ignore_errors=True)
         raise UserError(
@@ -61,6 +61,27 @@ def rebuild_code(saved: SavedRun, place: Path) -> Path:
     project = place / tags.get("code.project", "")
     (project / "conf").mkdir(parents=True, exist_ok=True)  # git records no empty folder
     return project
+
+
+def _unbundle(bundle: Path, place: Path) -> subprocess.CompletedProcess[str]:
+    """Check a bundle out into a new folder."""
+    if not bases(bundle):
+        return _call(["git", "clone", "-q", str(bundle), str(place)], place.parent)
+    _call(["git", "init", "-q", str(place)], place.parent)
+    bring_bases(bundle, place)
+    done = _call(["git", "fetch", "-q", str(bundle), "refs/heads/main"], place)
+    return done if done.returncode else _call(["git", "checkout", "-q", "FETCH_HEAD"], place)
+
+
+def bring_bases(bundle: Path, repository: Path) -> None:
+    """Bring the commits that a bundle needs, from the project's repository or its remotes."""
+    for base in bases(bundle):
+        names = _call(["git", "remote"], ROOT).stdout.split()
+        urls = [_call(["git", "remote", "get-url", name], ROOT).stdout.strip() for name in names]
+        for url in (str(ROOT), *urls):
+            way = ["fetch", "-q", "--depth=1", url, f"{base}:refs/heads/{base}"]
+            if _call(["git", *way], repository).returncode == 0:
+                break
 
 
 def python_of(saved: SavedRun, environments: Path) -> str:

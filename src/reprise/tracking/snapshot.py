@@ -2,8 +2,9 @@
 
 The working tree as it is (commits that were never pushed, changes, and untracked files that git
 does not ignore) becomes one commit without a parent, so it outlives a rebase, `git gc` and the
-clone. Index and objects are written to a folder of their own: the user's index, branches, stash
-and objects stay untouched. `git clone FILE FOLDER` gives the tree back.
+clone. Only of a repository above 20 MB, it needs the nearest commit that a remote has. Index and
+objects are written to a folder of their own: the user's index, branches, stash and objects stay
+untouched. `git clone FILE FOLDER` gives the tree back.
 """
 
 import os
@@ -12,6 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -111,15 +113,19 @@ def _write(
     found = Snapshot(tree, tuple(left_out), tuple(redacted), problem=problem)
     sizes = _git(top, own, "ls-tree", "-rl", "--full-tree", tree).splitlines()
     total = sum(int(size) for line in sizes if (size := line.split()[3]) != "-")
-    if total > LARGEST:
-        why = f"{total / 1e6:.0f} MB of code, more than {LARGEST / 1e6:.0f}"
+    base = _base(top) if total > LARGEST else ""
+    too_large = f"{total / 1e6:.0f} MB of code, more than {LARGEST / 1e6:.0f}"
+    if total > LARGEST and not base:
+        why = f"{too_large}, and no commit that a remote has"
         return replace(found, tree="", problem=why)
     if any(line.startswith("160000") for line in sizes):
         found = replace(found, problem="a git submodule, whose files are not in the snapshot")
     file = folder / f"{tree}.bundle"
     if file.exists():
         return found
-    commit = _git(top, own | _WHO, "commit-tree", tree, "-m", "snapshot of a run's code").strip()
+    above = ("-p", base) if base else ()
+    message = "snapshot of a run's code"
+    commit = _git(top, own | _WHO, "commit-tree", tree, *above, "-m", message).strip()
     bare = scratch / "bare"  # a bundle is made of a reference, which the user's repository lacks
     _git(top, {}, "init", "-q", "--bare", str(bare))
     (bare / "objects/info/alternates").write_text(
@@ -129,9 +135,29 @@ def _write(
     _git(bare, {}, "symbolic-ref", "HEAD", "refs/heads/main")
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder.resolve() / f".{os.getpid()}.bundle"
-    _git(bare, {}, "bundle", "create", "-q", str(partial), "HEAD", "refs/heads/main")
+    without = (f"^{base}",) if base else ()
+    _git(bare, {}, "bundle", "create", "-q", str(partial), "HEAD", "refs/heads/main", *without)
+    if partial.stat().st_size > LARGEST:
+        partial.unlink()
+        why = f"{too_large}, and as much that no remote has"
+        return replace(found, tree="", problem=why)
     partial.replace(file)  # several jobs of a sweep may write the same at once
     return found
+
+
+def _base(top: Path) -> str:
+    """The nearest commit that a remote has; '' if there is none."""
+    remotes = _git(top, {}, "for-each-ref", "--format=%(objectname)", "refs/remotes").split()
+    if not remotes:
+        return ""
+    return _git(top, {}, "merge-base", "HEAD", *remotes, ok=(0, 1)).strip().partition("\n")[0]
+
+
+def bases(bundle: Path) -> list[str]:
+    """The commits that a bundle needs: none, but of a repository that is too large to be whole."""
+    with bundle.open("rb") as file:
+        header = takewhile(lambda line: line != b"\n", file)
+        return [line[1:41].decode("ascii", "replace") for line in header if line[:1] == b"-"]
 
 
 def _redact(top: Path, own: dict[str, str]) -> list[str]:
