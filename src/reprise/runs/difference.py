@@ -106,7 +106,10 @@ def changed_since(
     now, lines = take_snapshot(ROOT, shared, data), []
     then, bundle = tags_of(folder).get("code.tree"), folder / SNAPSHOT
     if now.tree and then not in (None, now.tree) and bundle.exists():
-        lines = diff_bundles(bundle, shared / f"{now.tree}.bundle", STAT)
+        try:
+            lines = diff_bundles(bundle, shared / f"{now.tree}.bundle", STAT)
+        except UserError as error:  # a commit that one of them is based on cannot be had
+            lines = [f"code: {error.args[0]}"]
     return now, [line.strip() for line in lines], changed_packages(folder, None)
 
 
