@@ -48,7 +48,8 @@ def main(argv: list[str]) -> None:
         raise UserError("there is no such part", expected, asked["show"], "choose one of these")
     first, second = (find_or_bring(name, ROOT / asked["folder"], asked["uri"]) for name in names)
     if asked["show"]:
-        print("\n".join(_part(asked["show"], first, second, whole=True)))
+        lines = _part(asked["show"], first, second, whole=True)
+        print("\n".join(lines) or f"the same: {asked['show']}")
         return
     print(
         f"{first.folder.name} ({first.experiment}) and {second.folder.name} ({second.experiment})"
