@@ -91,6 +91,8 @@ def export(saved: SavedRun, ancestors: Sequence[SavedRun], file: Path, *, data: 
             top = f"runs/{folders[run.folder.name]}/{run.folder.name}"
             for name, path in {**dict(recorded_files(run.folder)), **inputs[run.folder]}.items():
                 archive.write(path, f"{top}/{name}")
+        # zipfile reads a list that has lost its end without an error
+        archive.comment = b"%d files" % len(archive.infolist())
 
 
 def recorded_files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -165,6 +167,8 @@ def unpack(file: Path, runs: Path) -> Path:
         raise _damaged(file, error, runs) from None
     with archive:
         try:
+            if archive.comment and archive.comment != b"%d files" % len(archive.infolist()):
+                raise BadZipFile("its list of files is damaged")
             folders = _folders(archive)
             places = {run: f"runs/{name}/{run}/" for run, name in folders.items()}
             members = {run: _members(archive, place) for run, place in places.items()}
