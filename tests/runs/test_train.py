@@ -107,6 +107,10 @@ def test_the_run_in_python_has_its_samples_and_answers_them(first):
     assert np.array_equal(answers, run.model().predict(inputs, batch_size=4, verbose=0))
     with pytest.raises(UserError, match=r"received  shape \(64, 64, 3\)"):
         run.predict(inputs[0])
+    with pytest.raises(UserError, match=r"received  shape \(0, 64, 64, 3\)"):
+        run.predict(inputs[:0])
+    with pytest.raises(TypeError, match="no threshold"):
+        run.predict(inputs, threshold="0.7")
     assert {"curves", "best_test"} <= run.pictures().keys()
 
 

@@ -127,11 +127,17 @@ class Run:
         if not isinstance(inputs, np.ndarray):
             given = [inputs] if isinstance(inputs, str | Path) else inputs
             wish = Options(**options)
-            return pd.read_csv(predict(self._saved, [str(one) for one in given], "", wish).table)
+            done = predict(self._saved, [str(one) for one in given], "", wish)
+            if done.unreadable:
+                print(f"note: {len(done.problems)} could not be read: {done.unreadable}")
+            return pd.read_csv(done.table)
         spec = self._saved.specs["input"]
         shape = spec.shape
+        if more := options.keys() - {"batch"}:
+            raise TypeError(f"of an array predict takes batch alone, and no {', '.join(more)}")
         loose = 2 if len(shape) == 3 else 0  # a picture's height and width, if the model allows
-        if inputs.ndim != 1 + len(shape) or inputs.shape[1 + loose :] != tuple(shape[loose:]):
+        is_one_more = inputs.ndim == 1 + len(shape) and len(inputs)
+        if not is_one_more or inputs.shape[1 + loose :] != tuple(shape[loose:]):
             raise UserError(
                 f"these inputs do not fit the model of run {self.id}",
                 f"shape (inputs, {', '.join(map(str, shape))}), dtype {spec.dtype}",

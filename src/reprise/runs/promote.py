@@ -10,7 +10,6 @@ from typing import Any
 from reprise.config.secrets import MASK, redact
 from reprise.errors import UserError
 from reprise.project import typed
-from reprise.runs.compare import LOWER_IS_BETTER
 from reprise.runs.experiment import Data, set_up_device
 from reprise.runs.load import SavedRun, find, load_best, match_specs, open_saved_data
 from reprise.runs.registered import find_model
@@ -44,8 +43,8 @@ class Promotion:
 def promote(run: str, runs: Path, name: str, alias: str, *, force: bool = False) -> Promotion:
     """Score a run's model, compare it with the one that has the alias, and register it.
 
-    Both are scored on the test split of the run (the valid split where it has none), by the metric
-    that it monitors. The alias moves to the new version.
+    Both are scored on the test split of the run, or valid or train where it has no other, by the
+    metric that it monitors. The alias moves to the new version.
 
     Args:
         run: What names the run.
@@ -63,7 +62,7 @@ def promote(run: str, runs: Path, name: str, alias: str, *, force: bool = False)
 
     saved = find(run, runs)
     data = open_saved_data(saved)
-    split = "test" if "test" in data.splits else "valid"
+    split = next(one for one in ("test", "valid", "train") if one in data.splits)
     metric = f"{split}/{saved.config['trainer']['monitor'].partition('/')[2]}"
     deliver_run(saved.folder)
     note = delivered(saved.folder)
@@ -148,10 +147,7 @@ def _score(
 
 
 def _require_better(saved: SavedRun, metric: str, value: float, before: float, model: str) -> None:
-    trainer = saved.config["trainer"]
-    is_lower = trainer.get("monitor_mode", "") == "min" or (
-        not trainer.get("monitor_mode") and metric.partition("/")[2] in LOWER_IS_BETTER
-    )
+    is_lower = saved.config["trainer"]["monitor_mode"] == "min"
     if value < before if is_lower else value > before:
         return
     raise UserError(

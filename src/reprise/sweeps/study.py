@@ -58,19 +58,26 @@ def open_trial(study: optuna.Study, storage: RDBStorage, number: int) -> Trial:
     return Trial(study, storage.get_trial_id_from_study_id_trial_number(study_id, number))
 
 
+def _shared_study(plan: Plan) -> optuna.Study | None:
+    """The study that a sweep would join; None if it has none, or a new one."""
+    search = plan.sweep.search
+    if search is None or (url := search.database()) is None:
+        return None
+    storage = open_storage(url)
+    if search.study not in {study.study_name for study in storage.get_all_studies()}:
+        return None
+    return optuna.load_study(study_name=search.study, storage=storage)
+
+
 def refuse_other_study(plan: Plan) -> None:
     """Refuse to share a study that has another direction, metric or space than the sweep.
 
     Raises:
         UserError: the study is another one, or its database cannot be used.
     """
-    search = plan.sweep.search
-    if search is None or (url := search.database()) is None:
+    search, study = plan.sweep.search, _shared_study(plan)
+    if search is None or study is None:
         return
-    storage = open_storage(url)
-    if search.study not in {study.study_name for study in storage.get_all_studies()}:
-        return
-    study = optuna.load_study(study_name=search.study, storage=storage)
     wanted = "maximize" if plan.mode == "max" else "minimize"
     has = [direction.name.lower() for direction in study.directions]
     aims = study.user_attrs.get(AIM, plan.metric)
@@ -97,13 +104,9 @@ def refuse_full_study(plan: Plan) -> None:
     Raises:
         UserError: it has.
     """
-    search = plan.sweep.search
-    if search is None or (url := search.database()) is None:
+    search, study = plan.sweep.search, _shared_study(plan)
+    if search is None or study is None:
         return
-    storage = open_storage(url)
-    if search.study not in {study.study_name for study in storage.get_all_studies()}:
-        return
-    study = optuna.load_study(study_name=search.study, storage=storage)
     count = len(study.get_trials(deepcopy=False))
     if count >= search.n_trials:
         raise UserError(
