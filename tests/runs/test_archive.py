@@ -11,9 +11,9 @@ from run_folders import write_run
 
 from reprise.errors import UserError
 from reprise.runs import archive
-from reprise.runs.archive import DATA, MODEL, TOP, export, unpack
+from reprise.runs.archive import MODEL, TOP, export, unpack
 from reprise.runs.bring import ancestors, find_or_bring
-from reprise.runs.folder import IDENTITY, held
+from reprise.runs.folder import DATA, IDENTITY, held
 from reprise.runs.load import find
 from reprise.tracking.contents import LIST
 from reprise.tracking.journal import entries

@@ -15,7 +15,6 @@ from reprise.datasets.images.files import Pages, has_varying_alpha, read_header,
 from reprise.datasets.images.folders import list_images, others, require_pairs
 from reprise.datasets.images.labelled import LOOKED_AT, Channels, ImageFiles, ImageSize
 from reprise.datasets.images.masks import MaskMode, make_coding
-from reprise.datasets.images.unlabelled import Pictures
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits
 from reprise.errors import UserError
 from reprise.spec import Spec
@@ -24,6 +23,8 @@ from reprise.transforms.place import Fit, reduce_image, reduce_mask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from reprise.datasets.images.unlabelled import Pictures
 
 
 class ImageMask(ImageFiles):
@@ -106,8 +107,10 @@ class ImageMask(ImageFiles):
         ignore: list[int | str] | None = None,
         colors: dict[str, Any] | None = None,
         **settings: Any,
-    ) -> Pictures:
+    ) -> "Pictures":
         """Inputs as `BaseDataset.unlabelled` says; 'crop' gives pictures of their own sizes."""
+        from reprise.datasets.images.unlabelled import Pictures
+
         pictures = Pictures(given, spec, None if fit == "crop" else fit, pages)
         pictures.coding = make_coding(mask_mode, classes, ignore or [], colors)
         return pictures

@@ -22,6 +22,7 @@ from reprise.project import ROOT, relative
 from reprise.runs.folder import (
     CHECKPOINTS,
     CONFIG,
+    DATA,
     IDENTITY,
     LOCK,
     STATE,
@@ -38,7 +39,6 @@ from reprise.tracking.settings import tracking_uri
 from reprise.training.state import BEST
 
 TOP = "run.json"
-DATA = "inputs/data"  # in the run's folder: input files that came with it
 LARGEST_DATA = 4_000_000_000  # bytes
 MODEL = "model/data/model.keras"  # the same file as the best checkpoint
 _OWN = {LOCK, DELIVERED, DELIVERED_FILES}  # of the place where the run is

@@ -18,7 +18,8 @@ from reprise.config.overrides import quoted, restate
 from reprise.errors import UserError
 from reprise.files import link_or_copy
 from reprise.project import ROOT, relative
-from reprise.runs.archive import DATA, recorded_files, settle
+from reprise.runs.archive import recorded_files, settle
+from reprise.runs.folder import DATA
 from reprise.runs.load import SavedRun
 from reprise.runs.rebuild import bring_data, python_of, rebuild_code, require_same_data
 from reprise.tracking.folders import name_in

@@ -13,7 +13,6 @@ from reprise.config.compose import differences, flatten
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
 from reprise.runs.folder import PACKAGES, SNAPSHOT
-from reprise.runs.rebuild import bring_bases
 from reprise.tracking.contents import SHOWN, changes, read_list
 from reprise.tracking.journal import metric_history, tags_of
 from reprise.tracking.provenance import packages
@@ -66,6 +65,8 @@ def _bundle(folder: Path) -> Path:
 
 def diff_bundles(first: Path, second: Path, form: str = NAMES) -> list[str]:
     """Lines of git's diff between two snapshots, as `changed_code` gives them."""
+    from reprise.runs.rebuild import bring_bases
+
     with TemporaryDirectory() as scratch:
         _git(scratch, "init", "-q", "--bare")
         for name, bundle in (("first", first), ("second", second)):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
 PACKAGES = "packages.txt"  # Python and what was installed
 SNAPSHOT = "snapshot/code.bundle"  # the code, as a git bundle
+DATA = "inputs/data"  # input files that came with an exported run
 STATE = "state"  # folder of the training states
 CHECKPOINTS = "checkpoints"  # folder of the best model
 TRACEBACK = "traceback.txt"  # of the exception that ended the run

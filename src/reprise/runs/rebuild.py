@@ -14,8 +14,7 @@ from pathlib import Path
 from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.project import PACKAGE, ROOT, relative
-from reprise.runs.archive import DATA
-from reprise.runs.folder import PACKAGES, SNAPSHOT, to_type
+from reprise.runs.folder import DATA, PACKAGES, SNAPSHOT, to_type
 from reprise.runs.inputs import changed_inputs, texts
 from reprise.runs.load import SavedRun
 from reprise.tracking.contents import read_list

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reprise.config.build import build
 from reprise.errors import UserError
-from reprise.runs.bring import find_or_bring
 from reprise.runs.experiment import Data, compiled, for_keras, set_up_device
 from reprise.runs.folder import CHECKPOINTS, RESULT, STATE
-from reprise.runs.load import load_best, open_saved_data
+from reprise.runs.load import SavedRun, load_best, open_saved_data
 from reprise.tracking.journal import OWN_ID, of_all_classes
 from reprise.training.state import BEST
 
@@ -31,13 +29,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def evaluate(run: str, runs: Path, split: str) -> dict[str, float]:
-    """Metrics of the best model of run `run` on one of its splits, `{'<split>/<metric>': value}`.
+def evaluate(saved: SavedRun, split: str) -> dict[str, float]:
+    """Metrics of the best model of a run on one of its splits, `{'<split>/<metric>': value}`.
 
     Raises:
-        UserError: there is no such run, or it has no such split.
+        UserError: it has no such split.
     """
-    saved = find_or_bring(run, runs)
     data = open_saved_data(saved)
     if split not in data.splits:
         raise UserError(

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Len
@@ -12,11 +12,13 @@ from reprise.datasets.base import Sample, find_problems
 from reprise.datasets.decodable import Decodable, Decoded
 from reprise.datasets.images.files import Pages, read_header
 from reprise.datasets.images.reader import ImageReader
-from reprise.datasets.images.unlabelled import Pictures
 from reprise.datasets.targets import Targets
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
 from reprise.transforms.place import Fit, Placement, draw_placement, pixels_needed, reduce_image
+
+if TYPE_CHECKING:
+    from reprise.datasets.images.unlabelled import Pictures
 
 Channels = Annotated[int, Ge(1)]
 LOOKED_AT = 256  # files that a quick check decodes where their heads leave something open
@@ -100,7 +102,9 @@ class LabelledImages(ImageFiles):
     @classmethod
     def unlabelled(
         cls, given: Sequence[str], spec: Spec, *, fit: Fit = "resize", **settings: Any
-    ) -> Pictures:
+    ) -> "Pictures":
+        from reprise.datasets.images.unlabelled import Pictures
+
         own = ("pages", "augment", "path", "folder")
         return Pictures(given, spec, fit, **{k: settings[k] for k in own if k in settings})
 
