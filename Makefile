@@ -21,9 +21,11 @@ override input := $(call typed,input)
 override output := $(call typed,output)
 override port := $(call typed,port)
 override name := $(call typed,name)
+override precision := $(call typed,precision)
+override by := $(call typed,by)
 override alias := $(call typed,alias)
 override to := $(call typed,to)
-export exp args run split model input output port name alias to sweep runs sort top
+export exp args run split model input output port name alias to sweep runs sort top precision by
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
@@ -83,6 +85,10 @@ evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [spl
 .PHONY: predict
 predict: $(if $(model),,need-run) $(ready)  ## Answer inputs without labels: run=ID|model=NAME@alias input=PATH|test [output=PATH args="overlay=true …"]
 	$(verb) $${run:+"run=$$run"} $${model:+"model=$$model"} $${input:+"input=$$input"} $${output:+"output=$$output"} "$${words[@]}"
+
+.PHONY: calibrate
+calibrate: need-run $(ready)  ## Fit a temperature and thresholds for a run's model, which predict uses: run=ID [precision=0.9]
+	$(verb) "run=$$run" $${precision:+"precision=$$precision"} $${by:+"by=$$by"} "$${words[@]}"
 
 .PHONY: promote
 promote: need-run $(ready)  ## Register a run's model, if it is better than the one that has the alias: run=ID name=NAME [alias=champion args="force=true"]

@@ -18,6 +18,7 @@ VERBS += [
     "profile",
     "evaluate",
     "predict",
+    "calibrate",
     "promote",
     "models",
     "reproduce",

@@ -1,56 +1,23 @@
 """Predict on inputs without labels: what Keras's own `predict` answers to the run's batches."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-import yaml
 from datasets.sounds import noise, write
+from made_runs import fully_convolutional, made_run
 from PIL import Image
 from tiny import ROOT, new_store, write_arrays, write_blobs
 
 from reprise.errors import UserError
 from reprise.runs import predict as module
 from reprise.runs import registered
-from reprise.runs.experiment import compose_and_check, new_model, open_data, set_up_device
 from reprise.runs.folder import CHECKPOINTS, CONFIG, IDENTITY, SPECS, SPLITS
 from reprise.runs.load import find
 from reprise.runs.predict import Options, predict
 from reprise.runs.predictor import Predictor
-from reprise.training.checkpoint import of_any_size
-
-
-def made_run(runs: Path, *words: str, model: Callable[..., keras.Model] = new_model) -> Path:
-    """A run whose model was not trained: its weights are those of the seed."""
-    composed = compose_and_check(list(words))
-    data = open_data(composed.values)
-    data.learn()
-    set_up_device(composed.values)
-    built = model(composed.values, data.dataset)
-    folder = runs / composed.experiment / "20261128-000000-aaaa"
-    (folder / CHECKPOINTS).mkdir(parents=True)
-    (of_any_size(built) or built).save(folder / CHECKPOINTS / "best.keras")
-    specs = {"input": data.dataset.input_spec, "target": data.dataset.target_spec}
-    (folder / CONFIG).write_text(yaml.safe_dump(composed.values))
-    (folder / SPLITS).write_text(json.dumps(data.members()))
-    (folder / SPECS).write_text(json.dumps({part: spec.as_json() for part, spec in specs.items()}))
-    (folder / IDENTITY).write_text(json.dumps({"choices": composed.choices}))
-    return folder
-
-
-def fully_convolutional(config: Any, dataset: Any) -> keras.Model:
-    """A small network from pictures to yes or no, whose stride is 4."""
-    inputs = keras.Input(dataset.input_spec.shape, dtype="uint8")
-    x = keras.layers.Rescaling(1 / 255)(inputs)
-    x = keras.layers.Conv2D(8, 7, strides=4, padding="same", activation="relu")(x)
-    x = keras.layers.Conv2DTranspose(1, 4, strides=4, activation="sigmoid")(x)
-    return keras.Model(inputs, x)
 
 
 def expected(folder: Path, split: str = "valid") -> tuple[list[str], np.ndarray]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from reprise.datasets.unlabelled import Tolerant
 from reprise.errors import UserError
 from reprise.files import lock, replacing, write_text
 from reprise.project import ROOT, relative
+from reprise.runs.calibration import model_hash
 from reprise.runs.load import SavedRun, require_best
 from reprise.runs.predict_masks import Masks, Probabilities, areas, file_names, tile_of
 from reprise.runs.predict_parts import Parts, fingerprint
@@ -31,7 +32,6 @@ from reprise.transforms.place import Fit
 
 if TYPE_CHECKING:
     from reprise.runs.predictor import Predictor
-    from reprise.spec import Spec
 
 _TABLES = (".csv", ".parquet", ".pq")
 _BATCHES = 32  # of a part
@@ -47,6 +47,7 @@ class Options:
     Args:
         batch: Inputs, or tiles, answered at once; None: that of the run, and of rows 1024.
         flips: Answer with the mean over the flips that training used.
+        calibrated: Use the run's calibration, if `make calibrate` has made one.
         fit: Of pictures: 'resize' scales each to the model's size, 'crop' answers tiles of it in
             its own size; None: as the run was trained.
         tile: Height and width of a tile, or one number for both; '': the model's size.
@@ -61,6 +62,7 @@ class Options:
 
     batch: Annotated[int, Ge(1)] | None = None
     flips: bool = False
+    calibrated: bool = True
     fit: Fit | None = None
     tile: str = ""
     probabilities: Probabilities | None = None
@@ -105,7 +107,9 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
     Raises:
         UserError: the run has no model, there is no such input, or none of the inputs can be read.
     """
-    predictor = open_predictor(saved, flips=options.flips)
+    predictor = open_predictor(saved, flips=options.flips, calibrated=options.calibrated)
+    if predictor.calibration:
+        print(f"calibrated: {predictor.calibration}; calibrated=false: without", file=sys.stderr)
     spec = predictor.target_spec
     if options.to:
         require_new_table(options.to, saved.config["dataset"])
@@ -192,14 +196,17 @@ def _answered(
     ]
     about = {
         "run": predictor.saved.folder.name,
-        "model": hashlib.sha256(require_best(predictor.saved.folder).read_bytes()).hexdigest(),
+        "model": model_hash(require_best(predictor.saved.folder)),
         "inputs": fingerprint(paths, [inputs.name(at) for at in range(len(inputs))]),
-        **{key: value for key, value in asdict(options).items() if key != "to"},
+        **{key: value for key, value in asdict(options).items() if key not in ("to", "calibrated")},
     }
+    if own := predictor.calibration:
+        about["calibration"] = [own.temperature, dict(own.thresholds), own.rule]
     if isinstance(inputs, SoundWindows):
         about = {
             k: v for k, v in about.items() if k not in ("threshold", "merge_s", "format", "to")
         }
+        about |= {"calibration": own.temperature} if own else {}
     parts = Parts(parts_folder, about, len(inputs), batch_size * _BATCHES)
     missing, tolerant = parts.missing(), Tolerant(inputs)
     try:
@@ -265,7 +272,7 @@ def _write(
     """
     spec = predictor.target_spec
     if isinstance(inputs, SoundWindows) and spec.classes:
-        thresholds = read_thresholds(options.threshold, spec.classes, predictor.threshold)
+        thresholds = read_thresholds(options.threshold, spec.classes, predictor.limits.tolist())
         found = detections(inputs, answers, spec.classes, thresholds, options.merge_s)
         _save(found, table)
         files = list(dict.fromkeys(inputs.came_in()["file"]))
@@ -284,7 +291,7 @@ def _write(
             np.save(file, answers[good])
         columns = {"array": np.arange(len(good))}
     else:
-        columns = _columns(spec, answers[good], predictor.threshold)
+        columns = _columns(predictor, answers[good])
     frame = pd.DataFrame({name: pd.Series(cells).iloc[good] for name, cells in came_in.items()})
     if both := [name for name in columns if name in frame]:
         raise UserError(
@@ -301,18 +308,20 @@ def _write(
     return frame
 
 
-def _columns(spec: Spec, answers: np.ndarray, threshold: float) -> dict[str, Any]:
-    """The answer, and for classes the probability of each."""
+def _columns(predictor: Predictor, answers: np.ndarray) -> dict[str, Any]:
+    """The answer, and for classes the probability of each; '' where no class is certain."""
+    spec = predictor.target_spec
     if not spec.classes:
         rows = answers.reshape(len(answers), -1)
         if rows.shape[1] == 1 and len(spec.names) < 2:
             return {"prediction": rows[:, 0]}
         names = spec.names or tuple(map(str, range(rows.shape[1])))
         return {f"prediction_{name}": rows[:, at] for at, name in enumerate(names)}
-    classes = np.array(spec.classes, object)
-    said: Any = classes[answers.argmax(axis=1)] if spec.kind == "class" else None
+    found = predictor.decide(answers)
+    classes = np.array([*spec.classes, ""], object)  # the last one for -1
+    said: Any = classes[found] if spec.kind == "class" else None
     if said is None:
-        said = ["|".join(classes[row > threshold]) for row in answers]
+        said = ["|".join(classes[:-1][row > 0]) for row in found]
     return {"prediction": said} | {
         f"probability_{name}": answers[:, at] for at, name in enumerate(spec.classes)
     }

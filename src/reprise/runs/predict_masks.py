@@ -162,9 +162,8 @@ class Masks:
         return self._probabilities == kind
 
     def _ids(self, band: np.ndarray) -> np.ndarray:
-        if band.shape[-1] == 1:
-            return (band[..., 0] > self._predictor.threshold).astype(np.uint8)
-        return band.argmax(-1).astype(np.uint8)
+        ids = self._predictor.decide(band)
+        return (ids[..., 0] if band.shape[-1] == 1 else ids).astype(np.uint8)
 
     def _save(
         self,

@@ -95,13 +95,18 @@ def write_labels(found: pd.DataFrame, files: Sequence[str], folder: Path, kind: 
         write_text(path, "".join(f"{line}\n" for line in lines))
 
 
-def read_thresholds(asked: str, classes: Sequence[str], usual: float) -> dict[str, float]:
+def read_thresholds(asked: str, classes: Sequence[str], usual: Sequence[float]) -> dict[str, float]:
     """Thresholds of all classes, as typed: `0.7`, or `owl:0.9,frog:0.4` for some of them.
+
+    Args:
+        asked: What was typed.
+        classes: Their names.
+        usual: Of each class, where nothing was typed of it.
 
     Raises:
         UserError: a class or a number is none.
     """
-    found = dict.fromkeys(classes, usual)
+    found = dict(zip(classes, map(float, usual), strict=True))
     for part in asked.split(",") if asked else ():
         name, colon, text = part.rpartition(":")
         try:

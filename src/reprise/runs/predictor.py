@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,9 @@ from reprise.datasets.exclude import KEYS
 from reprise.datasets.unlabelled import Tolerant, Unlabelled
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
+from reprise.runs.calibration import Calibration, decide, model_hash, read_calibration
 from reprise.runs.experiment import set_up_device
+from reprise.runs.folder import to_type
 from reprise.runs.load import SavedRun, load_best, open_saved_data, require_best
 
 if TYPE_CHECKING:
@@ -35,10 +38,12 @@ class Predictor:
     Args:
         saved: The run.
         flips: Axes of a batch along which inputs are mirrored, too; answers are then the mean.
+        calibration: Of the model, which is then used; or None.
     """
 
     saved: SavedRun
     flips: Sequence[int] = ()
+    calibration: Calibration | None = None
 
     @cached_property
     def model(self) -> keras.Model:
@@ -64,6 +69,18 @@ class Predictor:
         """Least probability, exclusive, of a yes, as the run's objective has it."""
         return float(self.saved.config["objective"].get("threshold", 0.5))
 
+    @property
+    def limits(self) -> np.ndarray:
+        """Least probability, exclusive, of each class, shape (classes,); infinite for never."""
+        if self.calibration:
+            return self.calibration.limits(self.target_spec)
+        return np.full(len(self.target_spec.classes), self.threshold, np.float32)
+
+    def decide(self, answers: np.ndarray) -> np.ndarray:
+        """The classes that probabilities stand for, as `reprise.runs.calibration.decide`."""
+        rule = self.calibration.rule if self.calibration else "most probable"
+        return decide(answers, self.target_spec, self.limits, rule)
+
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Answer a batch.
 
@@ -75,9 +92,14 @@ class Predictor:
             float32: probabilities, shape (batch, classes) or (batch, height, width, classes), or
             values, (batch, *target_spec.shape).
         """
+        answers = self._mirrored(x) if self.flips else self._answer(x)
+        if self.calibration:
+            return self.calibration.softened(answers, self.target_spec)
+        return answers
+
+    def _mirrored(self, x: np.ndarray) -> np.ndarray:
+        """Mean of the answers to the inputs and to their mirror images."""
         answers = self._answer(x)
-        if not self.flips:
-            return answers
         is_picture = answers.ndim == 4 and answers.shape[1:3] == x.shape[1:3]
         total = answers.astype(np.float32)
         ways: list[tuple[int, ...]] = [(axis,) for axis in self.flips]
@@ -197,12 +219,13 @@ class _Read(Unlabelled):
         return self._rows[index]
 
 
-def open_predictor(saved: SavedRun, *, flips: bool = False) -> Predictor:
+def open_predictor(saved: SavedRun, *, flips: bool = False, calibrated: bool = True) -> Predictor:
     """Make the predictor of a run.
 
     Args:
         saved: The run, from `find` or `find_model`.
         flips: Answer with the mean over the flips that training used.
+        calibrated: Use the calibration that the run's folder has, if it is of this model.
 
     Raises:
         UserError: it has no model, or it was trained without flips.
@@ -216,5 +239,10 @@ def open_predictor(saved: SavedRun, *, flips: bool = False) -> Predictor:
             "flips=true",
             "leave flips=true out: a model has to know what mirrored inputs look like",
         )
-    require_best(saved.folder)
-    return Predictor(saved, axes)
+    best = require_best(saved.folder)
+    found = read_calibration(saved.folder) if calibrated else None
+    if found and found.model != model_hash(best):
+        again = to_type("calibrate", f"run={saved.folder.name}", saved.runs)
+        print(f"note: not calibrated: that was an earlier model; {again}", file=sys.stderr)
+        found = None
+    return Predictor(saved, axes, found)

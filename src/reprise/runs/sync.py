@@ -1,5 +1,6 @@
 """Deliver to MLflow what it lacks of any run."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -52,6 +53,18 @@ def deliver_run(folder: Path) -> None:
     """Deliver what is missing of one run; what cannot be delivered is said, and waits for sync."""
     for what, trouble in _sync_one(folder, _recorded_for(folder), {}).items():
         print(f"note: not delivered: {what}{redact(trouble.reason)}; {redact(trouble.remedy)}")
+
+
+def add_to_record(
+    folder: Path, *, files: Sequence[str] = (), tags: Mapping[str, str] | None = None
+) -> None:
+    """Record more of a run that has ended: files in its folder, and tags; and deliver both."""
+    journal = Journal(folder, _refuse)
+    for name in files:
+        journal.add("artifact", path=name)
+    if tags:
+        journal.add("tags", values=dict(tags))
+    deliver_run(folder)
 
 
 def _sync_one(folder: Path, store: str, away: dict[str, Trouble]) -> dict[str, Trouble]:
