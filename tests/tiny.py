@@ -1,15 +1,20 @@
 """Tiny data and the command line, for the tests that take the whole road."""
 
 import atexit
+import io
 import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
+
+from reprise.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,9 +96,19 @@ def _empty_store() -> Path:
 
 
 def reprise(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Call `python -m reprise.VERB` as a user would, in the project's folder."""
-    command = [sys.executable, "-m", "reprise", verb, *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    """Run `reprise VERB WORD …` in this process, which has imported and set up TensorFlow once.
+
+    Returns:
+        As of a process: the exit code, and what was written to stdout and stderr.
+    """
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    command = ["reprise", verb, *words]
+    with redirect_stdout(out), redirect_stderr(err), patch.object(sys, "argv", command):
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
 
 def refused(*words: str, out: Path) -> str:
