@@ -61,6 +61,7 @@ def test_one_step_and_what_the_keys_do():
     assert model.release_epoch is None
     loss, metrics = classification.build(THREE)
     compile_model(model, keras.optimizers.Adam(), loss, metrics)
+    model.run_eagerly = True  # the graph of it takes seconds
     before = [np.asarray(weights) for weights in network.trainable_variables]
     logs = model.train_on_batch(noise((32, 32, 1), "uint8"), np.arange(8) % 3, return_dict=True)
     assert 0.1 < logs["loss"] < 10

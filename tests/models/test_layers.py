@@ -129,7 +129,13 @@ def test_values_have_the_target_s_shape_and_unit(shape):
     assert abs(np.mean(received) - 1e6) < 3e5
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in ("vgg16", "efficientnetb0") else [])
+        for name in MODELS
+    ],
+)
 def test_the_seed_alone_decides_the_first_weights(name):
     def weights(seed):
         keras.utils.set_random_seed(seed)
@@ -141,9 +147,10 @@ def test_the_seed_alone_decides_the_first_weights(name):
     assert different == sum(weights.ndim > 1 for weights in first) >= 3
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("name", ["cnn", "autoencoder"])
-def test_one_step_in_every_precision(policy, name):
+@pytest.mark.parametrize(
+    ("name", "policy"), [("cnn", "mixed_float16"), ("autoencoder", "mixed_bfloat16")]
+)
+def test_one_step_in_every_precision(name, policy):
     keras.config.set_dtype_policy(policy)
     try:
         model = MODELS[name]()

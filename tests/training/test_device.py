@@ -17,25 +17,18 @@ for settings in {settings!r}:
 """
 
 
-def told(*settings):
-    """What is said of one set-up after another, each of precision, deterministic, jit and seed."""
-    code = PROGRAM.format(settings=settings)
-    words = [sys.executable, "-c", code]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return [line.split() for line in done.stdout.splitlines()]
-
-
-def test_a_cpu_is_deterministic_unless_told_otherwise():
+def test_determinism_precision_and_seed_are_as_asked_for():
+    """In a process of its own, since TensorFlow cannot be told to be less deterministic again."""
     cases = {(False, False): "false", (None, True): "false", (None, False): "true"}
-    cases[True, False] = "true"  # last, since TensorFlow cannot be told to leave it again
-    lines = told(*(("float32", *case, 3) for case in cases))
-    assert [line[0] for line in lines] == list(cases.values())
-
-
-def test_precision_becomes_keras_policy_and_the_seed_is_set():
-    lines = told(*(("mixed_bfloat16", None, False, seed) for seed in (3, 4, 3)))
-    assert [line[1:3] for line in lines] == [["mixed_bfloat16", "mixed_bfloat16"]] * 3
-    assert lines[0][3] == lines[2][3] != lines[1][3]
+    cases[True, False] = "true"
+    settings = [("float32", *case, 3) for case in cases]
+    settings += [("mixed_bfloat16", None, False, seed) for seed in (3, 4, 3)]
+    code = PROGRAM.format(settings=settings)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines] == [*cases.values(), "true", "true", "true"]
+    assert [line[1:3] for line in lines[4:]] == [["mixed_bfloat16", "mixed_bfloat16"]] * 3
+    assert lines[4][3] == lines[6][3] != lines[5][3]
 
 
 def test_missing_cuda_libraries_are_said_with_their_remedy(monkeypatch):
