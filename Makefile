@@ -90,6 +90,10 @@ predict: $(if $(model),,need-run) $(ready)  ## Answer inputs without labels: run
 calibrate: need-run $(ready)  ## Fit a temperature and thresholds for a run's model, which predict uses: run=ID [precision=0.9]
 	$(verb) "run=$$run" $${precision:+"precision=$$precision"} $${by:+"by=$$by"} "$${words[@]}"
 
+.PHONY: report
+report: need-run $(ready)  ## Write a page about a run and its model, one HTML file: run=ID|last [output=FILE]
+	$(verb) "run=$$run" $${output:+"output=$$output"} "$${words[@]}"
+
 .PHONY: promote
 promote: need-run $(ready)  ## Register a run's model, if it is better than the one that has the alias: run=ID name=NAME [alias=champion args="force=true"]
 	$(verb) "run=$$run" $${name:+"name=$$name"} $${alias:+"alias=$$alias"} "$${words[@]}"

@@ -19,6 +19,7 @@ VERBS += [
     "evaluate",
     "predict",
     "calibrate",
+    "report",
     "promote",
     "models",
     "reproduce",

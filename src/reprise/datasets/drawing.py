@@ -240,7 +240,7 @@ def save_grid(
     draw: Callable[..., None],
     x: np.ndarray | Sequence[np.ndarray],
     y: np.ndarray | Sequence[np.ndarray],
-    predictions: np.ndarray | None = None,
+    predictions: np.ndarray | Sequence[np.ndarray] | None = None,
     *,
     names: Sequence[str] = (),
     dpi: int = _DPI,

@@ -1,7 +1,7 @@
 """Pictures of a run: inputs, predictions as training goes on, curves, and the confusion matrix."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,28 +92,36 @@ def write_predictions(
 
 
 def write_curves(run: Run, name: str) -> None:
-    """Draw the history of a run by epoch, for training and validation, as PNG `name`.
+    """Draw the history of a run by epoch, for training and validation, as PNG `name`."""
+    _save(run, draw_curves(run.history), name)
+
+
+def draw_curves(history: Mapping[str, Mapping[int, float]]) -> "Figure":
+    """Draw metrics by epoch, for training and validation.
 
     Metrics are those of training, the loss first and then by name, without the scores of single
     classes (`f1_cat` if there is `f1`).
+
+    Args:
+        history: `{'train/loss': {epoch: value}}`.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    names = of_all_classes([key for key in run.history if key.startswith("train/")])
+    names = of_all_classes([key for key in history if key.startswith("train/")])
     metrics = [name.removeprefix("train/") for name in names]
     metrics = sorted(metrics, key=lambda key: (key != "loss", key))[:_MOST_CURVES]
     figure = Figure(figsize=(2.9 * len(metrics), 2.6), layout="constrained")
     cells = figure.subplots(1, len(metrics), squeeze=False)[0]
     for axes, metric in zip(cells, metrics, strict=True):
         for split in ("train", "valid"):
-            if values := run.history.get(f"{split}/{metric}"):
+            if values := history.get(f"{split}/{metric}"):
                 axes.plot(list(values), list(values.values()), label=split)
         axes.set(title=metric, xlabel="epoch")
         axes.legend()
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-    _save(run, figure, name)
+    return figure
 
 
 def write_confusion(run: Run, model: keras.Model, classes: Sequence[str], name: str) -> None:
