@@ -25,7 +25,9 @@ override precision := $(call typed,precision)
 override by := $(call typed,by)
 override alias := $(call typed,alias)
 override to := $(call typed,to)
-export exp args run split model input output port name alias to sweep runs sort top precision by
+override format := $(call typed,format)
+override int8 := $(call typed,int8)
+export exp args run split model input output port name alias to format int8 sweep runs sort top precision by
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
@@ -93,6 +95,10 @@ calibrate: need-run $(ready)  ## Fit a temperature and thresholds for a run's mo
 .PHONY: report
 report: need-run $(ready)  ## Write a page about a run and its model, one HTML file: run=ID|last [output=FILE]
 	$(verb) "run=$$run" $${output:+"output=$$output"} "$${words[@]}"
+
+.PHONY: export
+export: $(if $(model),,need-run) $(ready)  ## Write a model for other programs, and compare its answers: run=ID|model=NAME@alias format=saved_model|onnx|litert [int8=true output=PATH]
+	$(verb) $${run:+"run=$$run"} $${model:+"model=$$model"} $${format:+"format=$$format"} $${int8:+"int8=$$int8"} $${output:+"output=$$output"} "$${words[@]}"
 
 .PHONY: promote
 promote: need-run $(ready)  ## Register a run's model, if it is better than the one that has the alias: run=ID name=NAME [alias=champion args="force=true"]
@@ -176,7 +182,7 @@ extra = $(python) -c "import tomllib; print(*tomllib.load(open('pyproject.toml',
 
 .PHONY: lock
 lock: $(ready)  ## Write the lock files anew after a change of pyproject.toml [args=--upgrade]
-	$(lock) pyproject.toml --extra dev --output-file requirements.lock
+	$(lock) pyproject.toml --extra dev --extra export --output-file requirements.lock
 	$(call extra,gpu) | $(lock) - --constraint requirements.lock --output-file requirements-gpu.lock
 	$(call extra,mysql) | $(lock) - --constraint requirements.lock --output-file requirements-mysql.lock
 	$(call extra,bench) | $(lock) - --constraint requirements.lock --output-file requirements-bench.lock

@@ -20,6 +20,7 @@ VERBS += [
     "predict",
     "calibrate",
     "report",
+    "export",
     "promote",
     "models",
     "reproduce",

@@ -14,9 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from reprise.cli.main import options
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
-from reprise.runs.bring import find_or_bring
 from reprise.runs.predict import Options, given_inputs, predict
-from reprise.runs.registered import find_model
+from reprise.runs.registered import find_asked
 
 
 def main(argv: list[str]) -> None:
@@ -26,17 +25,7 @@ def main(argv: list[str]) -> None:
     words = {name: asked[name] for name in own if asked[name]}
     wish = _read(words)
     runs, given = ROOT / asked["runs"], given_inputs(asked["input"])
-    if bool(asked["run"]) == bool(asked["model"]):
-        raise UserError(
-            "which model is to answer?",
-            "run=ID, run=last or model=NAME@alias",
-            " ".join(argv),
-            "give one of them",
-        )
-    if asked["model"]:
-        saved = find_model(asked["model"], runs, asked["uri"])
-    else:
-        saved = find_or_bring(asked["run"], runs, asked["uri"])
+    saved = find_asked(asked["run"], asked["model"], runs, asked["uri"])
     done = predict(saved, given, asked["output"], wish)
     print(f"{done.count - len(done.problems)} of {done.count} inputs: {relative(done.table)}")
     if done.unreadable:

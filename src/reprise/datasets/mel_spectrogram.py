@@ -167,8 +167,12 @@ class MelSpectrogram(Decodable):
                 keys.setdefault(key, []).append(at)
         return make_splits(keys, groups, self._split, self._split_seed)
 
+    def sound(self, index: int) -> np.ndarray:
+        """The sound in a sample's window, unchanged: shape (samples,), float32."""
+        return self._windows.around(self._rows[index], self._windows.length)
+
     def facts(self, index: int) -> Mapping[str, float]:
-        sound = self._windows.around(self._rows[index], self._windows.length)
+        sound = self.sound(index)
         power = float(np.mean(sound**2, dtype=np.float64))
         level = 10 * math.log10(power) if power else -math.inf
         return {"level": level, "peak": float(np.abs(sound).max())}

@@ -46,3 +46,19 @@ def find_model(model: str, runs: Path, uri: str = "") -> SavedRun:
             "correct model=…, name the store by uri=…, or give run=ID",
         ) from None
     return find_or_bring(str(found.run_id), runs, uri)
+
+
+def find_asked(run: str, model: str, runs: Path, uri: str = "") -> SavedRun:
+    """Find the run that the words of a verb name: either `run=…` or `model=…`.
+
+    Raises:
+        UserError: both or none are given, or there is no such run or model.
+    """
+    if bool(run) == bool(model):
+        raise UserError(
+            "which model is it to be?",
+            "run=ID, run=last or model=NAME@alias",
+            f"run={run} model={model}" if run else "neither",
+            "give one of them",
+        )
+    return find_model(model, runs, uri) if model else find_or_bring(run, runs, uri)

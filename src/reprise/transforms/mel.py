@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from reprise.errors import UserError
 
 _BLOCK = 64  # frames transformed at once
-_FLOOR = 1e-10  # lowest power, as in librosa.power_to_db
+FLOOR = 1e-10  # lowest power, as in librosa.power_to_db
 # librosa transforms in float64. float32 has an error of a ten-millionth of a frame's loudest
 # amplitude: up to 0.001 dB for a power 80 dB below it, several decibels at 130 dB below.
 _SINGLE_DB = 80.0
@@ -107,7 +107,7 @@ class LogMel:
         for start in range(0, len(frames), _BLOCK):
             block = slice(start, start + _BLOCK)
             bands[:, block] = self._bands(frames[block])
-        decibels = np.log10(np.maximum(bands, np.float32(_FLOOR), out=bands), out=bands)
+        decibels = np.log10(np.maximum(bands, np.float32(FLOOR), out=bands), out=bands)
         decibels *= 10
         if mel.top_db is not None:
             np.maximum(decibels, decibels.max() - np.float32(mel.top_db), out=decibels)
