@@ -27,6 +27,7 @@ def runs(tmp_path_factory):
     out = tmp_path_factory.mktemp("ui")
     old, new = write_arrays(out / "old.npz"), write_arrays(out / "new.npz", seed=1)
     words = ["experiment=digits", f"dataset.file={old}", *short(out), "trainer.pictures_every=1"]
+    words.append("tracking.system_metrics=1")
     for verb, *more in (
         ("train", *words),
         ("update", "run=last", f"runs={out}/runs", f"dataset.file={new}"),
@@ -127,6 +128,13 @@ def test_the_description_shows_the_result_and_pictures(runs, address, browser, t
     browser.wait(picture_is_there("pictures/curves.png"))
     browser.wait(picture_is_there("pictures/best_test.png"))
     browser.picture(tmp_path / "run.png")
+
+
+def test_the_use_of_the_machine_has_a_tab_of_its_own(runs, address, browser, tmp_path):
+    browser.open(of(address, runs[1][0], "/system-metrics"))
+    browser.wait_text("system/cpu_utilization_percentage", "system/disk_usage_percentage")
+    browser.wait("document.querySelectorAll('.js-plotly-plot').length >= 2")
+    browser.picture(tmp_path / "system.png")
 
 
 def test_two_runs_are_compared_in_one_chart_and_side_by_side(runs, address, browser, tmp_path):

@@ -24,7 +24,7 @@ from reprise.datasets.drawing import save_grid
 from reprise.errors import UserError, in_one_line
 from reprise.files import write_text
 from reprise.project import ROOT
-from reprise.runs.calibration import model_hash, read_calibration
+from reprise.runs.calibration import is_one, model_hash, read_calibration
 from reprise.runs.difference import PLACE
 from reprise.runs.experiment import Data, compose_and_check
 from reprise.runs.folder import CHECKPOINTS, RESULT, state_of, to_type
@@ -98,6 +98,7 @@ def report(saved: SavedRun, output: Path | None = None) -> Path:
         "missing": missing,
         "seen": seen,
         "calibration": calibration,
+        "several": is_one(spec),
         "data": _data(saved, tags),
         "splits": [(k[9:], int(v)) for k, v in tags.items() if k.startswith("data.num_")],
         "counts": list(zip(spec.classes, spec.counts, strict=False))[:_CLASSES],

@@ -131,6 +131,7 @@ def _open(
 ) -> Run:
     """Open the record of a new run, or of the one to continue, until `stack` is left."""
     from reprise.tracking.run import open_run
+    from reprise.tracking.system import system_metrics
 
     settings = build(composed.values["tracking"])
     runs, experiment = place_of(composed)
@@ -141,6 +142,7 @@ def _open(
     name = job.title if job else run_name(composed, folder.name, parent)
     opened = open_run(folder, experiment, name, uri=settings.uri, redact=redact)
     run = stack.enter_context(opened)
+    stack.enter_context(system_metrics(run, settings.system_metrics))
     if job:
         job.record(run)
     return run

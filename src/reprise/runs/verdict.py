@@ -24,7 +24,7 @@ from reprise.tracking.journal import metric_history, tags_of
 # Relative difference up to which other hardware explains other numbers. Sums in another order
 # differ in the last bits of float32 (1e-7); training multiplies that, here by up to 1e5.
 TOLERANCE = 1e-2
-UNTIMED = ("time/", "system/")
+UNTIMED = "time/"
 
 
 @dataclass(frozen=True)

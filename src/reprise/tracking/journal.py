@@ -22,6 +22,7 @@ from reprise.files import write_text
 
 JOURNAL, DELIVERED, DELIVERED_FILES = "journal.jsonl", "delivered.json", "delivered_files.json"
 VALUES = 100  # at most in an entry: MLflow takes as many params or tags in a call
+SYSTEM = "system/"  # begins the names of what the machine did
 OWN_ID = "{mlflow_id}"  # in a tag: MLflow's own id of the run, which only the delivery knows
 
 Entry = dict[str, Any]
@@ -103,11 +104,12 @@ def entries(folder: Path, kind: str) -> Iterator[Entry]:
 
 
 def metric_history(folder: Path) -> dict[str, dict[int, float]]:
-    """Every metric of a run: `{name: {step: value}}`."""
+    """Every metric of a run but those of the machine: `{name: {step: value}}`."""
     found: dict[str, dict[int, float]] = {}
     for entry in entries(folder, "metrics"):
         for name, value in entry["values"].items():
-            found.setdefault(name, {})[entry["step"]] = value
+            if not name.startswith(SYSTEM):
+                found.setdefault(name, {})[entry["step"]] = value
     return found
 
 

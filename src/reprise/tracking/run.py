@@ -93,6 +93,11 @@ class Run:
             self.history.setdefault(name, {})[step] = value
         self._add_values("metrics", new, step=step, flush=flush)
 
+    def system(self, values: Mapping[str, float], step: int) -> None:
+        """Record what the machine does, from any thread; no part of the run's history."""
+        self._journal.add("metrics", step=step, values=dict(values), flush=False)
+        self._delivery.notify()
+
     def child_of(self, parent: str) -> None:
         """Show the run under another one in the UI; `parent` is the name of that one's folder."""
         self._add("parent", run=parent)

@@ -2,7 +2,9 @@
 
 import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from reprise.project import ROOT
 
@@ -19,6 +21,8 @@ class Tracking:
             the training state to extend it from, `best` the best model alone, `none` neither.
         upload_checkpoints: Also record the file of the best model as an artifact; the same model is
             in the artifact `model`.
+        system_metrics: Seconds between two looks at the use of CPU, memory, disk and GPUs; None: no
+            look.
     """
 
     uri: str | None = None
@@ -26,6 +30,7 @@ class Tracking:
     runs: str = "runs"
     keep: Literal["all", "best", "none"] = "all"
     upload_checkpoints: bool = False
+    system_metrics: Annotated[float, Ge(1)] | None = None
 
 
 def tracking_uri(uri: str | None) -> str:
