@@ -152,4 +152,4 @@ def test_the_verbs_are_listed_anywhere_and_another_one_is_refused(tmp_path):
     (tmp_path / "conf").mkdir()
     done = call(tmp_path, "trian", "experiment=digits")
     assert done.returncode == 2
-    assert done.stderr.startswith("\nerror: there is no verb 'trian'\n  expected  check-data, ")
+    assert done.stderr.startswith("\nerror: there is no verb 'trian'\n  expected  calibrate, ")

@@ -6,9 +6,11 @@ import time
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import pytest
 from tiny import ROOT, reprise
 
 
+@pytest.mark.slow
 def test_the_ui_answers_on_this_machine_only(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

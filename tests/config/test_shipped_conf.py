@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,8 @@ def test_every_file_is_there():
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_passes(experiment):
-    composed = check([f"experiment={experiment}"], providable=anything)
-    assert composed.choices["experiment"] == experiment
-    assert set(composed.choices) >= {"dataset", "model", "objective", "optimizer", "loader"}
+    assert choices(experiment)["experiment"] == experiment
+    assert set(choices(experiment)) >= {"dataset", "model", "objective", "optimizer", "loader"}
 
 
 @pytest.mark.parametrize("debug", [name for group, name in OPTIONS if group == "debug"])
@@ -91,7 +91,13 @@ def uses(experiment: str, group: str, option: str) -> bool:
     """Whether this option can stand in this experiment, whose own keys are those of its data."""
     if group not in {"dataset", "objective"}:
         return True
-    return check([f"experiment={experiment}"], providable=anything).choices[group] == option
+    return choices(experiment)[group] == option
+
+
+@cache
+def choices(experiment: str) -> dict[str, str]:
+    """Which file of each group an experiment takes."""
+    return check([f"experiment={experiment}"], providable=anything).choices
 
 
 def test_the_keys_of_config_yaml_are_the_settings():

@@ -33,6 +33,6 @@ def start_method_as_before() -> Iterator[None]:
     multiprocessing.set_start_method(before, force=True)
 
 
-@pytest.fixture(params=["forkserver", "spawn"])
+@pytest.fixture(params=["forkserver", pytest.param("spawn", marks=pytest.mark.slow)])
 def start_method(request: pytest.FixtureRequest) -> None:
     multiprocessing.set_start_method(request.param, force=True)

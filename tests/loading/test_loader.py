@@ -1,6 +1,7 @@
 import gc
 import hashlib
 import itertools
+import multiprocessing
 import os
 import threading
 import time
@@ -46,8 +47,13 @@ def expected(dataset: Dataset, split: str, start: int, stop: int) -> str:
     return digest(batches)
 
 
-@pytest.mark.parametrize("split", ["train", "valid"])
-def test_same_bytes_whoever_makes_them(split: str, start_method: str, load: Load) -> None:
+@pytest.mark.parametrize(
+    ("split", "method"),
+    [("train", "forkserver"), ("valid", "spawn"),
+     pytest.param("train", "spawn", marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_same_bytes_whoever_makes_them(split: str, method: str, load: Load) -> None:
+    multiprocessing.set_start_method(method, force=True)
     made = {}
     for workers, processes in ENGINES:
         loader = load(Numbers(), split=split, workers=workers, use_multiprocessing=processes)

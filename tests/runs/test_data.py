@@ -201,6 +201,7 @@ def test_a_stage_that_is_not_reproducible_is_refused(root):
     assert (root / "dvc.lock").read_text() == lock
 
 
+@pytest.mark.slow
 def test_what_a_stage_that_fails_has_left_is_missing_still(root):
     lock = (root / "dvc.lock").read_text()
     write_stage(root, pause='1 / (name != "b")')
@@ -279,6 +280,7 @@ def test_without_dvc_a_sample_is_made_once(tmp_path, monkeypatch, capsys):
         data.main(["irises"])
 
 
+@pytest.mark.slow
 def test_beside_stages_of_its_own_a_project_has_the_samples(root):
     assert sample_data.stage_for(Path("data/iris/iris.csv")) == "iris"
     sample_data.make_available(["tiny", "iris"])

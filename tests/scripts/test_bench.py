@@ -57,6 +57,7 @@ def check_rows(read: dict) -> None:
         assert 0 < row["first_batch_s"] < 100
 
 
+@pytest.mark.slow
 def test_every_engine_has_a_row_of_the_promised_shape(report):
     read = report[0]
     assert set(read) == {"machine", "settings", "rows", "ratios"}
@@ -67,6 +68,7 @@ def test_every_engine_has_a_row_of_the_promised_shape(report):
     ]
 
 
+@pytest.mark.slow
 def test_shares_and_ratios_are_those_of_the_rates(report):
     read = report[0]
     rate = {row["engine"]: row["samples_per_second"] for row in read["rows"]}
@@ -81,6 +83,7 @@ def test_shares_and_ratios_are_those_of_the_rates(report):
     }
 
 
+@pytest.mark.slow
 def test_table_and_picture_are_there(report):
     _, printed, out = report
     assert "sql_matrix_4x4, float32, batches of 256" in printed

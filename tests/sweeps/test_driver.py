@@ -71,7 +71,7 @@ def test_every_job_runs_once_and_a_second_time_none_does(ledger, add, program, c
 def test_a_job_that_hangs_is_ended(ledger, add, program, monkeypatch):
     monkeypatch.setattr(drivers, "GRACE_S", 0.5)
     add("hang", "stubborn", "done")
-    driver(ledger, program, timeout_s=1.5).run()
+    driver(ledger, program, n_jobs=3, timeout_s=1.5).run()
     assert states(ledger) == ["failed", "failed", "done"]
     assert ledger.standing(2).why == "no end within 1.5 s"
     assert ledger.standing(2).seconds < 20
@@ -131,7 +131,7 @@ def begun_elsewhere(ledger, program) -> subprocess.Popen:
 
 @pytest.mark.parametrize(
     ("whats", "timeout_s", "attempts"),
-    [(["for3", "done"], None, [1, 1]), (["stubborn+done", "done"], 1.0, [2, 1])],
+    [(["for1.5", "done"], None, [1, 1]), (["stubborn+done", "done"], 1.0, [2, 1])],
 )
 def test_the_jobs_of_a_killed_sweep_are_waited_for_unless_they_hang(
     ledger, add, program, monkeypatch, whats, timeout_s, attempts
@@ -147,12 +147,12 @@ def test_the_jobs_of_a_killed_sweep_are_waited_for_unless_they_hang(
 
 
 def test_two_processes_share_the_jobs(ledger, add, program):
-    add(*["for0.5"] * 6)
+    add(*["for0.3"] * 4)
     other = begun_elsewhere(ledger, program)
     driver(ledger, program).run()
     assert other.wait() == 0
-    assert states(ledger) == ["done"] * 6
-    assert [attempts_of(ledger, n) for n in range(1, 7)] == [1] * 6
+    assert states(ledger) == ["done"] * 4
+    assert [attempts_of(ledger, n) for n in range(1, 5)] == [1] * 4
 
 
 def test_a_job_of_the_same_values_takes_over_the_outcome(ledger, add, program, capsys):

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -164,9 +165,10 @@ def test_verified_is_said_of_nothing_that_dvc_has_not_compared(project):
     assert data_version(project, [Path("data/else")]).dvc.startswith("not compared: DVC does not")
 
 
-@pytest.fixture
-def project(tmp_path):
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory):
     """A project whose data/scans DVC tracks by a pointer file, and data/table by a stage."""
+    tmp_path = tmp_path_factory.mktemp("tracked")
 
     def call(*args):
         subprocess.run(args, cwd=tmp_path, check=True, capture_output=True)
@@ -181,6 +183,11 @@ def project(tmp_path):
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"table": stage}}))
     call(sys.executable, "-m", "dvc", "repro")
     return tmp_path
+
+
+@pytest.fixture
+def project(tracked, tmp_path):
+    return Path(shutil.copytree(tracked, tmp_path / "project"))
 
 
 def test_tracked_data_is_known_by_dvcs_own_hash_until_it_changes(project):

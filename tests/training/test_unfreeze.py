@@ -94,7 +94,12 @@ def test_the_release_leaves_the_optimizer_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "release_epoch", "stopped_after"), [("adam", 1, 1), ("sgd", 1, 2), ("adam", 2, 1)]
+    ("optimizer", "release_epoch", "stopped_after"),
+    [
+        ("adam", 1, 1),
+        pytest.param("sgd", 1, 2, marks=pytest.mark.slow),
+        pytest.param("adam", 2, 1, marks=pytest.mark.slow),
+    ],
 )
 def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_stopped(
     optimizer, release_epoch, stopped_after
