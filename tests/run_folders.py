@@ -61,4 +61,5 @@ def write_run(
     write_state(folder / STATE, State(4 * epochs, {"w": np.ones(2)}, {"epoch": epochs}))
     if result is not None:
         (folder / RESULT).write_text(json.dumps(result))
+        journal.add("status", status="FINISHED")
     return folder

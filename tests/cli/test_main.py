@@ -40,6 +40,26 @@ def test_the_exit_code_tells_what_happened(body, code, said):
     assert ("Traceback" in done.stderr) == (code == 1)
 
 
+STOPPED = """
+import os, signal
+with command.undone_when_stopped():
+        try:
+            os.kill(os.getpid(), signal.{0})
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            print("undone")
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 75), ("SIGHUP", 75)])
+def test_what_is_half_made_is_undone_whatever_stops_a_verb(name, code):
+    body = STOPPED.format(name).replace("\n", "\n    ")
+    program = PROGRAM.format(body=body)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (code, "undone\n"), done.stderr
+    assert "stopped" in done.stderr
+
+
 def test_a_reader_that_has_seen_enough_is_no_error():
     program = PROGRAM.format(body="print('line\\n' * 100000)")
     command = f'{sys.executable} -c "{program}" | head -1'

@@ -9,8 +9,11 @@ import sys
 
 import pytest
 import yaml
+from run_folders import write_run
 
+from reprise.errors import UserError
 from reprise.runs import rebuild
+from reprise.runs.bring import find_or_bring
 from reprise.runs.folder import PACKAGES, held
 from reprise.runs.load import SavedRun
 from reprise.runs.verdict import compare
@@ -26,7 +29,7 @@ def recorded(tmp_path):
     def record(name, metrics=METRICS, tags=TAGS, packages="keras==3\n", seed=0, digest="d"):
         folder = tmp_path / name
         folder.mkdir()
-        entries = [{"kind": "tags", "values": tags}]
+        entries = [{"kind": "tags", "values": tags}, {"kind": "status", "status": "FINISHED"}]
         for metric, values in metrics.items():
             entries += [
                 {"kind": "metrics", "step": step, "values": {metric: value}}
@@ -257,7 +260,29 @@ def test_what_the_record_lacks_is_said_before_anything_is_trained(recorded, tmp_
     (run / "snapshot/code.bundle").write_text("damaged")
     done = call(tmp_path, "reproduce", f"run={run.name}")
     assert (done.returncode, "cannot be rebuilt" in done.stderr) == (2, True)
+    (run / "snapshot/code.bundle").write_text("# v2 git bundle\n12")  # git clones nothing from it
+    done = call(tmp_path, "reproduce", f"run={run.name}")
+    assert (done.returncode, "is damaged" in done.stderr) == (2, True)
     assert list((tmp_path / "runs/.reproduce").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("config.yaml", "seed: 0\n"),
+        ("packages.txt", "python==3.11.7\nkeras==3.1.0\nten"),
+        ("result.json", '{"test/loss": '),
+        ("inputs/files.md5.gz", ""),
+        ("journal.jsonl", '{"kind": "status", "status": "FINISHED"}\n{"ki'),
+    ],
+)
+def test_a_record_that_has_lost_its_end_is_damaged(tmp_path, file, text):
+    folder = write_run(tmp_path, "20260101-000000-abcd", result={"test/iou": 1})
+    assert find_or_bring(folder.name, tmp_path).folder == folder
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).write_text(text)
+    with pytest.raises(UserError, match=f"is damaged\n  expected  {file}"):
+        find_or_bring(folder.name, tmp_path)
 
 
 def test_data_that_git_does_not_hold_is_linked_into_the_rebuilt_project(

@@ -9,7 +9,7 @@ import pytest
 from reprise.runs import rebuild
 from reprise.runs.difference import diff_bundles
 from reprise.tracking import snapshot
-from reprise.tracking.snapshot import take_snapshot
+from reprise.tracking.snapshot import mask, take_snapshot
 
 
 def git(folder, *args):
@@ -107,6 +107,39 @@ def test_passwords_and_files_of_secrets_are_not_in_it(repository, tmp_path):
     assert back["token.py"][0] == b"KEY = '***'\n"
     assert {"secrets.py", "model.py"} <= set(back)
     assert ".env" not in back
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "masked"),
+    [
+        ("a.py", "'mysql://me:%s@host' % word", "'mysql://me:%s@host' % word"),
+        ("a.py", "f'mysql://{me}:{word}@host'", "f'mysql://{me}:{word}@host'"),
+        ("a.py", "key = 'sk-" + "a" * 40 + "'", "key = '***'"),
+        ("a.py", "connect(password='hidden')", "connect(password='hidden')"),
+        ("a.yaml", "db: {user: me, password: hidden}", "db: {user: me, password: ***}"),
+        ("a.yaml", "password_variable: DB", "password_variable: DB"),
+        ("a.yaml", "password: ${oc.env:DB}", "password: ${oc.env:DB}"),
+        ("a.yaml", "password: null\nb: 1", "password: null\nb: 1"),
+        ("a.json", '{"api_key": "hidden", "b": 1}', '{"api_key": "***", "b": 1}'),
+    ],
+)
+def test_a_password_is_masked_and_what_stands_for_one_is_not(name, content, masked):
+    assert mask(name, content.encode()) == masked.encode()
+
+
+def test_a_masked_file_is_taken_from_here_if_nothing_else_differs(repository, tmp_path, capsys):
+    for name in ("same.py", "other.py"):
+        (repository / name).write_text("a = 'mysql://me:hidden@host/db'\n")
+    found = take_snapshot(repository, tmp_path / "taken")
+    rebuilt(found.tree, tmp_path)
+    (repository / "other.py").write_text("b = 'mysql://me:hidden@host/db'\n")
+    back = tmp_path / "back"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rebuild, "ROOT", repository)
+        rebuild._unmask(found.redacted, back, back)
+    assert "hidden" in (back / "same.py").read_text()
+    assert "***" in (back / "other.py").read_text()
+    assert "1 file(s) of the code: other.py" in capsys.readouterr().out
 
 
 def test_what_is_too_large_is_left_out_and_said(repository, tmp_path, monkeypatch):

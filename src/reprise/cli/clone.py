@@ -8,7 +8,7 @@ run that is only in MLflow is brought from there, from `uri=ADDRESS` if that is 
 
 import shlex
 
-from reprise.cli.main import options
+from reprise.cli.main import options, undone_when_stopped
 from reprise.errors import UserError
 from reprise.project import ROOT
 from reprise.runs.bring import ancestors, find_or_bring
@@ -17,6 +17,7 @@ from reprise.runs.clone import clone
 PARTS = ("data", "packages")
 
 
+@undone_when_stopped()
 def main(argv: list[str]) -> None:
     """Print the folder, and what trains the run there."""
     parts = dict.fromkeys(PARTS, "recorded")

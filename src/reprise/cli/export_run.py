@@ -6,13 +6,14 @@ an update started from; with `data=true` its input files, too. `reproduce`, `clo
 run that is only in MLflow is brought from there, from `uri=ADDRESS` if that is another store.
 """
 
-from reprise.cli.main import options
+from reprise.cli.main import options, undone_when_stopped
 from reprise.errors import UserError
 from reprise.project import ROOT, relative, typed
 from reprise.runs.archive import export
 from reprise.runs.bring import ancestors, find_or_bring
 
 
+@undone_when_stopped()
 def main(argv: list[str]) -> None:
     """Print where the file is."""
     asked = options(argv, run=None, to="", data="false", runs="runs", uri="")

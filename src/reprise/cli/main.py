@@ -13,10 +13,10 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
 from reprise import project
 from reprise.config.secrets import redact
@@ -138,9 +138,10 @@ def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
         resume = to_type("resume", f"{stopped.kind}={stopped.run}", runs)
         print(f"stopped; to go on: {resume}", file=sys.stderr)
         sys.exit(130 if stopped.signal == signal.SIGINT else 75)
-    except KeyboardInterrupt:
-        print("\nstopped by Ctrl-C", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as asked:
+        is_typed = asked.args in ((), (signal.SIGINT,))
+        print("\nstopped by Ctrl-C" if is_typed else "\nstopped", file=sys.stderr)
+        sys.exit(130 if is_typed else 75)
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
@@ -152,6 +153,31 @@ def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
         )
         print(f"\nerror: {redact(str(no_room))}", file=sys.stderr)
         sys.exit(2)
+
+
+@contextmanager
+def undone_when_stopped() -> Iterator[None]:
+    """Have SIGTERM and a closed terminal end a verb as Ctrl-C does: what is half made is removed.
+
+    A second signal does not interrupt that.
+    """
+    numbers = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN  # as under nohup
+    ]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt(number)
+
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def options(argv: list[str], **defaults: str | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ A run that is only in MLflow is brought from there, from `uri=ADDRESS` if that i
 
 import sys
 
-from reprise.cli.main import split_options
+from reprise.cli.main import split_options, undone_when_stopped
 from reprise.errors import UserError
 from reprise.project import ROOT, typed
 from reprise.runs.reproduce import reproduce
@@ -18,6 +18,7 @@ from reprise.runs.reproduce import reproduce
 PARTS = ("code", "packages", "data")
 
 
+@undone_when_stopped()
 def main(argv: list[str]) -> None:
     """Print the verdict."""
     parts = dict.fromkeys(PARTS, "recorded")

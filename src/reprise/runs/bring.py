@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,11 @@ from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
 from reprise.runs.archive import unpack
+from reprise.runs.folder import CONFIG, IDENTITY, PACKAGES, RESULT, SPECS, SPLITS, is_held
 from reprise.runs.load import NoRun, SavedRun, find, require_best
+from reprise.tracking.contents import LIST, read_list
 from reprise.tracking.folders import LAST, all_runs
+from reprise.tracking.journal import JOURNAL, entries
 from reprise.tracking.settings import tracking_uri
 
 
@@ -28,9 +33,9 @@ def find_or_bring(run: str, runs: Path, uri: str = "") -> SavedRun:
         UserError: there is no such run here or in the store, or the store cannot be asked.
     """
     if Path(run).suffix == ".zip" and (ROOT / run).is_file():
-        return find(str(unpack(ROOT / run, all_runs(runs))), runs)
+        return _whole(find(str(unpack(ROOT / run, all_runs(runs))), runs))
     try:
-        return find(run, runs)
+        return _whole(find(run, runs))
     except NoRun as missing:
         store = tracking_uri(uri)
         if run == LAST or (store.startswith("sqlite:///") and not Path(store[10:]).exists()):
@@ -39,14 +44,54 @@ def find_or_bring(run: str, runs: Path, uri: str = "") -> SavedRun:
         from reprise.tracking.trouble import Trouble
 
         try:
-            folder = download(run, store, redact(store), all_runs(runs))
+            needed = (IDENTITY, CONFIG, SPLITS, SPECS)
+            folder = download(run, store, redact(store), all_runs(runs), needed)
         except Trouble as trouble:
             what, expected, _, remedy = missing.args
             raise UserError(what, expected, redact(trouble.reason), remedy) from None
         if folder is None:
             raise
+    if not (folder / IDENTITY).exists():  # it was here, and has lost that file
+        raise _damaged(folder, IDENTITY, "no such file")
     print(f"run {folder.name} is brought from {redact(store)}: {relative(folder)}", flush=True)
-    return find(folder.name, runs)
+    return _whole(find(folder.name, runs))
+
+
+def _whole(saved: SavedRun) -> SavedRun:
+    """The run, whose record is not damaged as far as that can be seen.
+
+    Raises:
+        UserError: a file of it has lost its end, or is none of that kind.
+    """
+    folder = saved.folder
+    if not isinstance(saved.config, dict) or not {"trainer", "tracking"} <= saved.config.keys():
+        raise _damaged(folder, CONFIG, "no whole configuration")
+    if (folder / PACKAGES).exists():
+        text = (folder / PACKAGES).read_text(errors="replace")
+        if not re.fullmatch(r"(python==\S+\n)?([^\s=]+==\S+\n)+", text):
+            raise _damaged(folder, PACKAGES, "no whole list of name==version")
+    if (folder / LIST).exists() and read_list(folder) is None:
+        raise _damaged(folder, LIST, "no whole list of files")
+    if (folder / RESULT).exists():
+        try:
+            json.loads((folder / RESULT).read_text())
+        except ValueError as error:
+            raise _damaged(folder, RESULT, str(error)) from None
+        if not (folder / JOURNAL).exists():
+            raise _damaged(folder, JOURNAL, "no such file")
+        is_cut = not (folder / JOURNAL).read_bytes().endswith(b"\n")
+        if not is_held(folder) and (is_cut or not any(entries(folder, "status"))):
+            raise _damaged(folder, JOURNAL, "a journal that ends before the run did")
+    return saved
+
+
+def _damaged(folder: Path, file: str, why: str) -> UserError:
+    return UserError(
+        f"the record of run {folder.name} is damaged",
+        f"{file} in {relative(folder)}, as the run has written it",
+        why,
+        "copy the folder again; or move it away, and the run is brought from MLflow if it is there",
+    )
 
 
 def ancestors(saved: SavedRun, uri: str) -> Iterator[SavedRun]:

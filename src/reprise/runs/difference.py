@@ -53,7 +53,9 @@ def changed_code(first: Path, second: Path, form: str = NAMES) -> list[str]:
 def _bundle(folder: Path) -> Path:
     bundle = folder / SNAPSHOT
     if not bundle.exists():
-        why = tags_of(folder).get("code.problem") or "it was made before snapshots were recorded"
+        tags = tags_of(folder)
+        why = "the file is gone" if "code.tree" in tags else tags.get("code.problem")
+        why = why or "it was made before snapshots were recorded"
         raise UserError(
             f"the code of run {folder.name} is not recorded",
             f"{SNAPSHOT} in its folder",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from reprise.config.secrets import redact
@@ -17,10 +20,10 @@ from reprise.project import PACKAGE, ROOT, relative
 from reprise.runs.folder import DATA, PACKAGES, SNAPSHOT, to_type
 from reprise.runs.inputs import changed_inputs, texts
 from reprise.runs.load import SavedRun
-from reprise.tracking.contents import read_list
+from reprise.tracking.contents import SHOWN, read_list
 from reprise.tracking.journal import tags_of
 from reprise.tracking.provenance import outs_of, packages
-from reprise.tracking.snapshot import bases
+from reprise.tracking.snapshot import bases, mask
 
 
 def rebuild_code(saved: SavedRun, place: Path) -> Path:
@@ -35,7 +38,8 @@ def rebuild_code(saved: SavedRun, place: Path) -> Path:
     """
     tags, bundle = tags_of(saved.folder), saved.folder / SNAPSHOT
     if not bundle.exists():
-        reason = tags.get("code.problem") or "the run was made before snapshots were recorded"
+        reason = "the file is gone" if "code.tree" in tags else tags.get("code.problem")
+        reason = reason or "the run was made before snapshots were recorded"
         raise UserError(
             f"the code of run {saved.folder.name} is not recorded",
             f"{SNAPSHOT} in its folder",
@@ -45,21 +49,55 @@ def rebuild_code(saved: SavedRun, place: Path) -> Path:
         )
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
-    done = _unbundle(bundle.resolve(), place)
-    if done.returncode != 0:
-        shutil.rmtree(place, ignore_errors=True)
-        raise UserError(
-            f"the code of run {saved.folder.name} cannot be rebuilt",
-            f"a git bundle in {relative(bundle)}",
-            done.stderr.strip(),
-            "copy the run's folder again, or take the artifact snapshot/ from MLflow",
-        )
-    if redacted := tags.get("code.redacted"):
-        count = len(redacted.split(", "))
-        print(f"note: the record of the code holds *** in place of passwords in {count} file(s)")
     project = place / tags.get("code.project", "")
-    (project / "conf").mkdir(parents=True, exist_ok=True)  # git records no empty folder
+    try:
+        done = _unbundle(bundle.resolve(), place)
+        if done.returncode != 0:
+            raise UserError(
+                f"the code of run {saved.folder.name} cannot be rebuilt",
+                f"a git bundle in {relative(bundle)}",
+                redact(done.stderr.strip()),
+                _remedy(done.stderr)
+                or "copy the run's folder again, or take the artifact snapshot/ from MLflow",
+            )
+        has = _call(["git", "rev-parse", "-q", "--verify", "HEAD^{tree}"], place).stdout.strip()
+        if has != (recorded := tags.get("code.tree", has)):  # git takes a cut head for no commits
+            raise UserError(
+                f"the code of run {saved.folder.name} is damaged",
+                f"{relative(bundle)} with the tree {recorded}",
+                f"the tree {has}" if has else "no commit",
+                "copy the run's folder again, or take the artifact snapshot/ from MLflow",
+            )
+        (project / "conf").mkdir(parents=True, exist_ok=True)  # git records no empty folder
+        _unmask(
+            [name for name in tags.get("code.redacted", "").split(", ") if name], place, project
+        )
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
     return project
+
+
+def _unmask(names: Sequence[str], place: Path, project: Path) -> None:
+    """Take files whose passwords are masked in the record from here, if nothing else differs."""
+    masked = []
+    for name in names:
+        file = place / name
+        here = ROOT / os.path.relpath(file, project)
+        try:
+            content = here.read_bytes()
+            is_same = mask(name, content) == file.read_bytes()
+        except OSError:
+            is_same = False
+        if is_same:
+            file.write_bytes(content)
+        else:
+            masked.append(name)
+    if masked:
+        shown = ", ".join(masked[:SHOWN]) + (", …" if len(masked) > SHOWN else "")
+        print(
+            f"note: *** stands in place of passwords in {len(masked)} file(s) of the code: {shown}"
+        )
 
 
 def _unbundle(bundle: Path, place: Path) -> subprocess.CompletedProcess[str]:
@@ -114,30 +152,43 @@ def python_of(saved: SavedRun, environments: Path) -> str:
         )
     partial = place.with_suffix(f".{os.getpid()}")
     partial.mkdir(parents=True)
+    try:
+        _install(uv, saved, wanted, partial)
+        with suppress(OSError):  # another process has made it meanwhile
+            partial.rename(place)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return str(python)
+
+
+def _install(uv: str, saved: SavedRun, wanted: str, place: Path) -> None:
+    """Make an environment in an empty folder."""
     version, *lines = wanted.splitlines()
+    version = version.partition("==")[2]
     wheels = [line for line in lines if not line.startswith("reprise==")]
-    (partial / "packages.txt").write_text("\n".join(wheels))
+    (place / "packages.txt").write_text("\n".join(wheels))
     print(f"making an environment of {len(wheels)} packages, as the run had them …", flush=True)
-    install = ["pip", "install", "--no-deps", "--python", str(partial / "bin/python")]
-    steps = (
-        ["venv", "-q", "--allow-existing", "--python", version.partition("==")[2], str(partial)],
-        [*install, "-q", "-r", str(partial / "packages.txt")],
-    )
-    for step in steps:
+    install = ["pip", "install", "--no-deps", "--python", str(place / "bin/python")]
+    steps = {
+        f"Python {version} of run {saved.folder.name} cannot be had": [
+            *("venv", "-q", "--allow-existing", "--python", version, str(place))
+        ],
+        f"the packages of run {saved.folder.name} cannot be had any more": [
+            *(*install, "-q", "-r", str(place / "packages.txt"))
+        ],
+    }
+    for what, step in steps.items():
         done = _call([uv, *step], ROOT)
         if done.returncode != 0:
-            shutil.rmtree(partial)
             raise UserError(
-                f"the packages of run {saved.folder.name} cannot be had any more",
-                f"those in {relative(file)}",
+                what,
+                f"what {relative(saved.folder / PACKAGES)} lists",
                 redact(done.stderr.strip()[-1000:]),
-                "reproduce it with the packages of today: packages=here",
+                _remedy(done.stderr) or "reproduce it with the packages of today: packages=here",
             )
     if len(wheels) < len(lines):  # a project without the engine's source has it as a package
-        (site,) = partial.glob("lib/python*/site-packages")
+        (site,) = place.glob("lib/python*/site-packages")
         (site / PACKAGE.name).symlink_to(PACKAGE)
-    partial.rename(place)
-    return str(python)
 
 
 def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> list[str]:
@@ -187,7 +238,8 @@ def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> list[str]:
                     f"the data of run {saved.folder.name} cannot be had any more",
                     f"the version of {', '.join(outs)} that the run's own record of DVC names",
                     redact(done.stderr.strip()[-1000:]),
-                    "bring it into DVC's remote, or take the data of today: data=here",
+                    _remedy(done.stderr)
+                    or "bring it into DVC's remote, or take the data of today: data=here",
                 )
     for file in files:
         old = ROOT / file
@@ -212,8 +264,10 @@ def require_same_data(
         UserError: files came, went or changed.
     """
     if read_list(saved.folder) is None:
-        why = tags_of(saved.folder).get("data.files", "not recorded")
-        print(f"note: what each input file held is not known: {why.partition(': ')[2] or why}")
+        tags = tags_of(saved.folder)
+        why = tags.get("data.files", "not recorded").removeprefix("not recorded: ")
+        why = "its list is gone" if "data.md5" in tags else why
+        print(f"note: what each input file held is not known: {why}")
         return
     leave = () if full else brought
     if lines := changed_inputs(saved, project, leave=leave, full=full, most=math.inf):
@@ -235,6 +289,19 @@ def _link(old: Path, new: Path) -> None:
             _link(inner, new / inner.name)
 
 
+def _remedy(said: str) -> str:
+    """What to do about a failure that has nothing to do with the record; '' about another one."""
+    if re.search("no space|out of diskspace|disk quota|read-only file system", said, re.IGNORECASE):
+        return "make room on the disk, or get the right to write there; nothing is left of it"
+    if re.search(
+        "could not read (username|password)|authentication|\\b(401|403)\\b|denied|credentials",
+        said,
+        re.IGNORECASE,
+    ):
+        return "give git, DVC or uv the password as you do where you work, then type it again"
+    return ""
+
+
 def _dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return _call([sys.executable, "-m", "dvc", *words], folder)
 
@@ -242,13 +309,22 @@ def _dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def _call(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Call a program that cannot ask for a password: it has no terminal, and fails."""
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
-    return subprocess.run(
+    process = subprocess.Popen(
         command,
         cwd=folder,
         env={**os.environ, **quiet, "DVC_NO_ANALYTICS": "true"},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
         start_new_session=True,
     )
+    try:
+        said = process.communicate()
+    except BaseException:  # with the programs that it has called, which would go on writing
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, *said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 from reprise.config.build import build
 from reprise.config.overrides import quoted, restate
 from reprise.errors import UserError
-from reprise.project import ROOT, relative
+from reprise.project import ROOT
 from reprise.runs.bring import ancestors, find_or_bring
 from reprise.runs.folder import RESULT, held, to_type
 from reprise.runs.load import SavedRun, find
@@ -36,8 +37,9 @@ def reproduce(
 ) -> Verdict:
     """Train a run again with the code, packages, data and words that it records.
 
-    Everything happens in `<runs>/.reproduce/<id>`; the project's files are not touched. The new run
-    stands beside the old one as its child, and both record the verdict.
+    Everything happens in `<runs>/.reproduce/<id>`, which is gone afterwards; the project's files
+    are not touched. The new run stands beside the old one as its child, and both record the
+    verdict.
 
     A run that has no folder here is first brought from the tracking store.
 
@@ -79,17 +81,19 @@ def _reproduce(
         print(f"note: the run has gone on with other code, or packages, {went_on}")
     chain = [saved, *ancestors(saved, uri)]
     place = saved.runs / ".reproduce" / saved.folder.name
-    project = ROOT if "code" in here else rebuild_code(saved, place)
-    python = (
-        sys.executable if "packages" in here else python_of(saved, saved.runs / ".environments")
-    )
-    brought: list[str] = []
-    if project != ROOT:
-        for one in chain:  # an update reads its parent's data, too
-            brought += bring_data(one, project, from_here="data" in here)
-    if "data" not in here:
-        require_same_data(saved, project, brought, full=full)
-    second = _train(saved, project, python, epochs, changes, uri)
+    try:
+        project = ROOT if "code" in here else rebuild_code(saved, place)
+        environments = saved.runs / ".environments"
+        python = sys.executable if "packages" in here else python_of(saved, environments)
+        brought: list[str] = []
+        if project != ROOT:
+            for one in chain:  # an update reads its parent's data, too
+                brought += bring_data(one, project, from_here="data" in here)
+        if "data" not in here:
+            require_same_data(saved, project, brought, full=full)
+        second = _train(saved, project, python, epochs, changes, uri)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
     verdict = compare(saved, second, epochs)
     _record(saved, second, verdict)
     return verdict
@@ -157,8 +161,8 @@ def _train(
             f"run {saved.folder.name} could not be trained again",
             "a training that ends as the first one did",
             f"exit code {code}; its reason stands above",
-            f"mend that; its code is in {relative(project)}, where data that it opens by itself is "
-            "found only if the config names it; or take the code of today: code=here",
+            "mend that: data that its code opens by itself is there only if the config names it; "
+            f"see {to_type('clone', f'run={saved.folder.name}', saved.runs)}; or take code=here",
         )
     return find(name, saved.runs)
 

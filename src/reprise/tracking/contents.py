@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -160,8 +161,11 @@ def write_list(memory: Path, sources: Iterable[str], files: Files) -> Path:
 def read_list(folder: Path) -> tuple[list[str], Files] | None:
     """Sources and hashes that the run in `folder` recorded; None if it recorded none."""
     try:
-        text = gzip.decompress((folder / LIST).read_bytes()).decode(errors="surrogateescape")
-    except (OSError, EOFError, ValueError):
+        data = (folder / LIST).read_bytes()
+        text = gzip.decompress(data).decode(errors="surrogateescape")
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None
+    if not data:
         return None
     sources, files = [], {}
     for line in text.split("\n"):

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from reprise.files import replacing
 from reprise.tracking.journal import DELIVERED, DELIVERED_FILES, JOURNAL, Delivered, Entry
 from reprise.tracking.mlflow_store import RUN_TAG, connect
-from reprise.tracking.trouble import explain
+from reprise.tracking.trouble import Trouble, explain
 
 LARGEST = 1.79e308  # databases hold no infinity, and MLflow writes the largest number instead
 
 
-def download(run: str, uri: str, shown: str, runs: Path) -> Path | None:
+def download(run: str, uri: str, shown: str, runs: Path, needed: Sequence[str]) -> Path | None:
     """Make the folder of a run that is in the store: its journal, and all of its files.
 
     Args:
@@ -28,6 +28,7 @@ def download(run: str, uri: str, shown: str, runs: Path) -> Path | None:
         uri: The store's absolute address.
         shown: The same with its passwords masked.
         runs: Folder of all runs.
+        needed: Files without which it is no run.
 
     Returns:
         Its folder, whole, or one that is there already; None: the store has no such run.
@@ -49,7 +50,10 @@ def download(run: str, uri: str, shown: str, runs: Path) -> Path | None:
             with replacing(folder) as partial:
                 partial.mkdir()
                 _fill(partial, client, there, experiment, shown)
-    except OSError:
+                if lost := [name for name in needed if not (partial / name).exists()]:
+                    why = f"{shown} has the run, but not its {', '.join(lost)}"
+                    raise Trouble(why, "bring it from where it was trained", of_store=False)
+    except (OSError, Trouble):
         raise
     except Exception as error:  # of whatever library stands before the store
         raise explain(error, shown) from error

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
+from io import BytesIO
 from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,13 +26,27 @@ _SECRET_NAMES = (
     *(f"{name}.{form}" for name in ("credentials", "secrets") for form in ("json", "yaml", "toml")),
 )  # fmt: skip
 _SECRET = re.compile("|".join(map(translate, _SECRET_NAMES)))
-# An address's password that is no variable; a token as its issuer writes it; a private key.
-_URL = r"([a-z][a-z0-9+]*://[^]/[:space:]:@${}<>\"']+:)[^]/[:space:]@${}<>\"']+(@[[:alnum:]])"
+# An address's password that is no variable; a token as its issuer writes it; a private key; and in
+# files of settings, the value of a key that is called password.
+_URL = r"([a-z][a-z0-9+]*://[^]/\s:@${}<>\"'%]+:)[^]/\s@${}<>\"'%][^]/\s@${}<>\"']*(?=@\w)"
 _TOKEN = (
-    "AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|hf_[A-Za-z0-9]{30}|xox[abprs]-[0-9A-Za-z-]{10,}"
-    "|glpat-[0-9A-Za-z_-]{20}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"()(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}|hf_[A-Za-z0-9]{30,}"
+    r"|xox[abprs]-[0-9A-Za-z-]{10,}|glpat-[0-9A-Za-z_-]{20,}|AIza[0-9A-Za-z_-]{35}"
+    r"|(?<!\w)sk-[0-9A-Za-z_-]{32,}|-----BEGIN [A-Z ]*PRIVATE KEY-----)"
 )
-_HIDDEN = b"***"
+_KEY = (
+    r"((?<!\w)(?:\w+_)?(?:password|passwd|secret|api_key|access_token|auth_token)[\"']?\s*[:=] *"
+    r"[\"']?)(?!null\b|none\b|true\b|false\b|\*\*\*)[^\s\"'${}?~#,|>\[][^\s\"',}]*"
+)
+_SETTINGS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
+_ANYWHERE = re.compile(f"{_URL}".encode()), re.compile(_TOKEN.encode())
+_IN_SETTINGS = re.compile(_KEY.encode(), re.IGNORECASE)
+# What git looks for, to find the files that these may change.
+_SIGNS = (
+    "://[^/]+:.+@|AKIA|gh[pousr]_|github_pat|hf_|xox[abprs]-|glpat-|AIza|sk-[0-9a-z_-]{32}"
+    "|PRIVATE KEY"
+)
+_SIGNS_IN_SETTINGS = "password|passwd|secret|api_key|access_token|auth_token"
 _RECORDS = ("mlflow.db*", "mlartifacts/", "mlruns/")  # of runs, where git does not ignore them
 _WHO = {
     f"GIT_{who}_{what}": value
@@ -136,7 +151,9 @@ def _write(
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder.resolve() / f".{os.getpid()}.bundle"
     without = (f"^{base}",) if base else ()
-    _git(bare, {}, "bundle", "create", "-q", str(partial), "HEAD", "refs/heads/main", *without)
+    # to look for the smallest differences between files takes longer than all the rest
+    create = ("-c", "pack.window=0", "bundle", "create", "-q", str(partial))
+    _git(bare, {}, *create, "HEAD", "refs/heads/main", *without)
     if partial.stat().st_size > LARGEST:
         partial.unlink()
         why = f"{too_large}, and as much that no remote has"
@@ -161,25 +178,43 @@ def bases(bundle: Path) -> list[str]:
 
 
 def _redact(top: Path, own: dict[str, str]) -> list[str]:
-    """Hide passwords and tokens in the index's files; the names of these."""
-    search = ("grep", "-lzIE", "--cached", "-e", f"{_URL}|{_TOKEN}")
-    found = _names(_git(top, own, *search, ok=(0, 1)))
-    url, token = (
-        re.compile(text.replace("[:space:]", r"\s").replace("[[:alnum:]]", r"\w").encode())
-        for text in (_URL, _TOKEN)
-    )
-    entries, modes = set(), dict[str, str]()
+    """Mask passwords and tokens in the index's files; the names of these."""
+    search = ("grep", "-lzIiE", "--cached", "-e")
+    found = {*_names(_git(top, own, *search, _SIGNS, ok=(0, 1)))}
+    settings = ("--", *(f"*{ending}" for ending in _SETTINGS))
+    found |= {*_names(_git(top, own, *search, _SIGNS_IN_SETTINGS, *settings, ok=(0, 1)))}
+    entries = {}
     for line in _names(_git(top, own, "ls-files", "-sz")) if found else ():
         about, _, name = line.partition("\t")
-        modes[name] = about.split()[0]
-    for name in found:
-        content = _call(top, own, "cat-file", "blob", f":{name}")
-        content = token.sub(_HIDDEN, url.sub(rb"\1" + _HIDDEN + rb"\2", content))
-        blob = _call(top, own, "hash-object", "-w", "--stdin", given=content).decode().strip()
-        entries.add(f"{modes[name]} {blob}\t{name}")
-    if entries:
-        _put(top, own, "update-index", "-z", "--index-info", lines=entries)
-    return found
+        if name in found:
+            mode, blob, _ = about.split()
+            entries[name] = mode, blob
+    masked = {}
+    blobs = "".join(f"{blob}\n" for _, blob in entries.values()).encode()
+    said = BytesIO(_call(top, own, "cat-file", "--batch", given=blobs) if blobs else b"")
+    for name in entries:
+        content = said.read(int(said.readline().split()[2]))
+        said.readline()
+        if (changed := mask(name, content)) != content:
+            masked[name] = changed
+    with TemporaryDirectory() as scratch:
+        files = [Path(scratch, str(at)) for at in range(len(masked))]
+        for file, content in zip(files, masked.values(), strict=True):
+            file.write_bytes(content)
+        given = "".join(f"{file}\n" for file in files).encode()
+        hashed = ("hash-object", "-w", "--no-filters", "--stdin-paths")
+        new = _call(top, own, *hashed, given=given).decode().split() if files else []
+    lines = {f"{entries[n][0]} {blob}\t{n}" for n, blob in zip(masked, new, strict=True)}
+    if lines:
+        _put(top, own, "update-index", "-z", "--index-info", lines=lines)
+    return [*masked]
+
+
+def mask(name: str, content: bytes) -> bytes:
+    """A file's content, with *** in place of each password and token."""
+    for pattern in (*_ANYWHERE, *((_IN_SETTINGS,) if name.endswith(_SETTINGS) else ())):
+        content = pattern.sub(rb"\1***", content)
+    return content
 
 
 def _git(folder: Path, env: dict[str, str], *args: str, ok: Sequence[int] = (0,)) -> str:
