@@ -111,6 +111,12 @@ def reprise(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
 
+def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m reprise WORD …` in a folder, in a process of its own."""
+    command = [sys.executable, "-m", "reprise", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+
+
 def refused(*words: str, out: Path) -> str:
     """What `train` says on stderr of a mistake: on one screen, in its three parts, without a run.
 

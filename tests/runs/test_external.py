@@ -2,14 +2,13 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from tiny import new_store
+from tiny import call, new_store
 
 from reprise.errors import UserError
 from reprise.runs.external import build_dataset
@@ -76,11 +75,6 @@ def project(tmp_path):
     new_store(tmp_path)
     (tmp_path / "conf/experiment/mine.yaml").write_text(EXPERIMENT)
     return tmp_path
-
-
-def call(project, verb, *words):
-    command = [sys.executable, "-m", "reprise", verb, *words]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.parametrize("target", [pytest.param("pipeline", marks=pytest.mark.slow), "Rows"])

@@ -5,11 +5,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 import yaml
 from run_folders import write_run
+from tiny import call
 
 from reprise.errors import UserError
 from reprise.runs import rebuild
@@ -115,11 +115,6 @@ trainer: {epochs: 3, num_pictures: 2, pictures_every: null}
 """
 
 
-def call(project, *words):
-    command = [sys.executable, "-m", "reprise", *words]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=600)
-
-
 def git(project, *words):
     identity = ("-c", "user.name=a", "-c", "user.email=a@b")
     command = ["git", "-C", project, *identity, *words]
@@ -189,8 +184,18 @@ def test_a_run_of_an_untracked_module_is_identical_after_its_commit_is_gone(proj
     os.utime(rows, ns=(seen.st_atime_ns, seen.st_mtime_ns))
     stale = call(tmp_path, "reproduce", f"run={first.name}")
     assert (stale.returncode, "1 changed: rows.csv" in stale.stderr) == (2, True), stale.stderr
+
+
+@pytest.mark.slow
+def test_with_the_code_and_data_of_today_what_differs_is_said(project):
+    done = call(project, "train", "experiment=mine")
+    assert done.returncode == 0, done.stderr
+    (first,) = (project / "runs/mine").iterdir()
+    (project / "src/mine/net.py").write_text(MODEL.replace("relu", "tanh"))
+    rows = project / "rows.csv"
+    rows.write_text(rows.read_text().replace("6,2,c", "5,2,c"))
     words = ("code=here", "data=here", "epochs=1")
-    today = call(tmp_path, "reproduce", f"run={first.name}", *words)
+    today = call(project, "reproduce", f"run={first.name}", *words)
     assert today.returncode == 1, today.stdout + today.stderr
     assert "different from epoch 1 on" in today.stdout
     assert "code changed: src/mine/net.py" in today.stdout
