@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from reprise.config.compose import Composed
+from reprise.sweeps.launcher import Launcher, Local
 from reprise.sweeps.plan import Compositions, Plan
-from reprise.sweeps.settings import Launcher, Sweep
+from reprise.sweeps.settings import Sweep
 from reprise.sweeps.space import Axis
 
-NO_LAUNCHER = Launcher()
+NO_LAUNCHER = Local()
 
 
 def make_plan(

@@ -15,8 +15,8 @@ from reprise.errors import Stopped
 from reprise.runs.job import Job
 from reprise.sweeps import driver as drivers
 from reprise.sweeps.driver import Driver
+from reprise.sweeps.launcher import Local
 from reprise.sweeps.ledger import Ledger
-from reprise.sweeps.settings import Launcher
 
 
 def driver(ledger, program, *, n_jobs=1, **settings):
@@ -27,7 +27,7 @@ def driver(ledger, program, *, n_jobs=1, **settings):
             return "failed", late
         return ("stopped", "") if code is None or code == -signal.SIGTERM else ("failed", f"{code}")
 
-    launcher = Launcher(n_jobs=n_jobs, command=program)
+    launcher = Local(n_jobs=n_jobs, command=program)
     return Driver(ledger, make_plan(launcher=launcher, **settings), judge)
 
 

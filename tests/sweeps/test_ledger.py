@@ -17,10 +17,10 @@ def test_a_job_stands_where_its_last_entry_says(ledger, add):
     ledger.ended(one, "failed", "why", 2.0)
     ledger.begun(one, 78)
     ledger.ended(one, "failed", "still", 3.0)
-    assert ledger.standing(1) == Standing("failed", 2, "still", 5.0)
+    assert ledger.standing(1) == Standing("failed", 2, "still", 5.0, attempts=2)
     assert ledger.standing(2) == Standing()
     ledger.retry(one)
-    assert ledger.standing(1) == Standing("waiting", 0, "", 5.0)
+    assert ledger.standing(1) == Standing("waiting", 0, "", 5.0, attempts=2)
 
 
 def test_a_line_torn_by_a_kill_is_passed_over(ledger, add):

@@ -3,13 +3,14 @@
 import joblib
 import pytest
 
-from reprise.sweeps.settings import STORAGE, Launcher, Search
+from reprise.sweeps.launcher import Local
+from reprise.sweeps.settings import STORAGE, Search
 
 
 def test_jobs_at_once_are_counted_as_joblib_does():
-    assert Launcher().places() == 1
-    assert Launcher(n_jobs=3).places() == 3
-    assert Launcher(n_jobs=-1).places() == joblib.cpu_count()
+    assert Local().places() == 1
+    assert Local(n_jobs=3).places() == 3
+    assert Local(n_jobs=-1).places() == joblib.cpu_count()
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ def test_jobs_at_once_are_counted_as_joblib_does():
 )
 def test_each_place_has_a_gpu(monkeypatch, seen, n_jobs, gpus):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
-    launcher = Launcher(n_jobs=n_jobs)
+    launcher = Local(n_jobs=n_jobs)
     found = [launcher.environment(place)["CUDA_VISIBLE_DEVICES"] for place in range(len(gpus))]
     assert found == gpus
 

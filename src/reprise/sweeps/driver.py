@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import os
+import math
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from reprise.errors import Stopped
-from reprise.project import ROOT
+from reprise.runs.folder import STATE
 from reprise.runs.job import Job
+from reprise.sweeps.launcher import Local, NotNow, Process, Task, kill_group
 from reprise.sweeps.ledger import OVER, Ledger, Standing, State
 from reprise.sweeps.plan import Plan
+from reprise.training.state import newest_step
 
 if TYPE_CHECKING:
     from reprise.sweeps.study import Study
 
 POLL_S = 0.1
+PAUSE_S = 10.0  # before a scheduler is asked again that did not answer, or takes no further job
+MOST_STALLED = 3  # attempts in a row that are ended from outside without one further step
 GRACE_S = 45.0  # a run that is asked to stop finishes its step within 30 s, then saves its state
 
 # Judges how an attempt at a job has ended: from its exit code (None: not known) and what is wrong
@@ -36,21 +39,24 @@ class Attempt:
 
     Args:
         job: The job.
-        process: Its process, the leader of a process group that outlives the sweep's.
-        log: Its open log. The process has inherited it, and so the lock on it.
+        task: Its process, wherever that runs.
+        log: Its open log, which this process has locked. Of a `Local` launcher the job's own
+            process has inherited the lock.
         place: Which of the launcher's places it takes, from 0.
         began: When it was started; of the monotonic clock, in seconds.
         stopped: When it was asked to stop, or None.
         is_late: Whether it was stopped because it took too long.
+        where: What was last said of where it is.
     """
 
     job: Job
-    process: subprocess.Popen[bytes]
+    task: Task
     log: BinaryIO
     place: int
     began: float = field(default_factory=time.monotonic)
     stopped: float | None = None
     is_late: bool = False
+    where: str = ""
 
     @property
     def seconds(self) -> float:
@@ -61,33 +67,17 @@ class Attempt:
         """Ask it to save its state and end."""
         if self.stopped is None:
             self.stopped = time.monotonic()
-            with suppress(ProcessLookupError):
-                self.process.send_signal(signal.SIGTERM)
+            self.task.stop()
 
     def enforce_limits(self, timeout_s: float | None) -> None:
         """Stop it after `timeout_s`, and kill it `GRACE_S` after it was asked to stop."""
         if self.stopped is not None:
             if time.monotonic() - self.stopped > GRACE_S:
-                _kill_group(self.process.pid)
+                self.stopped = math.inf  # once
+                self.task.kill()
         elif timeout_s is not None and self.seconds > timeout_s:
             self.is_late = True
             self.stop()
-
-    def wait(self) -> int | None:
-        """Return the exit code of a process that has ended, negative for a signal; else None.
-
-        What the process has left running is killed.
-        """
-        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        if os.waitid(os.P_PID, self.process.pid, options) is None:
-            return None
-        _kill_group(self.process.pid)  # before the process is reaped, which frees the number
-        return self.process.wait()
-
-
-def _kill_group(group: int) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
 
 
 class Driver:
@@ -107,6 +97,8 @@ class Driver:
         self._running: list[Attempt] = []
         self._signals: list[int] = []  # received so far
         self._over: dict[int, State] = {}  # jobs that are not to be tried again
+        self._reached: dict[int, tuple[int, int]] = {}  # step, and attempts that ended there
+        self._not_before, self._trouble = 0.0, ""  # of a scheduler that does not answer
 
     def run(self) -> None:
         """Run every job to its end.
@@ -119,16 +111,20 @@ class Driver:
             while True:
                 self._enforce_limits()
                 self._record_ends()
-                while not self._signals and len(self._running) < places:
+                while self._may_start and len(self._running) < places:
                     claimed = self._claim()
                     if claimed is None:
                         break
-                    self._start(*claimed)
+                    self._begin(*claimed)
                 if not self._running and (self._signals or not self._has_open_jobs()):
                     break
                 time.sleep(POLL_S)
         if self._signals:
             raise Stopped(self._signals[0])
+
+    @property
+    def _may_start(self) -> bool:
+        return not self._signals and time.monotonic() >= self._not_before
 
     def _enforce_limits(self) -> None:
         """Stop or kill the attempts that are asked to end, or take too long."""
@@ -136,21 +132,39 @@ class Driver:
             if self._signals:
                 attempt.stop()
             if self._signals.count(signal.SIGINT) > 1:
-                _kill_group(attempt.process.pid)
+                attempt.task.kill()
             attempt.enforce_limits(self._plan.sweep.timeout_s)
 
     def _record_ends(self) -> None:
-        """Record how attempts have ended, and forget those."""
+        """Record how attempts have ended, and forget those; say where the others are."""
         for attempt in list(self._running):
-            code = attempt.wait()
-            if code is None:
+            end, job = attempt.task.poll(), attempt.job
+            if end is None:
+                if attempt.task.where != attempt.where:
+                    attempt.where = attempt.task.where
+                    print(f"job {job.number:02d} {attempt.where}", flush=True)
                 continue
             late = f"no end within {self._plan.sweep.timeout_s:g} s" if attempt.is_late else ""
-            is_ours = self._signals and code < 0  # it was killed because the sweep is to stop
-            state, why = self._judge(attempt.job, None if is_ours else code, late)
-            self._record(attempt.job, state, why, attempt.seconds)
+            # it was killed because the sweep is to stop
+            is_ours = self._signals and end.code is not None and end.code < 0
+            state, why = self._judge(job, None if is_ours else end.code, late)
+            if state == "stopped" and not self._signals:
+                state, why = self._stopped_from_outside(job, end.why)
+            self._record(job, state, why, attempt.seconds)
             attempt.log.close()  # now other processes can claim the job
             self._running.remove(attempt)
+
+    def _stopped_from_outside(self, job: Job, why: str) -> tuple[State, str]:
+        """Judge a job that someone else has ended: it goes on, as long as that leads anywhere."""
+        folder = self._ledger.run_folder(job)
+        step = newest_step(folder / STATE) if folder else 0
+        before, times = self._reached.get(job.number, (-1, 0))
+        times = 1 if step > before else times + 1
+        self._reached[job.number] = step, times
+        if times < MOST_STALLED:
+            return "stopped", why
+        ends = f"{times} attempts in a row ended at step {step}"
+        return "failed", f"{ends}, the last one {why}" if why else ends
 
     def _claim(self) -> tuple[Job, BinaryIO] | None:
         """Lock the log of the first job that is to be started; None if there is none now."""
@@ -185,7 +199,7 @@ class Driver:
             print(f"job {job.title}")
             self._record(job, done.state, f"as job {earlier.number}: {done.why}", 0.0)
             standing = self._ledger.standing(job.number)
-        if standing.state == "begun":  # by a process that was killed before the attempt ended
+        if standing.state == "begun" and not standing.task:  # its process was killed
             self._record(job, *self._judge(job, None, ""), 0.0)
             standing = self._ledger.standing(job.number)
         retries = self._plan.sweep.retries
@@ -196,24 +210,42 @@ class Driver:
             if self._study:
                 self._study.tell(job, standing.state)
 
-    def _start(self, job: Job, log: BinaryIO) -> None:
-        waiting = self._ledger.standing(job.number).state == "waiting"
-        print(f"job {job.title}" + ("" if waiting else "  (continued)"), flush=True)
+    def _begin(self, job: Job, log: BinaryIO) -> None:
+        """Start a claimed job, or go on with the attempt that another process has handed in."""
+        standing = self._ledger.standing(job.number)
         taken = {attempt.place for attempt in self._running}
         place = min(set(range(len(taken) + 1)) - taken)
-        file, launcher = self._ledger.file(job.number, "json"), self._plan.launcher
-        command = [*launcher.command, sys.executable, "-m", "reprise", "job", str(file)]
-        process = subprocess.Popen(
-            [*command, *self._plan.fixed, *job.overrides],
-            cwd=ROOT,
-            env=launcher.environment(place),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        self._running.append(Attempt(job, process, log, place))
-        self._ledger.begun(job, process.pid)
+        task: Task | None
+        try:
+            if standing.state == "begun":
+                task = self._plan.launcher.find(standing.task)
+            else:
+                task = self._start(job, standing, log, place)
+        except NotNow as error:
+            self._not_before = time.monotonic() + PAUSE_S
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                print(f"note: no job can be started for now: {error}", flush=True)
+            log.close()
+            return
+        if task:
+            self._running.append(Attempt(job, task, log, place))
+        else:  # never handed in, or over for so long that it is forgotten
+            self._record(job, *self._judge(job, None, ""), 0.0)
+            log.close()
+
+    def _start(self, job: Job, standing: Standing, log: BinaryIO, place: int) -> Task:
+        print(f"job {job.title}" + ("" if standing.attempts == 0 else "  (continued)"), flush=True)
+        launcher, file = self._plan.launcher, self._ledger.file(job.number, "json")
+        words = [*self._plan.fixed, *job.overrides]
+        command = [sys.executable, "-m", "reprise", "job", str(file), *words]
+        name = f"{job.run}-{standing.attempts + 1}"
+        if not isinstance(launcher, Local):  # recorded first: it is found again by its name
+            self._ledger.handed_on(job, name)
+        task = launcher.start(command, name, log, place)
+        if isinstance(task, Process):
+            self._ledger.begun(job, task.group)
+        return task
 
     def _record(self, job: Job, state: State, why: str, seconds: float) -> None:
         self._ledger.ended(job, state, why, seconds)
@@ -263,4 +295,4 @@ def _kill_overdue(standing: Standing, timeout_s: float | None) -> None:
         return
     group, host, began = standing.group
     if host == socket.gethostname() and time.time() > began + timeout_s + 2 * GRACE_S:
-        _kill_group(group)
+        kill_group(group)

@@ -34,7 +34,9 @@ class Standing:
         why: Note on the last end: the reason of a failure, or the metric that was reached.
         seconds: Duration of its ended attempts together.
         group: Process group of the attempt that has begun, its host, and its start in seconds
-            since the epoch.
+            since the epoch; None where a scheduler has it.
+        task: Name of the attempt that has begun, by which its scheduler knows it; else ''.
+        attempts: Number of attempts that have begun.
     """
 
     state: State = "waiting"
@@ -42,6 +44,8 @@ class Standing:
     why: str = ""
     seconds: float = 0.0
     group: tuple[int, str, float] | None = None
+    task: str = ""
+    attempts: int = 0
 
 
 class Ledger:
@@ -113,6 +117,10 @@ class Ledger:
         """Record that an attempt has begun as a process group."""
         self._add(job, "begun", group=group, host=socket.gethostname())
 
+    def handed_on(self, job: Job, task: str) -> None:
+        """Record that an attempt is about to be handed to a scheduler by this name."""
+        self._add(job, "begun", task=task)
+
     def ended(self, job: Job, state: State, why: str = "", seconds: float = 0.0) -> None:
         """Record how an attempt has ended."""
         self._add(job, state, why=why, seconds=round(seconds, 1))
@@ -151,7 +159,9 @@ class Ledger:
             return
         number, state = entry["job"], entry["state"]
         before = self._standings.get(number, Standing())
-        group = (entry["group"], entry["host"], entry["at"]) if state == "begun" else None
+        group = (entry["group"], entry["host"], entry["at"]) if "group" in entry else None
         failures = 0 if state == "waiting" else before.failures + (state == "failed")
         seconds = before.seconds + entry.get("seconds", 0.0)
-        self._standings[number] = Standing(state, failures, entry.get("why", ""), seconds, group)
+        why, task, attempts = entry.get("why", ""), entry.get("task", ""), before.attempts
+        attempts += state == "begun"
+        self._standings[number] = Standing(state, failures, why, seconds, group, task, attempts)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +25,8 @@ from reprise.runs.experiment import open_data
 from reprise.runs.job import Job
 from reprise.runs.resume import FREE
 from reprise.runs.sample_data import is_providable
-from reprise.sweeps.settings import Launcher, Sweep
+from reprise.sweeps.launcher import Launcher
+from reprise.sweeps.settings import Sweep
 from reprise.sweeps.space import Axis, each_value_once, every_combination, read_space
 
 SETTING = re.compile(r"[+~]*(sweep|launcher)([.=@]|$)")  # words about the sweep, not its jobs
@@ -143,7 +143,7 @@ def make_plan(words: list[str]) -> Plan:
     Raises:
         UserError: there are mistakes; nothing has been started.
     """
-    for group, option in (("sweep", "grid"), ("launcher", "one")):
+    for group, option in (("sweep", "grid"), ("launcher", "local")):
         if not any(word.startswith(f"{group}=") for word in words):
             words = [*words, f"{group}={option}"]
     fixed, axes = read_space([word for word in words if not SETTING.match(word)])
@@ -156,13 +156,7 @@ def make_plan(words: list[str]) -> Plan:
     axes = _without_repetitions(axes, singly)
     values = each_value_once(axes)
     sweep, launcher = build(composed.values["sweep"]), build(composed.values["launcher"])
-    if launcher.command and shutil.which(launcher.command[0]) is None:
-        raise UserError(
-            f"launcher.command: there is no program '{launcher.command[0]}'",
-            expected="words that begin with a program",
-            received=" ".join(launcher.command),
-            remedy="install it, or mend or drop launcher.command",
-        )
+    launcher.check(sweep.timeout_s)
     jobs = values if sweep.search else every_combination(axes)
     each = check_each([[*fixed, *job] for job in jobs], providable=is_providable)
     digest, sources = _data_of(each)

@@ -1,8 +1,7 @@
-"""The settings of a sweep, as conf/sweep/ and conf/launcher/ have them."""
+"""The settings of a sweep, as conf/sweep/ has them."""
 
 import os
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
@@ -68,36 +67,3 @@ class Sweep:
     retry_failed: bool = False
     fresh: bool = False
     search: Search | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Launcher:
-    """Where jobs run, and how many at once.
-
-    Args:
-        n_jobs: Jobs at once; -1 means one for each core, as joblib counts cores.
-        command: Words in front of each job's own command line, such as `[srun, --gpus=1]`. The
-            command waits for the job and passes on its signals and its exit code.
-    """
-
-    n_jobs: Annotated[int, Ge(1)] | Literal[-1] = 1
-    command: list[str] = field(default_factory=list)
-
-    def places(self) -> int:
-        """Return the number of jobs at once."""
-        from joblib import effective_n_jobs
-
-        return int(effective_n_jobs(self.n_jobs))
-
-    def environment(self, place: int) -> dict[str, str]:
-        """Return the environment of a job: several jobs at once take turns with the GPUs.
-
-        Args:
-            place: Which of the `places` the job takes, from 0.
-        """
-        seen = os.environ.get("CUDA_VISIBLE_DEVICES")
-        devices = Path("/dev").glob("nvidia[0-9]*")
-        gpus = seen.split(",") if seen is not None else sorted(d.name[6:] for d in devices)
-        shared = self.n_jobs != 1 and len(gpus) > 1
-        chosen = {"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if shared else {}
-        return {**os.environ, **chosen}

@@ -240,7 +240,7 @@ def _outcome(folder: Path | None, code: int | None, late: str, log: Path) -> tup
         return "failed", late
     if TRACEBACK in left and folder:
         return "failed", _last_line(folder / TRACEBACK)
-    if code is None or code in (75, 130):
+    if code is None or code in (75, 130, -signal.SIGTERM):  # perhaps before it listened
         return "stopped", ""
     if code < 0:
         hint = ", as the kernel does when memory runs out" if code == -signal.SIGKILL else ""

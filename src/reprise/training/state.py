@@ -81,6 +81,12 @@ def read_state(folder: Path) -> tuple[State | None, list[str]]:
     return None, passed
 
 
+def newest_step(folder: Path) -> int:
+    """Step of the newest state, unchecked; 0 where there is none."""
+    states = _states(folder)
+    return int(states[-1].name.rpartition("-")[2]) if states else 0
+
+
 def read_facts(folder: Path) -> Mapping[str, Any] | None:
     """The facts of the newest state, unchecked; None where there is none."""
     for path in reversed(_states(folder)):
