@@ -20,6 +20,8 @@ if what == "fail":
     sys.exit("no such luck")
 if what == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
+if what == "ended":
+    os.kill(os.getpid(), signal.SIGTERM)
 if what == "hang":
     time.sleep(60)
 if what == "stubborn":

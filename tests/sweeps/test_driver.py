@@ -68,6 +68,14 @@ def test_every_job_runs_once_and_a_second_time_none_does(ledger, add, program, c
     assert [attempts_of(ledger, n) for n in (1, 2)] == [1, 1]
 
 
+def test_a_job_that_others_end_goes_on_as_long_as_that_leads_anywhere(ledger, add, program):
+    one, _ = add("ended", "ended+ended+done")
+    driver(ledger, program).run()
+    assert states(ledger) == ["failed", "done"]
+    assert attempts_of(ledger, one.number) == 3
+    assert ledger.standing(1).why == "3 attempts in a row ended at step 0"
+
+
 def test_a_job_that_hangs_is_ended(ledger, add, program, monkeypatch):
     monkeypatch.setattr(drivers, "GRACE_S", 0.5)
     add("hang", "stubborn", "done")

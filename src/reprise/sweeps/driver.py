@@ -140,6 +140,8 @@ class Driver:
         for attempt in list(self._running):
             end, job = attempt.task.poll(), attempt.job
             if end is None:
+                if attempt.task.is_queued:  # which takes none of its time
+                    attempt.began = time.monotonic()
                 if attempt.task.where != attempt.where:
                     attempt.where = attempt.task.where
                     print(f"job {job.number:02d} {attempt.where}", flush=True)

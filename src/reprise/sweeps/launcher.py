@@ -40,10 +40,12 @@ class Task(ABC):
     """A job's process, wherever it runs.
 
     Attributes:
-        where: What is known of it, for the terminal: `running on n2`, `queued (Priority)`.
+        where: What is known of it, for the terminal: `running on n2`, `queued`.
+        is_queued: Whether it has not begun yet, or is to begin again.
     """
 
     where: str = ""
+    is_queued: bool = False
 
     @abstractmethod
     def poll(self) -> End | None:

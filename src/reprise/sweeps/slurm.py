@@ -20,8 +20,7 @@ from reprise.sweeps.launcher import End, Launcher, NotNow, Task
 
 POLL_S = 2.0  # between two questions to the controller, for all jobs of the sweep together
 ANSWER_S = 60  # longest time that it may take to answer
-_FIELDS = ("Name:60", "JobID:20", "State:20", "exit_code:20", "RestartCnt:10", "NodeList:60")
-_FORMAT = ",".join((*_FIELDS, "Reason:60"))
+_FORMAT = "Name:60,JobID:20,State:20,exit_code:20,RestartCnt:10,NodeList:60"
 # States of a job that is over; what is not here is queued or runs.
 _OVER = {
     "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY",
@@ -38,7 +37,11 @@ class Seen:
     code: str
     restarts: str
     nodes: str
-    reason: str
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has begun."""
+        return self.state in ("RUNNING", "COMPLETING")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +165,7 @@ class Batch(Task):
         if seen is None:
             return End(None)
         if seen.state not in _OVER:
-            self.where = _where(seen)
+            self.where, self.is_queued = _where(seen), not seen.runs
             return None
         match seen.state:
             case "COMPLETED" | "FAILED":
@@ -180,15 +183,15 @@ class Batch(Task):
     def stop(self) -> None:
         """Send SIGTERM to a job that runs; one that is queued is taken out of the queue."""
         seen = self._slurm._seen.get(self._name)
-        runs = seen is not None and seen.state == "RUNNING"
-        _call(["scancel", *(["--batch", "--signal=TERM"] if runs else []), f"--name={self._name}"])
+        warn = ["--batch", "--signal=TERM"] if seen and seen.runs else []
+        _call(["scancel", *warn, f"--name={self._name}"])
 
     def kill(self) -> None:
         _call(["scancel", f"--name={self._name}"])
 
 
 def _where(seen: Seen) -> str:
-    if seen.state in ("RUNNING", "COMPLETING"):
+    if seen.runs:
         return f"running on {seen.nodes} (SLURM job {seen.number})"
     what = "queued" if seen.restarts in ("", "0") else "queued again"
     state = "" if seen.state == "PENDING" else f", {seen.state.lower()}"
