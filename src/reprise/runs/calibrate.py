@@ -50,8 +50,8 @@ def calibrate(saved: SavedRun, precision: float | None = None) -> Calibration:
     The temperature minimizes the negative log-likelihood (Guo et al. 2017), and is 1 where none is
     better. A threshold has the best F1 of its class, or is the least that reaches a precision.
     One class of several stays the most probable one; if F1 is asked for, it is the one with the
-    largest probability for its threshold, where both mean F1 and accuracy on the validation split
-    are better so; if a precision, none where its threshold is not reached.
+    largest probability for its threshold, where thresholds of one half of the validation split
+    have a better mean F1 and accuracy in the other half; if a precision, none below its threshold.
 
     Args:
         saved: The run.
@@ -102,19 +102,12 @@ def _fitted(predictor: Predictor, data: Data, model: str, precision: float | Non
     p, truth = seen = _seen(predictor, data, "valid")
     temperature = fit_temperature(p, truth, is_one=is_one(spec))
     p = soften(p, temperature, is_one=is_one(spec))
-    yes = _each(truth, spec)
-    thresholds = {
-        name: fit_threshold(p[:, at], yes[:, at], predictor.threshold, precision)
-        for at, name in enumerate(spec.classes)
-    }
+    thresholds = _thresholds(p, truth, spec, predictor.threshold, precision)
     by: str = "f1" if precision is None else f"precision {precision:g}"
     rule: Rule = "most probable" if precision is None else "certain"
     found = Calibration(temperature, thresholds, rule, by, "valid", model)
-    if is_one(spec) and precision is None:
-        ids = decide(p, spec, found.limits(spec), "over threshold")
-        both = [(_mean_f1(truth, of), (of == truth).mean()) for of in (p.argmax(-1), ids)]
-        if all(after > before for before, after in zip(*both, strict=True)):
-            found = replace(found, rule="over threshold")
+    if is_one(spec) and precision is None and _pays(p, truth, spec, data.seed):
+        found = replace(found, rule="over threshold")
     scores = _probability_scores("valid", seen, found, spec)
     split, later = "valid", seen
     if "test" in data.splits:
@@ -129,7 +122,7 @@ def _fitted(predictor: Predictor, data: Data, model: str, precision: float | Non
             after = (ids == later[1]).sum() / max(answered.sum(), 1)
             scores[f"{split}/answered"] = 1.0, float(answered.mean())
             scores[f"{split}/accuracy_of_answered"] = float(before), float(after)
-    _draw(predictor.saved.folder / PICTURE, (p, yes), later, split, found, spec)
+    _draw(predictor.saved.folder / PICTURE, (p, _each(truth, spec)), later, split, found, spec)
     return replace(found, scores=scores, classes=_by_class(later, found, spec))
 
 
@@ -259,6 +252,29 @@ def fit_threshold(
             return None
         at = int(reached[0])
     return float((cuts[at] + (cuts[at - 1] if at else 0)) / 2)
+
+
+def _thresholds(
+    p: np.ndarray, truth: np.ndarray, spec: Spec, usual: float, precision: float | None
+) -> dict[str, float | None]:
+    yes = _each(truth, spec)
+    return {
+        name: fit_threshold(p[:, at], yes[:, at], usual, precision)
+        for at, name in enumerate(spec.classes)
+    }
+
+
+def _pays(p: np.ndarray, truth: np.ndarray, spec: Spec, seed: int) -> bool:
+    """Whether thresholds of one half choose better classes in the other half, and the reverse."""
+    order = np.arange(len(p))  # whole pictures, whose pixels are alike, are in one half
+    if spec.kind != "mask":
+        order = np.random.default_rng(seed).permutation(len(p))
+    halves, ids = (order[: len(p) // 2], order[len(p) // 2 :]), np.zeros(len(p), np.int64)
+    for one, other in (halves, halves[::-1]):
+        limits = np.array([*_thresholds(p[one], truth[one], spec, 0.5, None).values()], np.float32)
+        ids[other] = decide(p[other], spec, limits, "over threshold")
+    both = [(_mean_f1(truth, of), (of == truth).mean()) for of in (p.argmax(-1), ids)]
+    return all(after > before for before, after in zip(*both, strict=True))
 
 
 def _mean_f1(truth: np.ndarray, ids: np.ndarray) -> float:
