@@ -117,6 +117,13 @@ def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
 
 
+def git(folder: Path, *words: str | Path) -> str:
+    """What git says in a folder, to a user with a name."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always")
+    command = ["git", "-C", folder, *who, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 def refused(*words: str, out: Path) -> str:
     """What `train` says on stderr of a mistake: on one screen, in its three parts, without a run.
 

@@ -2,12 +2,12 @@
 
 import json
 import shutil
-import subprocess
 
 import pytest
 import yaml
 from run_folders import write_run
 from shipped import CONF as SHIPPED
+from tiny import git
 
 from reprise.config.check import check
 from reprise.config.files import HEADER, Conf
@@ -20,11 +20,6 @@ from reprise.runs.load import find
 from reprise.tracking.journal import Journal
 from reprise.tracking.provenance import packages
 from reprise.tracking.snapshot import take_snapshot
-
-
-def git(folder, *words):
-    command = ["git", "-C", folder, *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from hashlib import md5
 from pathlib import Path
 
 import pytest
+from tiny import git
 
 from reprise.cli import data
 from reprise.errors import UserError
@@ -43,11 +44,6 @@ def write_stage(root: Path, suffix: str = '""', pause: str = "0") -> None:
 def calls(root: Path) -> int:
     path = root / "calls"
     return len(path.read_text()) if path.exists() else 0
-
-
-def git(root: Path, *words: str) -> None:
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    subprocess.run(["git", *who, *words], cwd=root, check=True, capture_output=True)
 
 
 def files(root: Path) -> dict[str, str]:

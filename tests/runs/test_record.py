@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
-from tiny import array_words, write_arrays
+from tiny import array_words, new_store, write_arrays
 
 from reprise.config.compose import Composed
 from reprise.runs import difference, record
@@ -67,7 +67,7 @@ RESULT = {"valid/f1": 0.5, "valid/f1_cat": 0.25, "test/f1": 0.75, "test/f1_cat":
 
 
 def test_the_description_has_the_result_and_pictures_that_the_ui_finds(tmp_path):
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    uri = new_store(tmp_path)
     with open_run(tmp_path / "runs/e/20261121-1", "e", "n", uri=uri, redact=str) as run:
         run.tags({"mlflow.note.content": description(RESULT, ["pictures/curves.png"])})
     client = MlflowClient(uri)
@@ -104,7 +104,7 @@ def test_a_run_that_goes_on_with_other_code_says_so_and_keeps_it(tmp_path, monke
     subprocess.run(["git", "init", "-q", project], check=True)
     monkeypatch.setattr(difference, "ROOT", project)
     data = SimpleNamespace(sources=())
-    with open_run(runs / "e/a", "e", "a", uri=f"sqlite:///{tmp_path}/mlflow.db", redact=str) as run:
+    with open_run(runs / "e/a", "e", "a", uri=new_store(tmp_path), redact=str) as run:
         (project / "net.py").write_text("relu\n")
         _write_snapshot(run, take_snapshot(project, runs / ".code"), runs / ".code")
         run.text(PACKAGES, packages())

@@ -4,12 +4,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
 
 import pytest
 import yaml
 from run_folders import write_run
-from tiny import call
+from tiny import call, git
 
 from reprise.errors import UserError
 from reprise.runs import rebuild
@@ -113,12 +112,6 @@ defaults:
 dataset: {table: rows.csv, label: kind}
 trainer: {epochs: 3, num_pictures: 2, pictures_every: null}
 """
-
-
-def git(project, *words):
-    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
-    command = ["git", "-C", project, *identity, *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture

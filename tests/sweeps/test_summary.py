@@ -7,6 +7,7 @@ import cv2
 import pytest
 from mlflow import MlflowClient
 from sweeps.plans import make_plan
+from tiny import new_store
 
 from reprise.runs.job import Job
 from reprise.sweeps.ledger import Ledger, Standing
@@ -73,8 +74,7 @@ ONE = Job("s", 1, "s-001", "k", ["seed=1"])
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory):
-    """One store for all: its making takes longer than the tests."""
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    return new_store(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ import keras
 import mlflow
 import numpy as np
 from mlflow.models import Model
+from tiny import new_store
 
 from reprise.tracking.journal import delivered
 from reprise.tracking.model import save_model
@@ -14,7 +15,7 @@ def test_the_model_that_mlflow_has_says_the_same(tmp_path, monkeypatch):
     inputs = keras.Input((2, 3), dtype="uint8")
     outputs = keras.layers.Dense(2)(keras.layers.Rescaling(1 / 255)(inputs))
     model = keras.Model(inputs, outputs)
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    uri = new_store(tmp_path)
     with open_run(tmp_path / "runs/e/run", "e", "n", uri=uri, redact=str) as run:
         save_model(run, model)
     address = f"runs:/{delivered(run.folder).mlflow_id}/model"

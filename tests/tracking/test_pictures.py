@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from tiny import new_store
 
 from reprise.datasets.drawing import save_grid
 from reprise.objectives import classification, segmentation
@@ -78,7 +79,7 @@ def test_a_resumed_run_keeps_the_picture_of_the_untrained_model(predictions):
 
 def test_the_names_are_those_that_mlflow_gives(tmp_path):
     """The UI finds pictures by these names, and no document says them: so they are held to."""
-    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    client = MlflowClient(new_store(tmp_path))
     experiment = client.create_experiment("e", (tmp_path / "artifacts").as_uri())
     run = client.create_run(experiment).info.run_id
     client.log_image(run, np.zeros((4, 4, 3), np.uint8), key="predictions", step=3)

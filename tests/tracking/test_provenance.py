@@ -5,15 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tiny import git
 
 from reprise.files import write_text
 from reprise.tracking import provenance
 from reprise.tracking.provenance import code, data_version, machine
-
-
-def git(folder, *args):
-    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
-    subprocess.run(["git", "-C", folder, *identity, *args], check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from tiny import new_store
 
 from reprise.config.secrets import redact
 from reprise.tracking.journal import Journal, delivered, metric_history, params_of
@@ -16,17 +16,9 @@ from reprise.tracking.run import open_run
 from reprise.tracking.settings import tracking_uri
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    """A database that MLflow has made its tables in, which takes seconds."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
-def uri(tmp_path, empty):
-    return f"sqlite:///{shutil.copy(empty, tmp_path / 'mlflow.db')}"
+def uri(tmp_path):
+    return new_store(tmp_path)
 
 
 def start(tmp_path, uri, redact=lambda text: text, name="a"):

@@ -5,17 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tiny import git
 
 from reprise.runs import rebuild
 from reprise.runs.difference import diff_bundles
 from reprise.tracking import snapshot
 from reprise.tracking.snapshot import mask, take_snapshot
-
-
-def git(folder, *args):
-    identity = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always")
-    command = ["git", "-C", folder, *identity, *args]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def files(folder):
