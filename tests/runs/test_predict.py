@@ -204,6 +204,10 @@ def test_windows_of_recordings_begin_at_whole_samples_and_the_last_ends_with_the
     assert merged[["file", "start", "end", "class"]].to_numpy().tolist() == [
         ["a.wav", 0, 2.3, "x"], ["b.wav", 0, 0.4, "x"],
     ]  # fmt: skip
+    options = {"hop_s": 0.5, "threshold": "x:0,y:1", "spectrograms": True}
+    ask(run, [str(tmp_path / "in")], tmp_path / "out", **options)
+    drawn = sorted(path.name for path in (tmp_path / "out/spectrograms").iterdir())
+    assert drawn == ["a.png", "b.png"]
     assert (tmp_path / "out/audacity/a.txt").read_text() == "0.000000\t2.300000\tx\n"
     assert (
         (tmp_path / "out/raven/b.selections.txt")

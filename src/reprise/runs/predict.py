@@ -25,7 +25,12 @@ from reprise.runs.calibration import model_hash
 from reprise.runs.load import SavedRun, require_best
 from reprise.runs.predict_masks import Masks, Probabilities, areas, file_names, tile_of
 from reprise.runs.predict_parts import Parts, fingerprint
-from reprise.runs.predict_sound import detections, read_thresholds, write_labels
+from reprise.runs.predict_sound import (
+    detections,
+    read_thresholds,
+    write_labels,
+    write_spectrograms,
+)
 from reprise.runs.predict_sql import cells, require_new_table, write_table
 from reprise.runs.predictor import SPLITS, open_predictor
 from reprise.transforms.place import Fit
@@ -57,6 +62,7 @@ class Options:
         threshold: Of detections; see `read_thresholds`.
         merge_s: Of detections; see `detections`.
         format: Of detections, beside the table: `raven`, `audacity` or both.
+        spectrograms: Also draw the recordings with their detections.
         to: Also write the table of answers to a new table of a database: `URL#table`.
     """
 
@@ -71,6 +77,7 @@ class Options:
     threshold: str = ""
     merge_s: Annotated[float, Ge(0)] | None = 0.0
     format: Literal["raven", "audacity", "raven,audacity"] | None = None
+    spectrograms: bool = False
     to: str = ""
 
 
@@ -203,9 +210,8 @@ def _answered(
     if own := predictor.calibration:
         about["calibration"] = [own.temperature, dict(own.thresholds), own.rule]
     if isinstance(inputs, SoundWindows):
-        about = {
-            k: v for k, v in about.items() if k not in ("threshold", "merge_s", "format", "to")
-        }
+        later = ("threshold", "merge_s", "format", "spectrograms")  # of scores that are stored
+        about = {key: value for key, value in about.items() if key not in later}
         about |= {"calibration": own.temperature} if own else {}
     parts = Parts(parts_folder, about, len(inputs), batch_size * _BATCHES)
     missing, tolerant = parts.missing(), Tolerant(inputs)
@@ -278,6 +284,8 @@ def _write(
         files = list(dict.fromkeys(inputs.came_in()["file"]))
         for kind in options.format.split(",") if options.format else ():
             write_labels(found, files, folder, kind)
+        if options.spectrograms:
+            write_spectrograms(inputs, found, spec.classes, folder)
         return found
     good = np.setdiff1d(np.arange(len(inputs)), list(problems))
     own = getattr(inputs, "came_in", None)

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from reprise.datasets.drawing import plain_text
 from reprise.errors import UserError
-from reprise.files import write_text
+from reprise.files import replacing, write_text
 from reprise.runs.predict_masks import file_names
 
 if TYPE_CHECKING:
     from reprise.datasets.sound.unlabelled import SoundWindows
+
+_ROW_S, _ROWS = 15, 4  # of a spectrogram's picture: seconds of a row, and rows
 
 
 def detections(
@@ -93,6 +96,59 @@ def write_labels(found: pd.DataFrame, files: Sequence[str], folder: Path, kind: 
             lines.append(f"{number}\tSpectrogram 1\t1\t{times}\t{row[3]}\t{row[4]:.4f}")
         path = folder / kind / f"{name}.selections.txt"
         write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def write_spectrograms(
+    windows: SoundWindows, found: pd.DataFrame, classes: Sequence[str], folder: Path
+) -> None:
+    """Draw each recording as the model sees it, with its detections: a picture for each minute.
+
+    Args:
+        windows: The recordings.
+        found: From `detections`.
+        classes: Their names.
+        folder: Gets `spectrograms/NAME.png`, or of more than a minute `NAME/00060s.png`.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(windows.came_in()["file"]))
+    own = dict(list(found.groupby("file")))
+    for number, (name, file) in enumerate(zip(names, file_names(names), strict=True)):
+        end_s = float(windows.stop[windows.file == number].max() / windows.rate)
+        for first in range(0, int(np.ceil(end_s)), _ROW_S * _ROWS):
+            begins = [at for at in range(first, first + _ROW_S * _ROWS, _ROW_S) if at < end_s]
+            figure = Figure(figsize=(12, 0.3 + 1.7 * len(begins)), layout="constrained")
+            cells = figure.subplots(len(begins), squeeze=False)[:, 0]
+            for axes, begin in zip(cells, begins, strict=True):
+                start, length = begin * windows.rate, _ROW_S * windows.rate
+                try:
+                    x = windows.stretch(number, start, length)
+                except UserError:  # listed with what cannot be read
+                    continue
+                ends = begin, begin + _ROW_S, 0, len(x)
+                axes.imshow(x[..., 0], origin="lower", aspect="auto", extent=ends)
+                height, lanes = len(x) / 7, list[float]()  # bars above, none over another
+                for _, low, high, label, score in own.get(name, found[:0]).itertuples(index=False):
+                    if low >= begin + _ROW_S or high <= begin:
+                        continue
+                    lane = next((at for at, end in enumerate(lanes) if end <= low), len(lanes))
+                    lanes[lane : lane + 1] = [high]
+                    color = colormaps["tab10"](classes.index(label) % 10)
+                    bottom = len(x) + lane * height
+                    axes.broken_barh([(low, high - low)], (bottom, 0.9 * height), color=color)
+                    text = f" {plain_text(label, 16)} {score:.2f}"
+                    place = max(low, begin), bottom + 0.4 * height
+                    axes.text(*place, text, size=7, color="white", va="center", clip_on=True)
+                axes.set_ylim(0, len(x) + len(lanes) * height)
+                axes.set_xlim(begin, begin + _ROW_S)
+                axes.tick_params(labelsize=7, labelleft=False, left=False)
+            cells[-1].set_xlabel("s", fontsize=7)
+            one = f"{file}.png" if end_s <= _ROW_S * _ROWS else f"{file}/{first:05d}s.png"
+            path = folder / "spectrograms" / one
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as partial:
+                figure.savefig(partial, dpi=90)
 
 
 def read_thresholds(asked: str, classes: Sequence[str], usual: Sequence[float]) -> dict[str, float]:

@@ -79,6 +79,9 @@ class SoundWindows(Unlabelled):
         }
 
     def read_input(self, index: int) -> np.ndarray:
-        path, start = self.files[self.file[index]], int(self.start[index])
-        sound = read_slice(path, start, self._length, self.rate, self._channel)
+        return self.stretch(self.file[index], int(self.start[index]), self._length)
+
+    def stretch(self, file: int, start: int, length: int) -> np.ndarray:
+        """Spectrogram of a stretch of a recording: its number, first sample, and samples."""
+        sound = read_slice(self.files[file], start, length, self.rate, self._channel)
         return self._spectrogram(sound)[..., None]
