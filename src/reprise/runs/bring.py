@@ -48,6 +48,8 @@ def find_or_bring(run: str, runs: Path, uri: str = "") -> SavedRun:
             folder = download(run, store, redact(store), all_runs(runs), needed)
         except Trouble as trouble:
             what, expected, _, remedy = missing.args
+            how = trouble.remedy.partition(", then:")[0]  # sync
+            remedy += f"; or to bring it from the store: {redact(how)}"
             raise UserError(what, expected, redact(trouble.reason), remedy) from None
         if folder is None:
             raise

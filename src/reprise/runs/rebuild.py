@@ -22,7 +22,7 @@ from reprise.runs.inputs import changed_inputs, texts
 from reprise.runs.load import SavedRun
 from reprise.tracking.contents import SHOWN, read_list
 from reprise.tracking.journal import tags_of
-from reprise.tracking.provenance import outs_of, packages
+from reprise.tracking.provenance import outs_of, packages, tracked
 from reprise.tracking.snapshot import bases, mask
 
 
@@ -105,20 +105,32 @@ def _unbundle(bundle: Path, place: Path) -> subprocess.CompletedProcess[str]:
     if not bases(bundle):
         return _call(["git", "clone", "-q", str(bundle), str(place)], place.parent)
     _call(["git", "init", "-q", str(place)], place.parent)
-    bring_bases(bundle, place)
+    refused = bring_bases(bundle, place)
     done = _call(["git", "fetch", "-q", str(bundle), "refs/heads/main"], place)
+    done.stderr = refused + done.stderr
     return done if done.returncode else _call(["git", "checkout", "-q", "FETCH_HEAD"], place)
 
 
-def bring_bases(bundle: Path, repository: Path) -> None:
-    """Bring the commits that a bundle needs, from the project's repository or its remotes."""
+def bring_bases(bundle: Path, repository: Path) -> str:
+    """Bring the commits that a bundle needs, from the project's repository or its remotes.
+
+    Returns:
+        What git said where a commit cannot be had, such as that a remote asks for a password.
+    """
+    refused = ""
     for base in bases(bundle):
         names = _call(["git", "remote"], ROOT).stdout.split()
         urls = [_call(["git", "remote", "get-url", name], ROOT).stdout.strip() for name in names]
+        said = []
         for url in (str(ROOT), *urls):
             way = ["fetch", "-q", "--depth=1", url, f"{base}:refs/heads/{base}"]
-            if _call(["git", *way], repository).returncode == 0:
+            done = _call(["git", *way], repository)
+            if done.returncode == 0:
                 break
+            said.append(done.stderr)
+        else:
+            refused += said[-1]
+    return refused
 
 
 def python_of(saved: SavedRun, environments: Path) -> str:
@@ -173,7 +185,7 @@ def _install(uv: str, saved: SavedRun, wanted: str, place: Path) -> None:
         f"Python {version} of run {saved.folder.name} cannot be had": [
             *("venv", "-q", "--allow-existing", "--python", version, str(place))
         ],
-        f"the packages of run {saved.folder.name} cannot be had any more": [
+        f"the packages of run {saved.folder.name} cannot be had": [
             *(*install, "-q", "-r", str(place / "packages.txt"))
         ],
     }
@@ -208,10 +220,12 @@ def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> list[str]:
         UserError: DVC has the run's version of its data neither in the cache nor in the remote.
     """
     own = set(texts(saved.config["dataset"]))
+    of_dvc = {Path(out).parts[0] for out in tracked(project, project / "any")[0]}
     files = [
         Path(text.removeprefix("sqlite:///"))
         for text in texts(saved.config)
         if "/" in text
+        or (text in own and text in of_dvc)
         or (os.path.lexists(ROOT / text) and (text in own or (ROOT / text).is_file()))
     ]
     files = [file for file in files if file.parts and not file.is_absolute()]
@@ -223,11 +237,13 @@ def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> list[str]:
     changed = tags_of(saved.folder).get("data.dvc", "").startswith("changed on disk")
     outs = [] if from_here or changed else outs_of(project, files)
     if outs:
+        with suppress(OSError):  # which names remotes, and holds their passwords
+            shutil.copy(ROOT / ".dvc/config.local", project / ".dvc/config.local")
         cache = _dvc(ROOT, "cache", "dir").stdout.strip()
         _dvc(project, "config", "--local", "cache.dir", str(ROOT / cache))
         _dvc(project, "config", "--local", "cache.type", "reflink,hardlink,symlink,copy")
         if _dvc(project, "checkout", "-q", *outs).returncode != 0:
-            done = _dvc(project, "pull", "-q", *outs)
+            done = _dvc(project, "pull", *outs)
             is_here = all((ROOT / out).exists() for out in outs)
             if done.returncode != 0 and is_here and read_list(saved.folder):
                 for out in outs:  # what is here does, if each file has the hash that was recorded
@@ -237,9 +253,10 @@ def bring_data(saved: SavedRun, project: Path, *, from_here: bool) -> list[str]:
                 raise UserError(
                     f"the data of run {saved.folder.name} cannot be had any more",
                     f"the version of {', '.join(outs)} that the run's own record of DVC names",
-                    redact(done.stderr.strip()[-1000:]),
+                    redact(done.stderr[max(0, done.stderr.find("ERROR")) :].strip()[-1000:]),
                     _remedy(done.stderr)
-                    or "bring it into DVC's remote, or take the data of today: data=here",
+                    or "bring it into DVC's remote, give DVC the password that this asks for, or "
+                    "take the data of today: data=here",
                 )
     for file in files:
         old = ROOT / file
@@ -294,11 +311,15 @@ def _remedy(said: str) -> str:
     if re.search("no space|out of diskspace|disk quota|read-only file system", said, re.IGNORECASE):
         return "make room on the disk, or get the right to write there; nothing is left of it"
     if re.search(
-        "could not read (username|password)|authentication|\\b(401|403)\\b|denied|credentials",
+        "password|could not read username|authentication|\\b(401|403)\\b|denied|credentials",
         said,
         re.IGNORECASE,
     ):
         return "give git, DVC or uv the password as you do where you work, then type it again"
+    if re.search(
+        "connect|network|timed? ?out|dns|resolve host|name resolution", said, re.IGNORECASE
+    ):
+        return "have the network, or the server, reachable again, then type it again"
     return ""
 
 

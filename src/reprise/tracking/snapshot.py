@@ -38,7 +38,7 @@ _KEY = (
     r"((?<!\w)(?:\w+_)?(?:password|passwd|secret|api_key|access_token|auth_token)[\"']?\s*[:=] *"
     r"[\"']?)(?!null\b|none\b|true\b|false\b|\*\*\*)[^\s\"'${}?~#,|>\[][^\s\"',}]*"
 )
-_SETTINGS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
+_SETTINGS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".dvc/config")
 _ANYWHERE = re.compile(f"{_URL}".encode()), re.compile(_TOKEN.encode())
 _IN_SETTINGS = re.compile(_KEY.encode(), re.IGNORECASE)
 # What git looks for, to find the files that these may change.
