@@ -49,6 +49,7 @@ def test_it_contains_conf_and_the_makers_of_the_sample_data(wheel):
     conf = {f"reprise/{file.relative_to(ENGINE)}" for file in files}
     assert {name for name in shipped if name.endswith(".yaml")} == conf
     assert "reprise/samples/digits.py" in shipped
+    assert "reprise/runs/report.html" in shipped
 
 
 @pytest.mark.slow

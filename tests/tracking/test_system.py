@@ -1,9 +1,12 @@
 """What the machine does while a run trains, by the names of MLflow's own tab for it."""
 
+import sys
 import time
+from types import SimpleNamespace
 
 from tiny import new_store
 
+from reprise.tracking import system
 from reprise.tracking.journal import entries, metric_history
 from reprise.tracking.run import open_run
 from reprise.tracking.system import system_metrics
@@ -32,3 +35,22 @@ def test_looks_are_recorded_and_are_no_history(tmp_path):
     client = MlflowClient(uri)
     (stored,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert "system/cpu_utilization_percentage" in stored.data.metrics
+
+
+def test_a_gpu_is_looked_at_where_there_is_one(monkeypatch):
+    nvidia = SimpleNamespace(
+        NVMLError=RuntimeError,
+        nvmlInit=lambda: None,
+        nvmlDeviceGetCount=lambda: 1,
+        nvmlDeviceGetHandleByIndex=lambda at: at,
+        nvmlDeviceGetMemoryInfo=lambda gpu: SimpleNamespace(used=2e9, total=8e9),
+        nvmlDeviceGetUtilizationRates=lambda gpu: SimpleNamespace(gpu=40),
+        nvmlDeviceGetPowerUsage=lambda gpu: 70_000,
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvidia)
+    found = system._of_gpus(system._gpus())
+    assert found["gpu_0_memory_usage_percentage"] == 25
+    assert found["gpu_0_utilization_percentage"] == 40
+    assert found["gpu_0_power_usage_watts"] == 70
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert system._gpus() == []

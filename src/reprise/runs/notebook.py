@@ -110,7 +110,7 @@ class Run:
     @overload
     def predict(self, inputs: Paths, **options: Any) -> pd.DataFrame: ...
     def predict(self, inputs: np.ndarray | Paths, **options: Any) -> np.ndarray | pd.DataFrame:
-        """Answer raw inputs with the best model.
+        """Answer raw inputs with the best model, calibrated if `make calibrate` was typed.
 
         Args:
             inputs: An array, shape (inputs, *shape of one); or files, folders, patterns, as
