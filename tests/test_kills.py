@@ -41,7 +41,7 @@ def record(out: Path, name: str) -> tuple[str, str | None, dict[str, list[tuple[
     history = {
         key: [(at.step, at.value) for at in client.get_metric_history(run.info.run_id, key)]
         for key in run.data.metrics
-        if not key.startswith("time/")
+        if not key.startswith(("time/", "system/"))
     }
     return run.info.status, run.data.tags.get("weights_sha256"), history
 

@@ -66,7 +66,7 @@ def children(out: Path) -> dict[str, tuple]:
         history = {
             key: [(p.step, p.value) for p in client.get_metric_history(run.info.run_id, key)]
             for key in run.data.metrics
-            if not key.startswith("time/")
+            if not key.startswith(("time/", "system/"))
         }
         assert name not in found
         found[name] = (run.info.status, run.data.tags.get("weights_sha256"), history)

@@ -48,7 +48,7 @@ def recorded(out: Path):
             (point.step, point.value) for point in client.get_metric_history(run.info.run_id, key)
         ]
         for key in run.data.metrics
-        if not key.startswith("time/")
+        if not key.startswith(("time/", "system/"))
     }
     return run.info.status, run.data.tags.get("weights_sha256"), history
 
