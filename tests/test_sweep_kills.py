@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from tiny import ROOT, array_words, write_arrays
 
 GRID = ["optimizer.learning_rate=1e-2,1e-3,1e-4", "seed=0,1,2,3"]
-TWO = ["launcher=joblib"]
+TWO = ["launcher.n_jobs=2"]
 
 
 def words(out: Path, *more: str) -> list[str]:

@@ -97,7 +97,7 @@ def test_a_plan_knows_what_it_aims_at(words):
 
 def test_the_same_command_is_the_same_sweep_however_its_jobs_are_launched(words):
     plan = make_plan([*words, "seed=1,2"])
-    same = ["launcher=joblib", "sweep.retries=2", "sweep.retry_failed=true"]
+    same = ["launcher.n_jobs=2", "sweep.retries=2", "sweep.retry_failed=true"]
     assert make_plan([*words, "seed=1,2", *same]).key == plan.key
     searches = [make_plan([*words, "seed=1,2", f"sweep={kind}"]) for kind in ("random", "tpe")]
     more = make_plan([*words, "seed=1,2", "sweep=tpe", "sweep.search.n_trials=99"])

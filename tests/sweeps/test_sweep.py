@@ -75,7 +75,7 @@ def test_the_same_command_and_resume_find_nothing_left_to_do(out, words, swept, 
     ledger = (swept[1] / "ledger.jsonl").read_text()
     sweep.main(words)
     assert "is over: 2 done" in capsys.readouterr().out
-    resume.main([f"sweep={swept[1].name}", f"runs={out}/runs", "launcher=joblib"])
+    resume.main([f"sweep={swept[1].name}", f"runs={out}/runs", "launcher.n_jobs=2"])
     assert "is over: 2 done" in capsys.readouterr().out
     assert (swept[1] / "ledger.jsonl").read_text() == ledger
     assert len(Ledger(swept[1]).jobs()) == 2
