@@ -26,10 +26,10 @@ def test_every_mistake_in_every_job_is_listed_before_any_begins(words):
     out = Path(words[1].partition("=")[2]).parent
     text = refused(
         "-m", *words, "optimizer.learning_rate=0.1,fast", "model.dropout=0.5,2.0",
-        "sweep.retries=-1", "sweep.max_failure=2", "launcher=jobib", out=out,
+        "sweep.retries=-1", "sweep.max_failure=2", "launcher=slrum", out=out,
     )  # fmt: skip
     assert "5 mistakes in the configuration" in text
-    for wrong in ("'fast'", "2.0", "sweep.retries: cannot be -1", "joblib", "sweep.max_failures?"):
+    for wrong in ("'fast'", "2.0", "sweep.retries: cannot be -1", "slurm", "sweep.max_failures?"):
         assert wrong in text
 
 
