@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -220,6 +221,34 @@ def test_from_mlflow_alone_in_a_clone_that_never_saw_the_code(project, tmp_path_
     assert git(clone, "status", "--porcelain") == "?? runs/\n"
     evaluated = call(clone, "evaluate", f"run={first.name}")
     assert evaluated.returncode == 0, evaluated.stderr
+
+
+@pytest.mark.slow
+def test_a_job_of_a_sweep_is_identical_in_a_clone_and_from_its_file(project, tmp_path_factory):
+    done = call(project, "sweep", "experiment=mine", "optimizer.learning_rate=0.01,0.1")
+    assert done.returncode == 0, done.stderr
+    results = {
+        file.parent.name: file.read_text() for file in project.glob("runs/mine/*/result.json")
+    }
+    assert len(results) == 2
+    best = min(results, key=lambda run: json.loads(results[run])["valid/loss"])
+
+    place = tmp_path_factory.mktemp("taken") / "clone"
+    cloned = call(project, "clone", f"run={best}", f"to={place}")
+    assert cloned.returncode == 0, cloned.stderr
+    command = cloned.stdout.splitlines()[-1]
+    trained = subprocess.run(command, shell=True, cwd=place, capture_output=True, text=True)
+    assert trained.returncode == 0, trained.stderr
+    assert git(place, "status", "--porcelain") == ""
+    compared = call(place, "diff", f"runs={best},last")
+    assert "\nidentical: " in compared.stdout, compared.stdout + compared.stderr
+
+    empty = tmp_path_factory.mktemp("empty")
+    (empty / "conf").mkdir()
+    packed = call(project, "export-run", f"run={best}", f"to={empty}/run.zip", "data=true")
+    assert packed.returncode == 0, packed.stderr
+    again = call(empty, "reproduce", "run=run.zip")
+    assert "\nidentical: " in again.stdout, again.stdout + again.stderr
 
 
 def test_what_the_record_lacks_is_said_before_anything_is_trained(recorded, tmp_path):

@@ -53,6 +53,15 @@ def test_a_file_is_read_once_and_a_changed_byte_is_found(root, tmp_path, monkeyp
     assert changes(before, hash_inputs(root, ["photos"], memory)) == ["1 changed: photos/1.png"]
 
 
+def test_a_database_that_is_damaged_or_no_folder_for_it_costs_only_time(root, tmp_path):
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory/hashes.sqlite").write_text("damaged" * 200)
+    (tmp_path / "file").touch()
+    before = hash_inputs(root, ["photos"], tmp_path / "memory")
+    assert hash_inputs(root, ["photos"], tmp_path / "file/memory") == before
+    assert len(before) == 2
+
+
 def test_what_changes_beneath_its_time_is_found_by_reading_it_all(root, tmp_path, monkeypatch):
     memory = tmp_path / "memory"
     monkeypatch.setattr(contents, "_stamp", lambda seen: "the same")

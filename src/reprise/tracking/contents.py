@@ -82,8 +82,15 @@ def _inside(
 
 
 def _database(memory: Path) -> sqlite3.Connection:
-    memory.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(memory / "hashes.sqlite", timeout=60)
+    try:
+        memory.mkdir(parents=True, exist_ok=True)
+        return _opened(memory / "hashes.sqlite")
+    except (OSError, sqlite3.Error):  # read-only, or damaged: what is read is not remembered
+        return _opened(":memory:")
+
+
+def _opened(file: Path | str) -> sqlite3.Connection:
+    database = sqlite3.connect(file, timeout=60)
     database.execute(
         "CREATE TABLE IF NOT EXISTS files (place TEXT PRIMARY KEY, stamp TEXT, md5 TEXT) "
         "WITHOUT ROWID"
@@ -126,7 +133,7 @@ def _read(database: sqlite3.Connection, files: Found) -> Files:
         seen = files[name][1]
         if max(seen.st_mtime, seen.st_ctime) < began - FRESH_S:
             rows.append((_place(seen), _stamp(seen), md5))
-    with database:
+    with suppress(sqlite3.OperationalError), database:  # read-only, or the disk is full
         database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", rows)
     return hashes
 
