@@ -192,6 +192,30 @@ def test_an_unfinished_merge_is_taken_as_the_files_stand(repository, tmp_path):
     assert b"<<<<<<<" in rebuilt(found.tree, tmp_path)["model.py"][0]
 
 
+def test_what_git_takes_for_unchanged_is_taken_as_it_is(repository, tmp_path):
+    """Flags of the index; the same size in the same second; a file where a folder was."""
+    for name in ("one.py", "two.py", "parts/a.py"):
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_text("x = 1\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "second")
+    git(repository, "update-index", "--assume-unchanged", "one.py")
+    git(repository, "update-index", "--skip-worktree", "two.py")
+    for name in ("one.py", "two.py", "model.py"):
+        (repository / name).write_text((repository / name).read_text().replace("1", "2"))
+    (repository / "parts/a.py").unlink()
+    (repository / "parts").rmdir()
+    (repository / "parts").write_text("y = 1\n")
+    found = take_snapshot(repository, tmp_path / "taken")
+    assert rebuilt(found.tree, tmp_path) == files(repository)
+
+
+def test_a_repository_in_the_repository_is_a_problem(repository, tmp_path):
+    git(repository, "init", "-q", repository / "other")
+    (repository / "other/a.py").touch()
+    assert "other/" in take_snapshot(repository, tmp_path / "taken").problem
+
+
 def test_a_submodule_is_a_problem(repository, tmp_path):
     git(repository, "submodule", "add", "-q", repository, "part")
     assert "submodule" in take_snapshot(repository, tmp_path / "taken").problem

@@ -47,6 +47,8 @@ def rebuild_code(saved: SavedRun, place: Path) -> Path:
             "reproduce it with the code of today: "
             + to_type("reproduce", f"run={saved.folder.name}", saved.runs, "code=here"),
         )
+    if problem := tags.get("code.problem"):
+        print(f"note: not all of the run's code is recorded: {problem}")
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     project = place / tags.get("code.project", "")

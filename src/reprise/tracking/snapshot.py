@@ -9,6 +9,7 @@ untouched. `git clone FILE FOLDER` gives the tree back.
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -95,8 +96,8 @@ def take_snapshot(root: Path, folder: Path, data: Sequence[Path] = ()) -> Snapsh
                 "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects.resolve()),
             }
             Path(own["GIT_OBJECT_DIRECTORY"]).mkdir()
-            if index.exists():  # its times spare git from reading what has not changed
-                Path(own["GIT_INDEX_FILE"]).write_bytes(index.read_bytes())
+            if index.exists():  # its times spare git from reading what has not changed; its own
+                shutil.copy2(index, own["GIT_INDEX_FILE"])  # tells what may have changed since
             project = _git(root, {}, "rev-parse", "--show-prefix").strip().rstrip("/")
             return replace(_write(top, Path(scratch), own, folder, data), project=project)
     except FileNotFoundError as error:
@@ -111,12 +112,21 @@ def _write(
 ) -> Snapshot:
     new = ("--others", "--exclude-standard", *(f"--exclude={name}" for name in _RECORDS))
     inside = [path.resolve() for path in data]
+    hidden = {  # which git does not look at: assume-unchanged, skip-worktree
+        name[2:]
+        for name in _names(_git(top, own, "ls-files", "-vz"))
+        if (name[0] == "S" or name[0].islower()) and os.path.lexists(top / name[2:])
+    }
+    for flag in ("--no-skip-worktree", "--no-assume-unchanged") if hidden else ():
+        _put(top, own, "update-index", flag, "-z", "--stdin", lines=hidden)
     changed = set(_names(_git(top, own, "ls-files", "-z", "--modified")))
     for name in _names(_git(top, own, "ls-files", "-z", *new)):
         if not any((top / name).is_relative_to(path) for path in inside):
             changed.add(name)
     large = {name for name in changed if _size(top / name) > LARGEST_FILE}
-    _put(top, own, "update-index", "--add", "--remove", "-z", "--stdin", lines=changed - large)
+    nested = sorted(name for name in changed if name.endswith("/"))
+    update = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
+    _put(top, own, *update, lines=changed - large - {*nested})
     names = _names(_git(top, own, "ls-files", "-z"))
     secret = {name for name in names if _has_secret_name(name)}
     _put(top, own, "update-index", "--force-remove", "-z", "--stdin", lines=secret)
@@ -125,6 +135,8 @@ def _write(
     left_out += [f"{name} (by its name, a secret)" for name in sorted(secret)]
     tree = _git(top, own, "write-tree").strip()
     problem = f"too large for a file of code: {', '.join(sorted(large))}" if large else ""
+    if nested:
+        problem = f"a git repository of its own, whose files are not in it: {', '.join(nested)}"
     found = Snapshot(tree, tuple(left_out), tuple(redacted), problem=problem)
     sizes = _git(top, own, "ls-tree", "-rl", "--full-tree", tree).splitlines()
     total = sum(int(size) for line in sizes if (size := line.split()[3]) != "-")
