@@ -26,8 +26,9 @@ override by := $(call typed,by)
 override alias := $(call typed,alias)
 override to := $(call typed,to)
 override format := $(call typed,format)
+override host := $(call typed,host)
 override int8 := $(call typed,int8)
-export exp args run split model input output port name alias to format int8 sweep runs sort top precision by
+export exp args run split model input output port name alias to format int8 host sweep runs sort top precision by
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
@@ -99,6 +100,10 @@ report: need-run $(ready)  ## Write a page about a run and its model, one HTML f
 .PHONY: export
 export: $(if $(model),,need-run) $(ready)  ## Write a model for other programs, and compare its answers: run=ID|model=NAME@alias format=saved_model|onnx|litert [int8=true output=PATH]
 	$(verb) $${run:+"run=$$run"} $${model:+"model=$$model"} $${format:+"format=$$format"} $${int8:+"int8=$$int8"} $${output:+"output=$$output"} "$${words[@]}"
+
+.PHONY: serve
+serve: $(if $(model),,need-run) $(ready)  ## Answer requests over HTTP: run=ID|model=NAME@alias [port=5001 host=127.0.0.1]
+	$(verb) $${run:+"run=$$run"} $${model:+"model=$$model"} $${port:+"port=$$port"} $${host:+"host=$$host"} "$${words[@]}"
 
 .PHONY: promote
 promote: need-run $(ready)  ## Register a run's model, if it is better than the one that has the alias: run=ID name=NAME [alias=champion args="force=true"]

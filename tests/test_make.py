@@ -21,6 +21,7 @@ VERBS += [
     "calibrate",
     "report",
     "export",
+    "serve",
     "promote",
     "models",
     "reproduce",

@@ -26,6 +26,7 @@ QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "SM_FRAMEWORK": "tf.keras",  # segmentation-models reads it when it is imported
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "DVC_NO_ANALYTICS": "true",
 }
 

@@ -113,7 +113,7 @@ def find(run: str, runs: Path) -> SavedRun:
             remedy=f"give the path of one: run={relative(found[0])}, or move the copy away",
         )
     try:
-        return _read(found[0], every)
+        return read_record(found[0], every)
     except UNREADABLE as error:
         raise UserError(
             f"the record of run {found[0].name} cannot be read",
@@ -131,7 +131,8 @@ def _last(runs: Path, folders: list[Path]) -> Path | None:
     return max(own, key=lambda folder: folder.name).resolve() if own else None
 
 
-def _read(folder: Path, runs: Path) -> SavedRun:
+def read_record(folder: Path, runs: Path) -> SavedRun:
+    """Read the record of the run in `folder`; raises one of `UNREADABLE` where it is damaged."""
     identity = json.loads((folder / IDENTITY).read_text())
     specs = json.loads((folder / SPECS).read_text())
     return SavedRun(

@@ -14,7 +14,8 @@ from reprise.runs.experiment import Data, set_up_device
 from reprise.runs.load import SavedRun, find, load_best, match_specs, open_saved_data
 from reprise.runs.registered import find_model
 from reprise.runs.score import description, score_splits
-from reprise.runs.sync import deliver_run
+from reprise.runs.serve import FOLDER, write_pyfunc
+from reprise.runs.sync import add_to_record, deliver_run
 from reprise.tracking.journal import delivered, tags_of
 from reprise.tracking.settings import tracking_uri
 
@@ -94,11 +95,12 @@ def promote(run: str, runs: Path, name: str, alias: str, *, force: bool = False)
                 _require_better(saved, metric, result[metric], before, f"{name}@{alias}")
         if not any(one.name == name for one in client.search_registered_models()):
             client.create_registered_model(name)
+        source = _served(saved, client, note.mlflow_id)
         tags = {"reprise.run": saved.folder.name, metric: repr(result[metric])}
         tags |= {key: text for key, text in tags_of(saved.folder).items() if key in LINEAGE}
         made = client.create_model_version(
             name,
-            f"runs:/{note.mlflow_id}/model",
+            source,
             note.mlflow_id,
             tags=tags,
             description=description(result, ()),
@@ -114,6 +116,24 @@ def promote(run: str, runs: Path, name: str, alias: str, *, force: bool = False)
     return Promotion(
         str(made.version), metric, result[metric], before, holder.folder.name if holder else ""
     )
+
+
+def _served(saved: SavedRun, client: Any, mlflow_id: str) -> str:
+    """Have the model in MLflow as `make serve` takes it; returns its address.
+
+    Raises:
+        UserError: the store does not take it.
+    """
+    write_pyfunc(saved, saved.folder / FOLDER)
+    add_to_record(saved.folder, files=[FOLDER])
+    if FOLDER not in {one.path for one in client.list_artifacts(mlflow_id)}:
+        raise UserError(
+            f"the model of run {saved.folder.name} could not be brought to MLflow",
+            f"the artifact {FOLDER}/",
+            "no such artifact; the reason stands above",
+            "mend it, and promote again",
+        )
+    return f"runs:/{mlflow_id}/{FOLDER}"
 
 
 def _holder(client: Any, name: str, alias: str, runs: Path, store: str) -> SavedRun | None:

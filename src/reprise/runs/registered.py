@@ -10,6 +10,8 @@ from reprise.runs.bring import find_or_bring
 from reprise.runs.load import SavedRun
 from reprise.tracking.settings import tracking_uri
 
+_CODE = "mlflow.pyfunc.loaders.code_model"  # loads what `make promote` registers
+
 
 def find_model(model: str, runs: Path, uri: str = "") -> SavedRun:
     """Find the run of a registered model.
@@ -62,3 +64,26 @@ def find_asked(run: str, model: str, runs: Path, uri: str = "") -> SavedRun:
             "give one of them",
         )
     return find_model(model, runs, uri) if model else find_or_bring(run, runs, uri)
+
+
+def served_address(model: str, uri: str = "") -> str:
+    """Address in MLflow of a registered model that can be served as it is.
+
+    Args:
+        model: As in `find_model`.
+        uri: Address of the tracking store; '': the usual one.
+
+    Returns:
+        The address; '' where there is none, or it was registered before 28 November 2026.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    mlflow.set_tracking_uri(tracking_uri(uri))
+    address = f"models:/{model}" if "@" in model or "/" in model else f"models:/{model}/latest"
+    try:
+        flavors = mlflow.models.get_model_info(address).flavors
+    except (MlflowException, OSError):
+        return ""
+    is_ours = flavors.get("python_function", {}).get("loader_module") == _CODE
+    return address if is_ours else ""
