@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import os
 import re
 import signal
 import subprocess
@@ -107,7 +106,7 @@ def test_what_promote_registers_is_served(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     where = ("model=digits@champion", f"uri=sqlite:///{tmp_path}/mlflow.db")
     (folder,) = (tmp_path / "runs/digits").iterdir()
-    os.rename(folder, tmp_path / "elsewhere")  # MLflow has all that it takes
+    folder.rename(tmp_path / "elsewhere")  # MLflow has all that it takes
     with served(*where, f"runs={tmp_path}/none") as address:
         status, (first,) = ask(address, {"array": [np.zeros((16, 16), int).tolist()]})
         assert status == 200

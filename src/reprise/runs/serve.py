@@ -89,8 +89,9 @@ def serve(model: str, host: str, port: int, max_mb: float, say: Callable[[str], 
         loaded.predict(first)  # so that the first request does not wait for the model
     columns = loaded.metadata.get_input_schema().input_names()
     app = Guard(scoring_server.init(loaded), int(max_mb * 1e6), columns)
+    listening.listen(2048)  # from here on who comes is not refused
     say(f"http://{host}:{listening.getsockname()[1]}/invocations")
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=10)
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=10)
     uvicorn.Server(config).run(sockets=[listening])
 
 
