@@ -23,6 +23,7 @@ from reprise.training.state import BEST
 
 AT_ONCE = 16  # requests whose bodies are in memory; further ones wait before they are read
 BODY_TIMEOUT_S = 30.0  # for a whole body to come in
+DRAINED = 8  # times the largest body that is read of one that is larger, and thrown away
 FOLDER = "serving"  # of the model in MLflow's format, in a run's folder
 
 
@@ -133,27 +134,30 @@ class Guard:
             return
         async with self._places:
             length = dict(scope["headers"]).get(b"content-length", b"0")
-            body, more = b"", True
+            declared = int(length) if length.isdigit() else 0
             parts: list[bytes] = []
-            size = int(length) if length.isdigit() else 0
+            size, more = 0, True
             try:
                 async with asyncio.timeout(BODY_TIMEOUT_S):
-                    while more and size <= self._max:
+                    # A client that is refused while it still sends sees no answer.
+                    while more and size <= DRAINED * self._max:
                         message = await receive()
                         if message["type"] == "http.disconnect":
                             return
-                        parts.append(message.get("body", b""))
+                        size += len(message.get("body", b""))
                         more = message.get("more_body", False)
-                        size = max(size, sum(map(len, parts)))
+                        if max(size, declared) <= self._max:
+                            parts.append(message.get("body", b""))
+                        else:
+                            parts.clear()
             except TimeoutError:
-                await self._refuse(send, 408, f"nothing more for {BODY_TIMEOUT_S:g} s")
+                await self._refuse(send, 408, f"a part of it, in {BODY_TIMEOUT_S:g} s")
                 return
-            if size > self._max:
-                received = f"{size / 1e6:.1f} MB"
+            if max(size, declared) > self._max:
+                received = f"{max(size, declared) / 1e6:.1f} MB"
                 await self._refuse(send, 413, received, f"at most {self._max / 1e6:g} MB")
                 return
-            body = b"".join(parts)
-            await self._answer(scope, body, send)
+            await self._answer(scope, b"".join(parts), send)
 
     async def _answer(self, scope: Any, body: bytes, send: Any) -> None:
         given = iter([{"type": "http.request", "body": body, "more_body": False}])

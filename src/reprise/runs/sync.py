@@ -1,6 +1,8 @@
 """Deliver to MLflow what it lacks of any run."""
 
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from tqdm import tqdm
@@ -64,7 +66,8 @@ def add_to_record(
         journal.add("artifact", path=name)
     if tags:
         journal.add("tags", values=dict(tags))
-    deliver_run(folder)
+    with redirect_stdout(sys.stderr):  # what the verb itself says comes first on stdout
+        deliver_run(folder)
 
 
 def _sync_one(folder: Path, store: str, away: dict[str, Trouble]) -> dict[str, Trouble]:
