@@ -168,7 +168,7 @@ def _seen(
             _require_probabilities(predictor, p)
             if spec.kind == "mask" or is_one(spec):
                 truth = y.reshape(-1) if is_one(spec) else y.reshape(-1, 1)
-                most = MOST // (steps * p.shape[1])
+                most = max(1, MOST // (steps * p.shape[1]))
                 if spec.ignore is not None:
                     good = truth.ravel() != spec.ignore
                     p, truth = p[good], truth[good]
