@@ -4,7 +4,7 @@ CONF = {
     "dataset": ["arrays", "csv_rows", "image_folder", "image_mask", "image_table"],
     "debug": ["limit", "overfit", "smoke"],
     "experiment": ["audio", "denoise", "digits", "folder", "iris", "iris_rows", "segmentation"],
-    "launcher": ["local", "slurm"],
+    "launcher": ["local", "ray", "slurm"],
     "loader": ["default"],
     "model": ["application", "autoencoder", "cnn", "fpn", "linknet", "mlp", "pspnet", "unet"],
     "objective": ["classification", "regression", "segmentation"],

@@ -237,14 +237,18 @@ class Driver:
             log.close()
 
     def _start(self, job: Job, standing: Standing, log: BinaryIO, place: int) -> Task:
-        print(f"job {job.title}" + ("" if standing.attempts == 0 else "  (continued)"), flush=True)
         launcher, file = self._plan.launcher, self._ledger.file(job.number, "json")
         words = [*self._plan.fixed, *job.overrides]
         command = [sys.executable, "-m", "reprise", "job", str(file), *words]
         name = f"{job.run}-{standing.attempts + 1}"
         if not isinstance(launcher, Local):  # recorded first: it is found again by its name
             self._ledger.handed_on(job, name)
-        task = launcher.start(command, name, log, place)
+        try:
+            task = launcher.start(command, name, log, place)
+        except NotNow as error:
+            self._ledger.ended(job, "stopped", str(error))
+            raise
+        print(f"job {job.title}" + ("" if standing.attempts == 0 else "  (continued)"), flush=True)
         if isinstance(task, Process):
             self._ledger.begun(job, task.group)
         return task
