@@ -23,6 +23,7 @@ from reprise.runs.folder import DATA
 from reprise.runs.load import SavedRun
 from reprise.runs.rebuild import bring_data, python_of, rebuild_code, require_same_data
 from reprise.tracking.folders import name_in
+from reprise.tracking.journal import tags_of
 
 AGAIN = "again.sh"  # what trains an update again, which no experiment file says
 
@@ -64,6 +65,8 @@ def clone(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    if names := tags_of(saved.folder).get("code.redacted"):
+        print(f"note: these files of it may hold passwords, as they do here: {names}")
     engine = ["env", "PYTHONPATH=src"] if (project / "src/reprise").is_dir() else []
     if words[0] == AGAIN:
         return project, shlex.join([*engine, "bash", AGAIN, python])
@@ -173,7 +176,9 @@ def _ignore_rest(folder: Path) -> None:
     rest = _git(folder, "ls-files", "-z", "--others", "--exclude-standard").split("\0")[:-1]
     tops = {re.sub(r"([*?\[\]\\!# ])", r"\\\1", name) for name in rest}
     with (folder / ".git/info/exclude").open("a") as file:
-        file.writelines(f"/{name}\n" for name in sorted({*tops, "runs/", "mlflow.db*"}))
+        file.writelines(
+            f"/{name}\n" for name in sorted({*tops, "runs/", "mlflow.db*", "mlartifacts/"})
+        )
 
 
 def _git(folder: Path, *words: str) -> str:

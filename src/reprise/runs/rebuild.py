@@ -156,7 +156,9 @@ def python_of(saved: SavedRun, environments: Path) -> str:
     python = place / "bin/python"
     if python.exists():
         return str(python)
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    uv = shutil.which(
+        "uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    )
     if uv is None:
         raise UserError(
             f"the packages of run {saved.folder.name} differ from today's, and uv is missing",
@@ -310,7 +312,9 @@ def _link(old: Path, new: Path) -> None:
 
 def _remedy(said: str) -> str:
     """What to do about a failure that has nothing to do with the record; '' about another one."""
-    if re.search("no space|out of diskspace|disk quota|read-only file system", said, re.IGNORECASE):
+    if re.search(
+        "no space|out of diskspace|disk quota|read-only|could not create", said, re.IGNORECASE
+    ):
         return "make room on the disk, or get the right to write there; nothing is left of it"
     if re.search(
         "password|could not read username|authentication|\\b(401|403)\\b|denied|credentials",
