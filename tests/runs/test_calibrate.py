@@ -110,6 +110,9 @@ def test_predict_uses_the_calibration_until_the_model_is_another(
     (classes / CALIBRATION).write_text(json.dumps(found))
     assert answers().equals(raw)
     assert "earlier model" in capsys.readouterr().err
+    (classes / CALIBRATION).write_text("{}")
+    with pytest.raises(UserError, match="cannot be read"):
+        answers()
 
 
 def test_masks_of_yes_and_no_are_cut_at_the_threshold(tmp_path, capsys, monkeypatch):

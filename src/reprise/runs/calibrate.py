@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ from reprise.runs.calibration import (
     CALIBRATION,
     Calibration,
     Rule,
-    as_text,
     decide,
     is_one,
     model_hash,
@@ -90,7 +90,7 @@ def calibrate(saved: SavedRun, precision: float | None = None) -> Calibration:
         )
     with held(saved.folder):
         found = _fitted(open_predictor(saved, calibrated=False), data, model, precision)
-        write_text(saved.folder / CALIBRATION, as_text(found))
+        write_text(saved.folder / CALIBRATION, json.dumps(asdict(found), indent=1))
     add_to_record(
         saved.folder, files=[CALIBRATION, PICTURE], tags={"calibration": str(found)[:250]}
     )
@@ -103,7 +103,7 @@ def _fitted(predictor: Predictor, data: Data, model: str, precision: float | Non
     temperature = fit_temperature(p, truth, is_one=is_one(spec))
     p = soften(p, temperature, is_one=is_one(spec))
     thresholds = _thresholds(p, truth, spec, predictor.threshold, precision)
-    by: str = "f1" if precision is None else f"precision {precision:g}"
+    by = "f1" if precision is None else f"precision {precision:g}"
     rule: Rule = "most probable" if precision is None else "certain"
     found = Calibration(temperature, thresholds, rule, by, "valid", model)
     if is_one(spec) and precision is None and _pays(p, truth, spec, data.seed):

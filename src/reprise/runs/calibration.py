@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
+from reprise.errors import UserError
+from reprise.project import relative
 from reprise.spec import Spec
 
 CALIBRATION = "calibration.json"
@@ -114,16 +116,24 @@ def decide(
 
 
 def read_calibration(folder: Path) -> Calibration | None:
-    """The calibration of the run in `folder`; None where it has none."""
+    """The calibration of the run in `folder`; None where it has none.
+
+    Raises:
+        UserError: its file was spoilt by hand.
+    """
     file = folder / CALIBRATION
     if not file.exists():
         return None
-    return Calibration(**json.loads(file.read_text()))
-
-
-def as_text(calibration: Calibration) -> str:
-    """What is written to the run's folder."""
-    return json.dumps(asdict(calibration), indent=1)
+    try:
+        return TypeAdapter(Calibration).validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(
+            f"the calibration of run {folder.name} cannot be read",
+            f"{relative(file)} as make calibrate writes it",
+            f"{'.'.join(map(str, first['loc']))}: {first['msg']}".lstrip(": "),
+            "correct it, or calibrate again; predict does without it: calibrated=false",
+        ) from None
 
 
 def model_hash(file: Path) -> str:
