@@ -44,6 +44,7 @@ _POINTS = 5000  # values that are drawn
 _CLASSES = 100  # that are listed
 _LOSSLESS = 150_000  # bytes of a picture; larger ones lose some
 _QUALITY = 82  # of 100, of these
+_TIME = "%-d %B %Y, %H:%M"
 
 Rows = list[tuple[Any, ...]]
 
@@ -91,8 +92,8 @@ def report(saved: SavedRun, output: Path | None = None) -> Path:
         "title": f"{saved.experiment}: {saved.choices.get('model', 'a model')}",
         "run": folder.name,
         "status": state_of(folder),
-        "began": time.strftime("%-d %B %Y, %H:%M", time.localtime(start)),
-        "made": time.strftime("%-d %B %Y, %H:%M"),
+        "began": time.strftime(_TIME, time.localtime(start)) if start else "at an unknown time",
+        "made": time.strftime(_TIME),
         "purpose": _purpose(saved, changed["changed"]),
         "pictures": {name: _embedded(of) for name, of in pictures.items()},
         "missing": missing,
