@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -329,3 +330,24 @@ def test_data_that_git_does_not_hold_is_linked_into_the_rebuilt_project(
     assert (rebuilt / "photos/kept.png").read_text() == "then"
     assert (rebuilt / "photos/cats/1.png").read_text() == "today"
     assert sorted(path.name for path in rebuilt.iterdir()) == ["photos", "rows.csv", "start.h5"]
+
+
+@pytest.mark.slow
+def test_data_of_dvc_are_brought_though_their_folder_is_gone(recorded, tmp_path, monkeypatch):
+    here, rebuilt = tmp_path / "here", tmp_path / "rebuilt"
+    (here / "photos").mkdir(parents=True)
+    (here / "photos/a.png").write_text("then")
+    for words in ("init -q --no-scm", "add -q photos"):
+        dvc = [sys.executable, "-m", "dvc", *words.split()]
+        subprocess.run(dvc, cwd=here, check=True)
+    shutil.copytree(here, rebuilt, ignore=shutil.ignore_patterns("photos", "cache", "tmp"))
+    shutil.rmtree(here / "photos")
+    monkeypatch.setattr(rebuild, "ROOT", here)
+    saved = recorded("a")
+    saved.config["dataset"] = {"folder": "photos"}
+    assert rebuild.bring_data(saved, rebuilt, from_here=False) == ["photos"]
+    assert (rebuilt / "photos/a.png").read_text() == "then"
+    shutil.rmtree(rebuilt / "photos")
+    shutil.rmtree(here / ".dvc/cache")
+    with pytest.raises(UserError, match="cannot be had any more"):
+        rebuild.bring_data(saved, rebuilt, from_here=False)
