@@ -12,28 +12,12 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 RECORDER = '#!/bin/bash\nprintf "<%s>" "$@"\necho\n'
-VERBS = ["help", "setup", "train", "sweep", "resume", "data", "check-data", "preview", "config"]
-VERBS += [
-    "hash-batches",
-    "profile",
-    "evaluate",
-    "predict",
-    "calibrate",
-    "report",
-    "export",
-    "serve",
-    "promote",
-    "models",
-    "reproduce",
-    "clone",
-    "export-run",
-    "runs",
-    "sync",
-    "compare",
-    "diff",
-    "update",
-]
-VERBS += ["ui", "test", "test-slow", "check", "format", "bench", "lock"]
+VERBS = [
+    "help", "setup", "train", "sweep", "resume", "data", "check-data", "preview", "config",
+    "hash-batches", "profile", "evaluate", "predict", "calibrate", "report", "export", "serve",
+    "promote", "models", "reproduce", "clone", "export-run", "runs", "sync", "compare", "diff",
+    "update", "ui", "test", "test-slow", "check", "format", "bench", "lock",
+]  # fmt: skip
 
 
 @pytest.fixture
