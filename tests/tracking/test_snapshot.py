@@ -137,6 +137,25 @@ def test_a_masked_file_is_taken_from_here_if_nothing_else_differs(repository, tm
     assert "1 file(s) of the code: other.py" in capsys.readouterr().out
 
 
+def test_files_of_git_lfs_are_taken_from_here_by_their_hash(
+    repository, tmp_path, monkeypatch, capsys
+):
+    content = b"pixels"
+    sha = hashlib.sha256(content).hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha}\nsize 6\n"
+    (repository / "a.png").write_text(pointer)
+    git(repository, "add", "a.png")
+    monkeypatch.setattr(rebuild, "ROOT", repository)
+    back, objects = tmp_path / "back", repository / ".git/lfs/objects" / sha[:2] / sha[2:4]
+    rebuilt(take_snapshot(repository, tmp_path / "taken").tree, tmp_path)
+    rebuild._fill(back, back)
+    assert "1 file(s) of git LFS are not here: a.png" in capsys.readouterr().out
+    objects.mkdir(parents=True)
+    (objects / sha).write_bytes(content)
+    rebuild._fill(back, back)
+    assert (back / "a.png").read_bytes() == content
+
+
 def test_what_is_too_large_is_left_out_and_said(repository, tmp_path, monkeypatch):
     monkeypatch.setattr(snapshot, "LARGEST_FILE", 100)
     (repository / "rows.csv").write_text("1\n" * 100)

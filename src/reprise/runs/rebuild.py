@@ -80,6 +80,36 @@ def rebuild_code(saved: SavedRun, place: Path) -> Path:
     return project
 
 
+def _fill(place: Path, project: Path) -> None:
+    """Put the files of git LFS, of which the record holds only the hash, in their places."""
+    sign = "^version https://git-lfs.github.com/spec/v1"
+    names = _call(["git", "grep", "-lz", "--cached", "-e", sign], place).stdout.split("\0")[:-1]
+    store = ROOT / _call(["git", "rev-parse", "--git-path", "lfs/objects"], ROOT).stdout.strip()
+    lacking = []
+    for name in names:
+        file = place / name
+        found = re.fullmatch(
+            r"version \S+\noid sha256:(\w{64})\nsize \d+\n", file.read_text(errors="replace")
+        )
+        if found is None:
+            continue
+        sha = found[1]
+        for source in (ROOT / os.path.relpath(file, project), store / sha[:2] / sha[2:4] / sha):
+            if source.is_file() and _sha256(source) == sha:
+                shutil.copy(source, file)
+                break
+        else:
+            lacking.append(name)
+    if lacking:
+        shown = ", ".join(lacking[:SHOWN]) + (", …" if len(lacking) > SHOWN else "")
+        print(f"note: {len(lacking)} file(s) of git LFS are not here: {shown}; git lfs fetch --all")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 def _unmask(names: Sequence[str], place: Path, project: Path) -> None:
     """Take files whose passwords are masked in the record from here, if nothing else differs."""
     masked = []
@@ -336,6 +366,7 @@ def _dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def _call(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Call a program that cannot ask for a password: it has no terminal, and fails."""
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
+    quiet["GIT_LFS_SKIP_SMUDGE"] = "1"  # a bundle is no server of LFS
     process = subprocess.Popen(
         command,
         cwd=folder,
