@@ -3,7 +3,6 @@
 import json
 import zipfile
 
-import keras
 import numpy as np
 import pytest
 from tiny import array_words, overrides, reprise, write_arrays, write_blobs
@@ -13,6 +12,9 @@ from reprise.errors import UserError
 
 @pytest.mark.slow
 def test_each_format_answers_raw_pixels_as_the_run_does(tmp_path):
+    import keras
+    import onnxruntime
+
     words = array_words(write_arrays(tmp_path / "digits.npz"), tmp_path)
     done = reprise("train", *words)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -26,8 +28,6 @@ def test_each_format_answers_raw_pixels_as_the_run_does(tmp_path):
     assert made.returncode == 0, made.stderr[-2000:]
     assert "largest difference" in made.stdout
     assert "test/accuracy" in made.stdout
-    import onnxruntime
-
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     (answer,) = session.run(["output_0"], {session.get_inputs()[0].name: pixels})
     assert np.allclose(answer, expected, atol=1e-5)
@@ -71,6 +71,8 @@ def test_a_segmentation_model_keeps_its_free_height_and_width(tmp_path):
 
 @pytest.mark.slow
 def test_what_a_format_cannot_hold_is_named_and_nothing_is_written(tmp_path):
+    import keras
+
     from reprise.runs.export_formats import write_litert, write_onnx
 
     x = keras.Input((4, 4))

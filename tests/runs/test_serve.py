@@ -19,7 +19,6 @@ from PIL import Image
 from tiny import ROOT, array_words, overrides, reprise, write_arrays, write_blobs
 
 from reprise.errors import UserError
-from reprise.runs.pyfunc import Refused
 
 
 @contextmanager
@@ -115,7 +114,10 @@ def test_what_promote_registers_is_served(tmp_path):
         assert ask(address, {"array": [[1, 2, 3]]})[0] == 400
 
 
+@pytest.mark.slow
 def test_a_refusal_has_the_parts_of_a_mistake():
+    from reprise.runs.pyfunc import Refused
+
     refused = Refused(UserError("a", "b", "c", "d"))
     refused.message = "what MLflow puts before it"
     assert json.loads(refused.serialize_as_json())["to_do"] == "d"

@@ -37,15 +37,14 @@ def main(argv: list[str]) -> None:
     size = sum(file.stat().st_size for file in files)
     print(f"run {saved.folder.name} as {kind}: {relative(path)}, {size:,} bytes")
     if parity:
-        _say(parity, int8)
+        _say(parity)
 
 
-def _say(parity: Parity, int8: bool) -> None:
+def _say(parity: Parity) -> None:
     print(f"on the {parity.samples} samples of {parity.split}:")
     print(f"  largest difference of an answer   {parity.largest:.3g}")
     print(f"  mean difference                   {parity.mean:.3g}")
-    what = "mean" if int8 else "largest"
-    print(f"  tolerance of the {what + ' one':<16}  {parity.tolerance:.3g}")
+    print(f"  tolerance of the {parity.limited + ' one':<16}  {parity.tolerance:.3g}")
     for name in of_all_classes([*parity.before]):
         before, after = parity.before[name], parity.after[name]
         print(f"  {name:<32}  {before:.4f} before, {after:.4f} after")

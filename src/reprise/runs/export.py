@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 Format = Literal["saved_model", "onnx", "litert"]
 NAMES = {"saved_model": "saved_model", "onnx": "model.onnx", "litert": "model.tflite"}
 REPRESENTATIVE = 200  # samples of the train split that give int8 its ranges; 100 to 500 are usual
-# Largest differences, as parts of the answers' range: float32 summed in another order; 8 bits of
-# a mantissa (bfloat16) on one side; and of 8 bits in all the mean difference.
-FLOAT32, MIXED, INT8 = 1e-4, 0.05, 0.02
+# As parts of the answers' range: the largest difference of float32 summed in another order; and the
+# mean one where a side computes in 8 bits, or with the 8 bits of bfloat16's mantissa.
+FLOAT32, COARSE = 1e-4, 0.02
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class Parity:
         samples: How many it has.
         largest: Largest absolute difference of any number of an answer.
         mean: Mean absolute difference.
-        tolerance: Of the largest difference; of int8 of the mean one.
+        tolerance: Of the difference that `limited` names.
+        limited: 'largest', or 'mean' of int8 and of models trained in mixed precision.
         is_within: Whether it is not exceeded.
         before: Metrics of the run's model.
         after: Metrics of the exported one.
@@ -59,6 +60,7 @@ class Parity:
     largest: float
     mean: float
     tolerance: float
+    limited: str
     is_within: bool
     before: Mapping[str, float]
     after: Mapping[str, float]
@@ -106,6 +108,8 @@ def export(
         whole = of_sound(whole, build(node["mel"]), rate, samples, scaled=scaled)
     elif kind == "litert":  # whose convolutions have to know the number of channels
         whole = formats.of_size(whole, saved.specs["input"].shape)
+    else:
+        whole = formats.traceable(whole, saved.specs["input"].shape)
     data = open_saved_data(saved) if check or int8 else None
     name = NAMES[kind].replace(".", "_int8.") if int8 else NAMES[kind]
     path = ROOT / (output or f"exports/{saved.folder.name}/{name}")
@@ -124,8 +128,7 @@ def export(
             answer = formats.write_litert(whole, partial_path, about, some)
         if check and data:
             is_mixed = predictor.saved.config["trainer"].get("precision", "float32") != "float32"
-            share = INT8 if int8 else MIXED if is_mixed else FLOAT32
-            parity = _compare(predictor, answer, data, share, int8)
+            parity = _compare(predictor, answer, data, is_coarse=int8 or is_mixed)
     if parity:
         _record(saved, f"{kind}_int8" if int8 else kind, parity)
     return path, parity
@@ -253,7 +256,7 @@ def _representative(data: Data) -> Iterator[np.ndarray]:
                 return
 
 
-def _compare(predictor: Predictor, answer: Any, data: Data, share: float, int8: bool) -> Parity:
+def _compare(predictor: Predictor, answer: Any, data: Data, *, is_coarse: bool) -> Parity:
     """Answer the test split by both models."""
     import keras
 
@@ -272,17 +275,21 @@ def _compare(predictor: Predictor, answer: Any, data: Data, share: float, int8: 
         largest, total = float(np.maximum(largest, apart.max())), total + float(apart.sum())
         numbers, samples = numbers + apart.size, samples + len(x)
         low, high = min(low, float(both[0].min())), max(high, float(both[0].max()))
-        for ((loss, metrics), mean), found in zip(sides, both, strict=True):
-            mean.update_state(loss(y, found), sample_weight=len(x))
+        for ((loss, metrics), mean), answers in zip(sides, both, strict=True):
+            mean.update_state(loss(y, answers), sample_weight=len(x))
             for metric in metrics:
-                metric.update_state(y, found)
+                metric.update_state(y, answers)
     before, after = (
         {f"{split}/{one.name}": float(one.result()) for one in (mean, *metrics)}
         for (_, metrics), mean in sides
     )
-    tolerance, mean_apart = share * (high - low), total / numbers
-    is_within = (mean_apart if int8 else largest) <= tolerance
-    return Parity(split, samples, largest, mean_apart, tolerance, is_within, before, after)
+    found = {"largest": largest, "mean": total / numbers}
+    limited, share = ("mean", COARSE) if is_coarse else ("largest", FLOAT32)
+    tolerance = share * (high - low)
+    is_within = found[limited] <= tolerance
+    return Parity(
+        split, samples, largest, found["mean"], tolerance, limited, is_within, before, after
+    )
 
 
 def _record(saved: SavedRun, name: str, parity: Parity) -> None:

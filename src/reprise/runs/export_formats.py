@@ -172,6 +172,15 @@ def in_float32(model: keras.Model) -> keras.Model:
     return clone
 
 
+def traceable(model: keras.Model, shape: Sequence[int]) -> keras.Model:
+    """The model, of one size where its layers cannot be traced at any: bilinear upsampling, say."""
+    try:
+        tf.function(model, input_signature=_signature(model)).get_concrete_function()
+    except Exception:  # Keras raises anything over a size that is not known
+        return of_size(model, shape)
+    return model
+
+
 def of_size(model: keras.Model, shape: Sequence[int]) -> keras.Model:
     """The model with inputs of one size, without the batch axis."""
     if None not in model.input_shape[1:]:
