@@ -63,5 +63,4 @@ def test_a_run_is_scored_again_to_the_digit_and_changed_data_are_refused(tmp_pat
     words(tmp_path, count=66)
     changed = reprise("evaluate", f"run={folder.name}", f"runs={tmp_path}/runs")
     assert changed.returncode == 2
-    assert "the split 'test' of the stream has changed" in changed.stderr
-    assert "24 samples" in changed.stderr
+    assert "yields other samples than when the run began" in changed.stderr
