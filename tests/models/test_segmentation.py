@@ -152,7 +152,10 @@ def encoder_layers(backbone):
     return {layer.name for layer in encoder.layers if layer.weights}
 
 
-@pytest.mark.parametrize(("momentum", "expected"), [(0.9, {0.9}), (None, {0.99, 0.999})])
+@pytest.mark.parametrize(
+    ("momentum", "expected"),
+    [(0.9, {0.9}), pytest.param(None, {0.99, 0.999}, marks=pytest.mark.slow)],
+)
 def test_batchnorm_momentum(momentum, expected):
     options = {"backbone": "mobilenetv2", "batchnorm_momentum": momentum}
     network = unet.build(images(32, 32), masks(), **options, **LIGHT).get_layer("unet")
@@ -269,10 +272,10 @@ def test_scaling_equals_what_every_backbone_s_weights_were_trained_on():
 
 
 # One backbone for each thing that has to be rewritten: squeeze and excitation, swish with a
-# dropout of its own, and nothing at all. The residual of InceptionResNetV2 and grouped
-# convolutions are among the slow ones.
-QUICK = ("seresnet18", "efficientnetb0", "resnet18")
-SLOW = ("inceptionresnetv2", "resnext50", "seresnext50", "mobilenetv2")
+# dropout of its own. Nothing at all, the residual of InceptionResNetV2 and grouped convolutions
+# are among the slow ones.
+QUICK = ("seresnet18", "efficientnetb0")
+SLOW = ("resnet18", "inceptionresnetv2", "resnext50", "seresnext50", "mobilenetv2")
 
 
 # What a saved config names that a process with Keras alone could not find.
