@@ -25,10 +25,10 @@ def cluster(tmp_path_factory):
         yield slurm
 
 
-def start(cluster, out: Path, *words: str) -> subprocess.Popen:
+def start(cluster, out: Path, *words: str, epochs: int = 150) -> subprocess.Popen:
     seeds = ",".join(map(str, range(SEEDS)))
     command = [sys.executable, "-m", "reprise", "sweep", "experiment=iris", f"seed={seeds}"]
-    command += ["trainer.epochs=150", f"tracking.runs={out}/runs", *words]
+    command += [f"trainer.epochs={epochs}", f"tracking.runs={out}/runs", *words]
     command += [f"tracking.uri=sqlite:///{out}/mlflow.db"]
     log = (out / "sweep.log").open("ab")
     command = cluster.words(*command) if cluster else command

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from reprise.errors import Stopped
 from reprise.runs.folder import STATE
 from reprise.runs.job import Job
-from reprise.sweeps.launcher import Local, NotNow, Process, Task, kill_group
+from reprise.sweeps.launcher import End, Local, NotNow, Process, Task, kill_group
 from reprise.sweeps.ledger import OVER, Ledger, Standing, State
 from reprise.sweeps.plan import Plan
 from reprise.training.state import newest_step
@@ -151,22 +151,24 @@ class Driver:
             is_ours = self._signals and end.code is not None and end.code < 0
             state, why = self._judge(job, None if is_ours else end.code, late)
             if state == "stopped" and not self._signals:
-                state, why = self._stopped_from_outside(job, end.why)
+                state, why = self._stopped_from_outside(job, end)
             self._record(job, state, why, attempt.seconds)
             attempt.log.close()  # now other processes can claim the job
             self._running.remove(attempt)
 
-    def _stopped_from_outside(self, job: Job, why: str) -> tuple[State, str]:
+    def _stopped_from_outside(self, job: Job, end: End) -> tuple[State, str]:
         """Judge a job that someone else has ended: it goes on, as long as that leads anywhere."""
+        if not end.has_begun:
+            return "stopped", end.why
         folder = self._ledger.run_folder(job)
         step = newest_step(folder / STATE) if folder else 0
         before, times = self._reached.get(job.number, (-1, 0))
         times = 1 if step > before else times + 1
         self._reached[job.number] = step, times
         if times < MOST_STALLED:
-            return "stopped", why
+            return "stopped", end.why
         ends = f"{times} attempts in a row ended at step {step}"
-        return "failed", f"{ends}, the last one {why}" if why else ends
+        return "failed", f"{ends}, the last one {end.why}" if end.why else ends
 
     def _claim(self) -> tuple[Job, BinaryIO] | None:
         """Lock the log of the first job that is to be started; None if there is none now."""

@@ -30,10 +30,12 @@ class End:
     Args:
         code: Exit code, negative for a signal; None if it is not known, or not the job's own.
         why: What ended it from outside: `over its time limit`, `lost with its node n2`; else ''.
+        has_begun: Whether it left the queue.
     """
 
     code: int | None
     why: str = ""
+    has_begun: bool = True
 
 
 class Task(ABC):

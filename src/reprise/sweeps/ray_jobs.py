@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +22,8 @@ from reprise.sweeps.launcher import End, Launcher, NotNow, Task
 POLL_S = 2.0  # between two questions to the cluster, for all jobs of the sweep together
 ANSWER_S = 30  # longest time that an answer may take
 STOP_S = 60  # time that a job has to save its state, before Ray kills it
-# Ray's own state of a job that SIGTERM has ended.
-_STOPPED, _OVER = "STOPPED", {"SUCCEEDED", "FAILED", "STOPPED"}
+_OVER = {"SUCCEEDED", "FAILED", "STOPPED"}
+_WAITED = "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"  # Ray gives up a job that has waited 15 minutes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,13 +148,14 @@ class RayJob(Task):
         status, code = seen["status"], seen.get("driver_exit_code")
         if status not in _OVER:
             self.is_queued = status == "PENDING"
-            self.where = "queued (Ray)" if self.is_queued else f"running on {_node(seen)} (Ray)"
+            self.where = "queued (Ray)" if self.is_queued else f"running on {_node(seen)[4:]} (Ray)"
             return None
-        if status == _STOPPED:  # Ray does not tell the exit code
+        if status == "STOPPED":  # Ray does not tell the exit code
             return End(None, "stopped")
-        if code is None and status == "FAILED":
-            is_memory = "memory" in (seen.get("message") or "").lower()
-            return End(-signal.SIGKILL) if is_memory else End(None, f"lost with {_node(seen)}")
+        if seen.get("error_type") == _WAITED:
+            return End(None, "waited too long for its resources", has_begun=False)
+        if status == "FAILED" and code is None:
+            return End(None, f"lost with {_node(seen)}")
         return End(code or 0)
 
     def stop(self) -> None:
@@ -171,4 +171,4 @@ class RayJob(Task):
 
 def _node(seen: Mapping[str, Any]) -> str:
     address = seen.get("driver_agent_http_address") or ""
-    return f"node {address.partition('//')[2].partition(':')[0]}".strip()
+    return f"its node {address.partition('//')[2].partition(':')[0]}".strip()
