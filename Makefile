@@ -35,6 +35,7 @@ words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
 	words=(); [[ -z $$text ]] || mapfile -t words <<< "$$text"
 verb = @$(words); exec $(python) -m reprise $@
 with_exp = "experiment=$$exp" "$${words[@]}"
+with_model = $${run:+"run=$$run"} $${model:+"model=$$model"}
 with_run = "run=$$run" $${split:+"split=$$split"} "$${words[@]}"
 
 .PHONY: help
@@ -82,28 +83,28 @@ profile: need-exp $(ready)  ## See where the time of training goes, stage by sta
 	$(verb) $(with_exp)
 
 .PHONY: evaluate
-evaluate: need-run $(ready)  ## Score a run's best checkpoint again: run=ID [split=test]
-	$(verb) $(with_run)
+evaluate: $(if $(model),,need-run) $(ready)  ## Score a run's best checkpoint again: run=ID|model=NAME@alias [split=test]
+	$(verb) $(with_model) $${split:+"split=$$split"} "$${words[@]}"
 
 .PHONY: predict
 predict: $(if $(model),,need-run) $(ready)  ## Answer inputs without labels: run=ID|model=NAME@alias input=PATH|test [output=PATH args="overlay=true …"]
-	$(verb) $${run:+"run=$$run"} $${model:+"model=$$model"} $${input:+"input=$$input"} $${output:+"output=$$output"} "$${words[@]}"
+	$(verb) $(with_model) $${input:+"input=$$input"} $${output:+"output=$$output"} "$${words[@]}"
 
 .PHONY: calibrate
 calibrate: need-run $(ready)  ## Fit a temperature and thresholds for a run's model, which predict uses: run=ID [precision=0.9]
 	$(verb) "run=$$run" $${precision:+"precision=$$precision"} $${by:+"by=$$by"} "$${words[@]}"
 
 .PHONY: report
-report: need-run $(ready)  ## Write a page about a run and its model, one HTML file: run=ID|last [output=FILE]
-	$(verb) "run=$$run" $${output:+"output=$$output"} "$${words[@]}"
+report: $(if $(model),,need-run) $(ready)  ## Write a page about a run and its model, one HTML file: run=ID|model=NAME@alias [output=FILE]
+	$(verb) $(with_model) $${output:+"output=$$output"} "$${words[@]}"
 
 .PHONY: export
 export: $(if $(model),,need-run) $(ready)  ## Write a model for other programs, and compare its answers: run=ID|model=NAME@alias format=saved_model|onnx|litert [int8=true output=PATH]
-	$(verb) $${run:+"run=$$run"} $${model:+"model=$$model"} $${format:+"format=$$format"} $${int8:+"int8=$$int8"} $${output:+"output=$$output"} "$${words[@]}"
+	$(verb) $(with_model) $${format:+"format=$$format"} $${int8:+"int8=$$int8"} $${output:+"output=$$output"} "$${words[@]}"
 
 .PHONY: serve
 serve: $(if $(model),,need-run) $(ready)  ## Answer requests over HTTP: run=ID|model=NAME@alias [port=5001 host=127.0.0.1]
-	$(verb) $${run:+"run=$$run"} $${model:+"model=$$model"} $${port:+"port=$$port"} $${host:+"host=$$host"} "$${words[@]}"
+	$(verb) $(with_model) $${port:+"port=$$port"} $${host:+"host=$$host"} "$${words[@]}"
 
 .PHONY: promote
 promote: need-run $(ready)  ## Register a run's model, if it is better than the one that has the alias: run=ID name=NAME [alias=champion args="force=true"]

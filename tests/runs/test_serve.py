@@ -89,7 +89,8 @@ def test_pictures_come_back_as_masks_of_their_own_size(tmp_path):
             assert {"expected", "received", "to_do"} <= answer.keys()
             assert str(tmp_path) not in str(answer)
         assert ask(address, b"no JSON")[0] == 400
-        assert ask(address, b"?", "text/plain")[0] == 415
+        status, answer = ask(address, b"?", "text/plain")
+        assert (status, "IMPORTANT" in str(answer)) == (415, False)
         assert ask(address, b" " * 1_100_000)[0] == 413
 
         with ThreadPoolExecutor(200) as pool:

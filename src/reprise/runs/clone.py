@@ -66,7 +66,9 @@ def clone(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     if names := tags_of(saved.folder).get("code.redacted"):
-        print(f"note: these files of it may hold passwords, as they do here: {names}")
+        first, *others = names.split(", ")
+        more = f" and {len(others)} more (tag code.redacted)" if others else ""
+        print(f"note: what may be a password stays in the copy: {first}{more}")
     engine = ["env", "PYTHONPATH=src"] if (project / "src/reprise").is_dir() else []
     if words[0] == AGAIN:
         return project, shlex.join([*engine, "bash", AGAIN, python])

@@ -80,6 +80,11 @@ class Run:
         return tags_of(self.folder)
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of its classes, in the order of the answers' last axis; empty for values."""
+        return self._saved.specs["target"].classes
+
+    @property
     def result(self) -> dict[str, float]:
         """Metrics of its best model, `{'test/accuracy': 0.98}`; empty before it has finished."""
         file = self.folder / RESULT
@@ -138,11 +143,13 @@ class Run:
         loose = 2 if len(shape) == 3 else 0  # a picture's height and width, if the model allows
         is_one_more = inputs.ndim == 1 + len(shape) and len(inputs)
         if not is_one_more or inputs.shape[1 + loose :] != tuple(shape[loose:]):
+            grey = inputs.shape[1:] == shape[:-1] and shape[-1] == 1
+            fitting = "inputs[..., np.newaxis]" if grey else "one input alone is inputs[np.newaxis]"
             raise UserError(
                 f"these inputs do not fit the model of run {self.id}",
                 f"shape (inputs, {', '.join(map(str, shape))}), dtype {spec.dtype}",
                 f"shape {inputs.shape}, dtype {inputs.dtype}",
-                "give an array of that shape: one input alone is inputs[np.newaxis]",
+                f"give an array of that shape: {fitting}",
             )
         size = options.get("batch") or int(self.config["loader"]["batch_size"])
         parts = [self._predictor(inputs[at : at + size]) for at in range(0, len(inputs), size)]

@@ -10,8 +10,9 @@ from typing import Any
 from reprise.config.secrets import MASK, redact
 from reprise.errors import UserError
 from reprise.project import typed
+from reprise.runs.bring import find_or_bring
 from reprise.runs.experiment import Data, set_up_device
-from reprise.runs.load import SavedRun, find, load_best, match_specs, open_saved_data
+from reprise.runs.load import SavedRun, load_best, match_specs, open_saved_data
 from reprise.runs.registered import find_model
 from reprise.runs.score import description, score_splits
 from reprise.runs.serve import FOLDER, write_pyfunc
@@ -61,7 +62,7 @@ def promote(run: str, runs: Path, name: str, alias: str, *, force: bool = False)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    saved = find(run, runs)
+    saved = find_or_bring(run, runs)
     data = open_saved_data(saved)
     split = next(one for one in ("test", "valid", "train") if one in data.splits)
     metric = f"{split}/{saved.config['trainer']['monitor'].partition('/')[2]}"

@@ -188,7 +188,8 @@ class Guard:
         received = text.decode(errors="replace")
         with suppress(ValueError, TypeError, KeyError):
             received = json.loads(text)["message"]
-        await self._refuse(send, start["status"], received.rpartition("Error: ")[2][:500])
+        reason = received.rpartition("Error: ")[2].partition(" IMPORTANT: ")[0]
+        await self._refuse(send, start["status"], reason[:500])
 
     async def _refuse(self, send: Any, status: int, received: str, expected: str = "") -> None:
         mend = "correct the request; docs/use_a_model.md shows some"

@@ -202,5 +202,9 @@ def _print_result(folder: Path, result: Mapping[str, float]) -> None:
     """Print the metrics, where the run is, and what to type next."""
     print(f"\nrun {folder.name} is finished: {relative(folder)}\n\n{result_table(result)}\n")
     print(f"next:  {typed('ui')}        to look at it, and to compare it with others")
-    again = to_type("evaluate", f"run={folder.name}", home(folder))
-    print(f"       {again}        to have its test metrics again")
+    for verb, words, reason in (
+        ("evaluate", "", "to have its test metrics again"),
+        ("report", "", "to have a page about it"),
+        ("predict", " input=PATH", "to answer inputs without labels"),
+    ):
+        print(f"       {to_type(verb, f'run={folder.name}', home(folder))}{words}        {reason}")
