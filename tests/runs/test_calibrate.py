@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 from made_runs import fully_convolutional, made_run
+from PIL import Image
 from tiny import new_store, write_arrays, write_blobs
 
 from reprise.cli.calibrate import main
@@ -128,6 +131,26 @@ def test_masks_of_yes_and_no_are_cut_at_the_threshold(tmp_path, capsys, monkeypa
     p = np.load(tmp_path / f"out/probabilities/{name}.npy")[..., 0]
     areas = pd.read_csv(done.table)["pixels_foreground"]
     assert areas[0] == (p > np.float32(found["thresholds"]["foreground"])).sum()
+
+
+def test_a_split_of_ignored_pixels_is_refused(tmp_path):
+    data = write_blobs(tmp_path / "blobs", 24, 32)
+    words = [f"dataset.images={data}/images", f"dataset.masks={data}/masks"]
+    words += ["experiment=segmentation", "dataset.image_size=[32,32]", "dataset.mask_mode=ids"]
+    words += ["dataset.classes=[no,yes]", "dataset.ignore=[7]"]
+    for file in (data / "masks").iterdir():
+        Image.fromarray((np.array(Image.open(file)) > 0).astype(np.uint8)).save(file)
+
+    def two(config: Any, dataset: Any) -> keras.Model:
+        inputs = keras.Input(dataset.input_spec.shape, dtype="uint8")
+        x = keras.layers.Rescaling(1 / 255)(inputs)
+        return keras.Model(inputs, keras.layers.Conv2D(2, 1, activation="softmax")(x))
+
+    folder = made_run(tmp_path / "runs", *words, model=two)
+    for name in json.loads((folder / "splits.json").read_text())["valid"]:
+        Image.fromarray(np.full((32, 32), 7, np.uint8)).save(data / "masks" / Path(name).name)
+    with pytest.raises(UserError, match="no pixel that counts"):
+        main([f"run={folder}", f"runs={folder.parents[1]}"])
 
 
 def test_what_cannot_be_calibrated_is_refused(classes, tmp_path):

@@ -1,5 +1,6 @@
 """Predict on inputs without labels: what Keras's own `predict` answers to the run's batches."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,8 @@ def test_a_picture_larger_than_the_model_is_answered_in_tiles_of_its_own_size(bl
         np.load(tmp_path / f"{one}/probabilities/large.npy") for one in ("out", "whole", "flipped")
     )
     assert found.shape == whole.shape == flipped.shape == (160, 192, 1)
+    again = ask(run, [str(tmp_path)], tmp_path / "out")  # without its own masks, the others' with
+    assert again.count == 2 + 5
     # the network sees 7 pixels: tiles differ from the whole at their borders, which weigh little
     assert np.abs(found - whole).max() < 0.01
     small = np.load(tmp_path / "out/probabilities/small.npy")
@@ -143,6 +146,59 @@ def test_a_prediction_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(
             == (tmp_path / "out" / file.relative_to(tmp_path / "whole")).read_bytes()
         )
     assert not list(tmp_path.glob("out/.*"))
+
+
+def test_pictures_that_cannot_be_read_are_listed_though_a_whole_part_is_of_them(
+    blobs, tmp_path, monkeypatch
+):
+    folder, run = blobs
+    monkeypatch.setattr(module, "_BATCHES", 1)
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"")
+    good = str(folder / "images/000.png")
+    done = ask(run, [str(bad), good, str(bad)], tmp_path / "out", batch=1)
+    assert [Path(name).name for name in done.problems] == ["bad.png"]
+    assert len(pd.read_csv(done.table)) == 1
+    with pytest.raises(UserError, match="none of the 1 inputs can be answered"):
+        ask(run, [str(bad)], tmp_path / "none")
+    (tmp_path / "in").mkdir()
+    bad.rename(tmp_path / "in/bad.png")
+    os.mkfifo(tmp_path / "in/pipe.png")  # is left out, not waited for
+    with pytest.raises(UserError, match="none of the 1 inputs can be answered"):
+        ask(run, [str(tmp_path / "in")], tmp_path / "pipe")
+
+
+def test_what_was_asked_for_in_vain_is_refused_first(blobs, tmp_path):
+    folder, run = blobs
+    good = [str(folder / "images/000.png")]
+    with pytest.raises(UserError, match="threshold is of no use"):
+        ask(run, good, tmp_path / "out", threshold="0.7")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file cannot be written"):
+        ask(run, good, tmp_path / "file")
+    pd.DataFrame({"path": good, "width": [1]}).to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(UserError, match="a column 'width' already"):
+        ask(run, [str(tmp_path / "table.csv")], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_answers_that_are_no_numbers_are_not_given_as_a_class(blobs, tmp_path, monkeypatch):
+    folder, run = blobs
+    monkeypatch.setattr(Predictor, "_answer", lambda _, x: np.full((*x.shape[:-1], 1), np.nan))
+    with pytest.raises(UserError, match="does not answer with finite numbers"):
+        ask(run, [str(folder / "images/000.png")], tmp_path / "out")
+    write_arrays(tmp_path / "a.npz")
+    arrays = made_run(tmp_path / "runs", "experiment=digits", f"dataset.file={tmp_path}/a.npz")
+
+    def answer(_, x):
+        p = np.full((len(x), 3), 1 / 3, np.float32)
+        p[0] = np.nan
+        return p
+
+    monkeypatch.setattr(Predictor, "_answer", answer)
+    done = ask(arrays, ["test"], tmp_path / "arrays")
+    assert len(done.problems) == 1
+    assert "no finite number" in next(iter(done.problems.values()))
 
 
 def test_rows_are_matched_by_name_and_bad_ones_are_listed(tmp_path):

@@ -117,7 +117,9 @@ def find_given(given: Sequence[str], endings: Collection[str]) -> tuple[list[Pat
                 Path(folder, name)
                 for folder, _, names in os.walk(path)
                 for name in names
-                if name.lower().endswith(tuple(endings)) and not name.startswith(".")
+                if name.lower().endswith(tuple(endings))
+                and not name.startswith(".")
+                and not Path(folder, name).is_fifo()  # which would be waited for
             )
             tops.append(path)
         else:

@@ -98,6 +98,7 @@ class Answers:
         with self._model:
             parts = [predictor(x[at : at + size]) for at in range(0, len(x), size)]
         answers = np.concatenate(parts)
+        predictor.require_finite(answers)
         if not spec.classes:
             return [{"values": _values(row, spec.names)} for row in answers]
         if spec.kind == "mask":
@@ -152,6 +153,7 @@ class Answers:
             with self._model:
                 found.append(self._predictor(x))
         scores = np.concatenate(found)
+        self._predictor.require_finite(scores)
         if not spec.classes:
             table = pd.DataFrame(windows.came_in())
             table["values"] = [_values(row, spec.names) for row in scores]

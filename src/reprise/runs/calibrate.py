@@ -177,6 +177,13 @@ def _seen(
                     p, truth = p[drawn], truth[drawn]
             kept.append((p, truth.astype(np.int64)))
     ps, truths = zip(*kept, strict=True)
+    if not sum(map(len, truths)):
+        raise UserError(
+            f"the {split} split of run {predictor.saved.folder.name} has no pixel that counts",
+            "pixels of a class in its masks",
+            f"the value {spec.ignore}, to be ignored, in all of them",
+            "add masks to it, and train again",
+        )
     return np.concatenate(ps), np.concatenate(truths)
 
 

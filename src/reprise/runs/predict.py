@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt
 from tqdm import tqdm
 
 from reprise.datasets.base import Dataset
+from reprise.datasets.images.unlabelled import Pictures
 from reprise.datasets.sound.unlabelled import SoundWindows
 from reprise.datasets.sql.unlabelled import SqlMatrices
 from reprise.datasets.unlabelled import Tolerant
@@ -23,7 +24,7 @@ from reprise.files import lock, replacing, write_text
 from reprise.project import ROOT, relative
 from reprise.runs.calibration import model_hash
 from reprise.runs.load import SavedRun, require_best
-from reprise.runs.predict_masks import Masks, Probabilities, areas, file_names, tile_of
+from reprise.runs.predict_masks import FOLDERS, Masks, Probabilities, areas, file_names, tile_of
 from reprise.runs.predict_parts import Parts, fingerprint
 from reprise.runs.predict_sound import (
     detections,
@@ -121,14 +122,32 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
     if options.to:
         require_new_table(options.to, saved.config["dataset"])
     inputs = predictor.inputs(given, **_changes(options, predictor))
+    _require_of_use(options, spec.kind, is_sound=isinstance(inputs, SoundWindows))
     place = ROOT / (output or f"predictions/{saved.folder.name}")
     if not output and not (ROOT / "predictions/.gitignore").exists():
         write_text(ROOT / "predictions/.gitignore", "*\n")  # no part of the code that runs record
     is_table = place.suffix.lower() in _TABLES
     folder = place.with_suffix("") if is_table else place
+    if place.exists() and place.is_dir() == is_table:
+        raise UserError(
+            f"output={output} cannot be written",
+            "a folder, or the name of a table, which ends in .csv or .parquet",
+            f"a {'folder' if is_table else 'file'} of that name",
+            "choose another output=…",
+        )
+    if isinstance(inputs, Pictures) and spec.kind == "mask":
+        inputs.leave_out([folder / name for name in FOLDERS])
+    if not len(inputs):
+        raise UserError(
+            "there is nothing to answer", "one input at least", ", ".join(given), "correct input=…"
+        )
     named = {"mask": "areas"}.get(spec.kind, "predictions")
     table = place if is_table else folder / f"{named}.csv"
     unreadable = table.with_name(f"{table.stem}.unreadable.csv")
+    if isinstance(inputs, SoundWindows) and spec.classes:
+        read_thresholds(options.threshold, spec.classes, predictor.limits.tolist())
+    else:
+        _require_new_columns(inputs, predictor)
     table.parent.mkdir(parents=True, exist_ok=True)
     parts_folder = table.with_name(f".{table.name}.parts")
     parts_folder.mkdir(exist_ok=True)
@@ -145,7 +164,7 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
         names = {inputs.name(at): text for at, text in problems.items()}
         if len(problems) == len(inputs):
             raise UserError(
-                f"none of the {len(inputs)} inputs can be read",
+                f"none of the {len(inputs)} inputs can be answered",
                 f"inputs as run {predictor.saved.folder.name} was trained on",
                 "\n".join(list(problems.values())[:8]),
                 "correct input=…, or predict with another run",
@@ -160,6 +179,26 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
             shutil.rmtree(parts_folder)
     mark.unlink(missing_ok=True)
     return Prediction(table, folder, len(inputs), names, unreadable if problems else None)
+
+
+def _require_of_use(options: Options, kind: str, *, is_sound: bool) -> None:
+    """Refuse what was asked for in vain: words for masks or recordings, of another model."""
+    for words, what, is_there in (
+        (("tile", "probabilities", "overlay"), "masks", kind == "mask"),
+        (
+            ("hop_s", "threshold", "merge_s", "format", "spectrograms"),
+            "detections in recordings",
+            is_sound,
+        ),
+    ):
+        for word in words:
+            if not is_there and getattr(options, word) != getattr(Options, word):
+                raise UserError(
+                    f"{word} is of no use here",
+                    f"a model of {what}",
+                    f"one of a {kind}" if kind in ("class", "mask") else f"one of {kind}",
+                    f"leave {word} out",
+                )
 
 
 def _changes(options: Options, predictor: Predictor) -> dict[str, Any]:
@@ -246,6 +285,12 @@ def _fill(
                 good = flags.astype(bool)
                 problems |= {int(at): inputs.problem(int(at)) for at in some[~good]}
                 found = answer(some[good], x if good.all() else x[good]) if good.any() else None
+                if found is not None and not np.isfinite(found).all():
+                    is_whole = np.isfinite(found.reshape(len(found), -1)).all(-1)
+                    problems |= {
+                        int(at): f"{inputs.name(int(at))}: the model's answer is no finite number"
+                        for at in some[good][~is_whole]
+                    }
                 place = np.cumsum(good) - 1
                 for at, is_good in enumerate(good):
                     rows.append(found[place[at]] if is_good and found is not None else None)
@@ -288,26 +333,13 @@ def _write(
             write_spectrograms(inputs, found, spec.classes, folder)
         return found
     good = np.setdiff1d(np.arange(len(inputs)), list(problems))
-    own = getattr(inputs, "came_in", None)
-    came_in = own() if own else {"name": [inputs.name(at) for at in range(len(inputs))]}
-    if spec.kind == "mask":
-        classes = spec.classes if len(spec.classes) > 1 else ("background", *spec.classes)
-        columns = dict(areas(classes, answers[good]))
-    elif answers.ndim > 2:
+    came_in = _came_in(inputs)
+    columns = _columns(predictor, answers[good])
+    if "array" in columns:
         path = table.with_name(f"{table.stem}.npy")
         with replacing(path) as partial, partial.open("wb") as file:
             np.save(file, answers[good])
-        columns = {"array": np.arange(len(good))}
-    else:
-        columns = _columns(predictor, answers[good])
     frame = pd.DataFrame({name: pd.Series(cells).iloc[good] for name, cells in came_in.items()})
-    if both := [name for name in columns if name in frame]:
-        raise UserError(
-            f"the inputs have a column '{both[0]}' already",
-            "another name: the answer stands in a column of this one",
-            ", ".join(map(str, frame)),
-            "rename that column",
-        )
     frame = pd.concat([frame.reset_index(drop=True), pd.DataFrame(columns)], axis=1)
     _save(frame, table)
     if isinstance(inputs, SqlMatrices) and answers.ndim == 4:
@@ -316,9 +348,34 @@ def _write(
     return frame
 
 
+def _came_in(inputs: Dataset) -> Mapping[str, Any]:
+    own = getattr(inputs, "came_in", None)
+    return own() if own else {"name": [inputs.name(at) for at in range(len(inputs))]}
+
+
+def _require_new_columns(inputs: Dataset, predictor: Predictor) -> None:
+    """Refuse a table that has a column of an answer's name."""
+    spec, came_in = predictor.target_spec, _came_in(inputs)
+    count = max(2, len(spec.classes))
+    shape = {"mask": (2 + count,), "values": spec.shape}.get(spec.kind, (len(spec.classes),))
+    columns = _columns(predictor, np.zeros((0, *shape), np.float32))
+    if both := [name for name in columns if name in came_in]:
+        raise UserError(
+            f"the inputs have a column '{both[0]}' already",
+            "another name: the answer stands in a column of this one",
+            ", ".join(map(str, came_in)),
+            "rename that column",
+        )
+
+
 def _columns(predictor: Predictor, answers: np.ndarray) -> dict[str, Any]:
     """The answer, and for classes the probability of each; '' where no class is certain."""
     spec = predictor.target_spec
+    if spec.kind == "mask":
+        named = spec.classes if len(spec.classes) > 1 else ("background", *spec.classes)
+        return dict(areas(named, answers))
+    if answers.ndim > 2:
+        return {"array": np.arange(len(answers))}
     if not spec.classes:
         rows = answers.reshape(len(answers), -1)
         if rows.shape[1] == 1 and len(spec.names) < 2:

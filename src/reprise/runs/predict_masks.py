@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reprise.datasets.base import Dataset
     from reprise.runs.predictor import Predictor
 
+FOLDERS = ("masks", "probabilities", "overlays")
 Probabilities = Literal["png", "npy"]
 
 
@@ -162,6 +163,7 @@ class Masks:
         return self._probabilities == kind
 
     def _ids(self, band: np.ndarray) -> np.ndarray:
+        self._predictor.require_finite(band)
         ids = self._predictor.decide(band)
         return (ids[..., 0] if band.shape[-1] == 1 else ids).astype(np.uint8)
 

@@ -58,8 +58,12 @@ class Parts:
                 answers.append(arrays["answers"])
                 found = json.loads(str(arrays["problems"]))
                 problems |= {int(at): text for at, text in found.items()}
-        shape = next((one.shape[1:] for one in answers if one.size), ())
-        return np.concatenate([one.reshape(len(one), *shape) for one in answers]), problems
+        some = next((one for one in answers if one.size), np.zeros((0, 0), np.float32))
+        every = [
+            one if one.size else np.zeros((len(one), *some.shape[1:]), some.dtype)
+            for one in answers
+        ]
+        return np.concatenate(every), problems
 
     def _file(self, part: int) -> Path:
         return self.folder / f"part-{part:06d}.npz"

@@ -97,6 +97,17 @@ class Predictor:
             return self.calibration.softened(answers, self.target_spec)
         return answers
 
+    def require_finite(self, answers: np.ndarray) -> None:
+        """Raise a UserError where an answer is NaN or infinite: a class would be made of it."""
+        if np.isfinite(answers).all():
+            return
+        raise UserError(
+            f"the model of run {self.saved.folder.name} does not answer with finite numbers",
+            "finite numbers; NaN comes of weights whose training has diverged, or of huge inputs",
+            "NaN, or an infinite number",
+            "look at the inputs, and at the run's loss: its learning rate may be too high",
+        )
+
     def _mirrored(self, x: np.ndarray) -> np.ndarray:
         """Mean of the answers to the inputs and to their mirror images."""
         answers = self._answer(x)

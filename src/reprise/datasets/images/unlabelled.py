@@ -75,6 +75,16 @@ class Pictures(Unlabelled):
     def name(self, index: int) -> str:
         return self._names[index]
 
+    def leave_out(self, folders: Sequence[Path]) -> None:
+        """Leave out files of a folder that was named which are answers, of another time."""
+        places = [folder.absolute() for folder in folders]
+        own = [
+            not any(path.absolute().is_relative_to(one) for one in places) for path in self.paths
+        ]
+        if not self._came_in:
+            self.paths = [path for path, is_own in zip(self.paths, own, strict=True) if is_own]
+            self._names = [name for name, is_own in zip(self._names, own, strict=True) if is_own]
+
     def came_in(self) -> Mapping[str, Sequence[Any]]:
         return self._came_in or {"path": self._names}
 
