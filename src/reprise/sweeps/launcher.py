@@ -6,17 +6,20 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 from annotated_types import Ge
 
 from reprise.errors import UserError
 from reprise.project import ROOT
+
+POLL_S = 2.0  # between two questions to a scheduler, for all jobs of the sweep together
 
 
 class NotNow(Exception):
@@ -110,6 +113,7 @@ class Launcher(ABC):
 
         Raises:
             NotNow: the scheduler does not answer.
+            UserError: this launcher has no scheduler.
         """
         raise UserError(
             f"job {name} was handed to a scheduler, where it may still run",
@@ -117,6 +121,35 @@ class Launcher(ABC):
             f"launcher={type(self).__name__.lower()}",
             "go on with that launcher",
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheduler(Launcher):
+    """A launcher whose jobs are found again by name, for as long as a scheduler remembers them."""
+
+    n_jobs: Annotated[int, Ge(1)] = 100
+    _jobs: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _asked: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def jobs(self, *, now: bool = False) -> Mapping[str, Any]:
+        """What the scheduler says of the user's jobs, by name; it is asked every `POLL_S`.
+
+        Args:
+            now: Ask it now.
+
+        Raises:
+            NotNow: it does not answer.
+        """
+        if now or not self._asked or time.monotonic() - self._asked[0] > POLL_S:
+            self._asked[:] = [time.monotonic()]
+            listed = self.listed()
+            self._jobs.clear()
+            self._jobs.update(listed)
+        return self._jobs
+
+    @abstractmethod
+    def listed(self) -> Mapping[str, Any]:
+        """Ask the scheduler."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -17,9 +16,8 @@ from annotated_types import Ge, Gt
 
 from reprise.errors import UserError
 from reprise.project import ROOT
-from reprise.sweeps.launcher import End, Launcher, NotNow, Task
+from reprise.sweeps.launcher import End, NotNow, Scheduler, Task
 
-POLL_S = 2.0  # between two questions to the cluster, for all jobs of the sweep together
 ANSWER_S = 30  # longest time that an answer may take
 STOP_S = 60  # time that a job has to save its state, before Ray kills it
 _OVER = {"SUCCEEDED", "FAILED", "STOPPED"}
@@ -27,7 +25,7 @@ _WAITED = "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"  # Ray gives up a job that has wa
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ray(Launcher):
+class Ray(Scheduler):
     """Jobs of a Ray cluster, whose nodes have project, environment, data and runs/ at equal paths.
 
     Args:
@@ -44,14 +42,11 @@ class Ray(Launcher):
     """
 
     address: str = "http://127.0.0.1:8265"
-    n_jobs: Annotated[int, Ge(1)] = 100
     cpus: Annotated[float, Gt(0)] = 1
     gpus: Annotated[float, Ge(0)] = 0
     memory: Annotated[int, Ge(1)] | None = None
     resources: dict[str, float] = field(default_factory=dict)
     variables: list[str] = field(default_factory=list)
-    _seen: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _asked: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def check(self, timeout_s: float | None) -> None:
         if timeout_s is not None:
@@ -93,24 +88,14 @@ class Ray(Launcher):
             "runtime_env": {"env_vars": variables},
         }
         self.ask("POST", "/api/jobs/", {k: v for k, v in body.items() if v not in (None, {})})
-        self._asked.clear()
+        self.jobs(now=True)
         return RayJob(self, name)
 
     def find(self, name: str) -> RayJob | None:
         return RayJob(self, name) if name in self.jobs() else None
 
-    def jobs(self) -> Mapping[str, Any]:
-        """What the cluster says of its jobs, by submission id.
-
-        Raises:
-            NotNow: it does not answer.
-        """
-        if not self._asked or time.monotonic() - self._asked[0] > POLL_S:
-            self._asked[:] = [time.monotonic()]
-            listed = self.ask("GET", "/api/jobs/")
-            self._seen.clear()
-            self._seen.update({job["submission_id"]: job for job in listed})
-        return self._seen
+    def listed(self) -> dict[str, Any]:
+        return {job["submission_id"]: job for job in self.ask("GET", "/api/jobs/")}
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Ask the cluster; returns what JSON it answers.

@@ -7,8 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, BinaryIO
 
@@ -16,11 +15,10 @@ from annotated_types import Ge
 
 from reprise.errors import UserError
 from reprise.project import ROOT
-from reprise.sweeps.launcher import End, Launcher, NotNow, Task
+from reprise.sweeps.launcher import End, NotNow, Scheduler, Task
 
-POLL_S = 2.0  # between two questions to the controller, for all jobs of the sweep together
 ANSWER_S = 60  # longest time that it may take to answer
-_FORMAT = "Name:60,JobID:20,State:20,exit_code:20,RestartCnt:10,NodeList:60"
+_FORMAT = "Name:60,JobID:20,State:20,exit_code:20,RestartCnt:10,NodeList:60"  # the last can be ''
 # States of a job that is over; what is not here is queued or runs.
 _OVER = {
     "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY",
@@ -45,7 +43,7 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slurm(Launcher):
+class Slurm(Scheduler):
     """Batch jobs of SLURM. Project, environment, data and runs/ are at the same paths on its nodes.
 
     Args:
@@ -62,7 +60,6 @@ class Slurm(Launcher):
         options: Further words for sbatch, such as `[--exclude=n3]`.
     """
 
-    n_jobs: Annotated[int, Ge(1)] = 100
     partition: str | None = None
     account: str | None = None
     constraint: str | None = None
@@ -72,8 +69,6 @@ class Slurm(Launcher):
     memory: str | None = None
     warning_s: Annotated[int, Ge(1)] = 60
     options: list[str] = field(default_factory=list)
-    _seen: dict[str, Seen] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _asked: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def check(self, timeout_s: float | None) -> None:
         """Ask SLURM whether it would take a job with these settings."""
@@ -123,36 +118,24 @@ class Slurm(Launcher):
         done = _call(self._words(name, log.name), f"#!/bin/sh\nexec {line}\n")
         if done.returncode:
             raise NotNow(done.stderr.strip())
-        self._asked.clear()
+        self.jobs(now=True)
         return Batch(self, name)
 
     def find(self, name: str) -> Batch | None:
         return Batch(self, name) if name in self.jobs() else None
 
-    def jobs(self) -> Mapping[str, Seen]:
-        """What the controller says of this user's jobs, by name; it forgets them after minutes.
-
-        Raises:
-            NotNow: it does not answer.
-        """
-        if not self._asked or time.monotonic() - self._asked[0] > POLL_S:
-            self._asked[:] = [time.monotonic()]
-            done = _call(["squeue", "--me", "--noheader", "--states=all", f"--Format={_FORMAT}"])
-            if done.returncode:
-                raise NotNow(done.stderr.strip())
-            self._seen.clear()
-            widths = [int(field.partition(":")[2]) for field in _FORMAT.split(",")]
-            for line in done.stdout.splitlines():
-                cells, at = [], 0
-                for width in widths:
-                    cells.append(line[at : at + width].strip())
-                    at += width
-                self._seen[cells[0]] = Seen(*cells[1:])
-        return self._seen
+    def listed(self) -> dict[str, Seen]:
+        done = _call(["squeue", "--me", "--noheader", "--states=all", f"--Format={_FORMAT}"])
+        if done.returncode:
+            raise NotNow(done.stderr.strip())
+        rows = (line.split() for line in done.stdout.splitlines())
+        return {row[0]: Seen(row[1], row[2], row[3], row[4], " ".join(row[5:])) for row in rows}
 
 
 class Batch(Task):
     """A batch job of SLURM, found by its name."""
+
+    is_queued = True
 
     def __init__(self, slurm: Slurm, name: str) -> None:
         self._slurm, self._name = slurm, name
@@ -182,8 +165,7 @@ class Batch(Task):
 
     def stop(self) -> None:
         """Send SIGTERM to a job that runs; one that is queued is taken out of the queue."""
-        seen = self._slurm._seen.get(self._name)
-        warn = ["--batch", "--signal=TERM"] if seen and seen.runs else []
+        warn = [] if self.is_queued else ["--batch", "--signal=TERM"]
         _call(["scancel", *warn, f"--name={self._name}"])
 
     def kill(self) -> None:
