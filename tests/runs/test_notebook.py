@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_runs import made_run
 from run_folders import write_run
-from tiny import ROOT, new_store
+from tiny import ROOT, new_store, write_arrays
 
 import reprise
 from reprise.errors import UserError
@@ -31,6 +32,27 @@ def test_a_run_has_what_its_folder_holds(tmp_path):
     assert table.loc["a", "optimizer.learning_rate"] == "0.001"
     with pytest.raises(UserError, match="no run 'c'"):
         reprise.load("c", tmp_path)
+
+
+def test_arrays_that_training_would_not_have_given_are_refused(tmp_path):
+    write_arrays(tmp_path / "a.npz")
+    folder = made_run(tmp_path / "runs", "experiment=digits", f"dataset.file={tmp_path}/a.npz")
+    run = reprise.load(folder, tmp_path / "runs")
+    x = np.stack([x for x, _ in run.dataset("test")[:3]])
+    answers = run.predict(x)
+    assert np.array_equal(run.predict(x.tolist()), answers)
+    assert np.array_equal(run.predict(x.astype(float)), answers)
+    for wrong in (x / 255, x.astype(int) + 300, np.full(x.shape, np.nan), x[:, 1:], x.astype(str)):
+        with pytest.raises(UserError, match="do not fit the model"):
+            run.predict(wrong)
+    with pytest.raises(UserError, match="batch=some cannot be used"):
+        run.predict(x, batch="some")
+    with pytest.raises(UserError, match="no option 'tiles'"):
+        run.predict("test", tiles=2)
+    best = folder / "checkpoints/best.keras"
+    best.write_bytes(best.read_bytes()[:5000])
+    with pytest.raises(UserError, match="cannot be loaded"):
+        reprise.load(folder, tmp_path / "runs").predict(x)
 
 
 def test_a_bare_import_costs_nothing_and_names_what_there_is():

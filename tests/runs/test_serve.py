@@ -14,11 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
+import pandas as pd
 import pytest
+from made_runs import fully_convolutional, made_run
 from PIL import Image
 from tiny import ROOT, array_words, overrides, reprise, write_arrays, write_blobs
 
 from reprise.errors import UserError
+from reprise.runs.answer import Answers
+from reprise.runs.load import find
 
 
 @contextmanager
@@ -116,6 +120,20 @@ def test_what_promote_registers_is_served(tmp_path):
 
 
 @pytest.mark.slow
+def test_base64_comes_as_other_programs_write_it(tmp_path):
+    data = write_blobs(tmp_path)
+    words = [f"dataset.images={data}/images", f"dataset.masks={data}/masks"]
+    words += ["experiment=segmentation", "dataset.image_size=[64,64]"]
+    folder = made_run(tmp_path / "runs", *words, model=fully_convolutional)
+    file = (data / "images/000.png").read_bytes()
+    text = base64.b64encode(file).decode()
+    lines = base64.encodebytes(file).decode()
+    cells = [text, lines, f"data:image/png;base64,{text}", np.array(text), np.array([text])]
+    found = Answers(find(str(folder), tmp_path / "runs"))(pd.DataFrame({"image": cells}))
+    assert len(found) == 5
+    assert all(one == found[0] for one in found)
+
+
 def test_a_refusal_has_the_parts_of_a_mistake():
     from reprise.runs.pyfunc import Refused
 

@@ -9,12 +9,9 @@ answered; 1: some could not be read, and are listed beside the answers.
 import sys
 from dataclasses import fields
 
-from pydantic import TypeAdapter, ValidationError
-
 from reprise.cli.main import options
-from reprise.errors import UserError
 from reprise.project import ROOT, relative
-from reprise.runs.predict import Options, given_inputs, predict
+from reprise.runs.predict import Options, given_inputs, predict, read_options
 from reprise.runs.registered import find_asked
 
 
@@ -23,7 +20,9 @@ def main(argv: list[str]) -> None:
     own = dict.fromkeys((field.name for field in fields(Options)), "")
     asked = options(argv, run="", model="", uri="", input=None, output="", runs="runs", **own)
     words = {name: asked[name] for name in own if asked[name]}
-    wish = _read(words)
+    wish = read_options(
+        {name: None if text in ("none", "null") else text for name, text in words.items()}
+    )
     runs, given = ROOT / asked["runs"], given_inputs(asked["input"])
     saved = find_asked(asked["run"], asked["model"], runs, asked["uri"])
     done = predict(saved, given, asked["output"], wish)
@@ -31,18 +30,3 @@ def main(argv: list[str]) -> None:
     if done.unreadable:
         print(f"{len(done.problems)} could not be read: {relative(done.unreadable)}")
         sys.exit(1)
-
-
-def _read(words: dict[str, str]) -> Options:
-    values = {name: None if text in ("none", "null") else text for name, text in words.items()}
-    try:
-        return TypeAdapter(Options).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise UserError(
-            f"{name}={words[name]} cannot be used",
-            first["msg"].removeprefix("Input should be ").partition(", unable")[0],
-            words[name],
-            f"correct {name}; docs/use_a_model.md says what it means",
-        ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import yaml
 
 from reprise.datasets.base import BaseDataset, Dataset
-from reprise.errors import UserError
+from reprise.errors import UserError, in_one_line
 from reprise.project import ROOT, relative
 from reprise.runs.experiment import Data, open_data
 from reprise.runs.folder import (
@@ -263,11 +264,22 @@ def load_best(folder: Path) -> keras.Model:
     """Load the best model of the run in `folder`, not compiled.
 
     Raises:
-        UserError: the run has none.
+        UserError: the run has none, it is damaged, or a class of it is gone.
     """
     import keras
 
-    return keras.models.load_model(require_best(folder), compile=False)
+    file = require_best(folder)
+    try:
+        if not zipfile.is_zipfile(file):
+            raise ValueError(f"{file.stat().st_size} bytes that are cut short, or no Keras file")
+        return keras.models.load_model(file, compile=False)
+    except (ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"the model of run {folder.name} cannot be loaded",
+            f"{relative(file)} as the run has written it, and the classes of its layers",
+            in_one_line(error)[:400],
+            "copy the file again, or bring the code of its layers back: run.json has its commit",
+        ) from None
 
 
 def require_best(folder: Path) -> Path:

@@ -21,7 +21,7 @@ from reprise.project import ROOT
 from reprise.runs.compare import read_summary
 from reprise.runs.folder import IDENTITY, RESULT, UNREADABLE, state_of
 from reprise.runs.load import SavedRun, find, open_saved_data
-from reprise.runs.predict import Options, predict
+from reprise.runs.predict import predict, read_options
 from reprise.runs.predictor import Predictor, open_predictor
 from reprise.runs.registered import find_model
 from reprise.tracking.folders import is_debug, run_folders
@@ -118,7 +118,8 @@ class Run:
         """Answer raw inputs with the best model, calibrated if `make calibrate` was typed.
 
         Args:
-            inputs: An array, shape (inputs, *shape of one); or files, folders, patterns, as
+            inputs: An array, or what NumPy makes one of, shape (inputs, *shape of one), in the
+                units of the run's data: pixels are not scaled; or files, folders, patterns, as
                 `make predict input=…` takes them.
             options: Of files, those of `reprise.runs.predict.Options`; of an array `batch`.
 
@@ -129,30 +130,40 @@ class Run:
         Raises:
             UserError: the inputs do not fit the model, or none can be read.
         """
-        if not isinstance(inputs, np.ndarray):
-            given = [inputs] if isinstance(inputs, str | Path) else inputs
-            wish = Options(**options)
+        given = [inputs] if isinstance(inputs, str | Path) else inputs
+        if isinstance(given, Sequence) and all(isinstance(one, str | Path) for one in given):
+            wish = read_options(options)
             done = predict(self._saved, [str(one) for one in given], "", wish)
             if done.unreadable:
                 print(f"note: {len(done.problems)} could not be read: {done.unreadable}")
             return pd.read_csv(done.table)
         spec = self._saved.specs["input"]
-        shape = spec.shape
+        shape, raw = spec.shape, np.asarray(inputs)
         if more := options.keys() - {"batch"}:
             raise TypeError(f"of an array predict takes batch alone, and no {', '.join(more)}")
-        loose = 2 if len(shape) == 3 else 0  # a picture's height and width, if the model allows
-        is_one_more = inputs.ndim == 1 + len(shape) and len(inputs)
-        if not is_one_more or inputs.shape[1 + loose :] != tuple(shape[loose:]):
-            grey = inputs.shape[1:] == shape[:-1] and shape[-1] == 1
+        is_free = len(shape) == 3 and None in self._predictor.model.input_shape[1:3]
+        loose = 2 if is_free else 0  # a picture's height and width
+        is_one_more = raw.ndim == 1 + len(shape) and len(raw)
+        is_number = raw.dtype.kind in "biuf"
+        with np.errstate(invalid="ignore", over="ignore"):
+            x = raw.astype(spec.dtype) if is_number else raw
+        is_scaled = x.dtype.kind == "u" and (x != raw).any()
+        if (
+            not (is_one_more and is_number)
+            or raw.shape[1 + loose :] != tuple(shape[loose:])
+            or is_scaled
+        ):
+            grey = raw.shape[1:] == shape[:-1] and shape[-1:] == (1,)
+            span = f", from {raw.min():g} to {raw.max():g}" if is_number and raw.size else ""
             fitting = "inputs[..., np.newaxis]" if grey else "one input alone is inputs[np.newaxis]"
             raise UserError(
                 f"these inputs do not fit the model of run {self.id}",
                 f"shape (inputs, {', '.join(map(str, shape))}), dtype {spec.dtype}",
-                f"shape {inputs.shape}, dtype {inputs.dtype}",
-                f"give an array of that shape: {fitting}",
+                f"shape {raw.shape}, dtype {raw.dtype}{span}",
+                f"give raw numbers, not scaled, of that shape: {fitting}",
             )
-        size = options.get("batch") or int(self.config["loader"]["batch_size"])
-        parts = [self._predictor(inputs[at : at + size]) for at in range(0, len(inputs), size)]
+        size = read_options(options).batch or int(self.config["loader"]["batch_size"])
+        parts = [self._predictor(x[at : at + size]) for at in range(0, len(x), size)]
         return np.concatenate(parts)
 
     def pictures(self) -> dict[str, Image]:
@@ -214,21 +225,22 @@ class Samples(Sequence[Sample]):
         raise TypeError(f"samples of {type(dataset).__name__} have no numbers: use a for loop")
 
 
-def load(run: str = "last", runs: str | Path = "runs") -> Run:
+def load(run: str | Path = "last", runs: str | Path = "runs") -> Run:
     """Open a recorded run.
 
     Relative paths are the project's, as everywhere in reprise: its folder becomes the working
     folder.
 
     Args:
-        run: Its id, `last`, MLflow's id of it; or `NAME@alias`, a model of MLflow's registry.
+        run: Its id, its folder, `last`, MLflow's id of it; or `NAME@alias`, a model of MLflow's
+            registry.
         runs: Folder of all runs.
 
     Raises:
         UserError: there is no such run.
     """
     project.enter()
-    folder = ROOT / runs
+    folder, run = ROOT / runs, str(run)
     return Run(find_model(run, folder) if "@" in run else find(run, folder))
 
 

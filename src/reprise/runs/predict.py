@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from annotated_types import Ge, Gt
+from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
 from reprise.datasets.base import Dataset
@@ -80,6 +81,30 @@ class Options:
     format: Literal["raven", "audacity", "raven,audacity"] | None = None
     spectrograms: bool = False
     to: str = ""
+
+
+def read_options(given: Mapping[str, Any]) -> Options:
+    """Read options, each a text or a value.
+
+    Raises:
+        UserError: there is no such option, or it has no such value.
+    """
+    names = [field.name for field in fields(Options)]
+    if more := given.keys() - set(names):
+        raise UserError(
+            f"there is no option '{min(more)}'", ", ".join(names), min(more), "choose one of these"
+        )
+    try:
+        return TypeAdapter(Options).validate_python(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise UserError(
+            f"{name}={given[name]} cannot be used",
+            first["msg"].removeprefix("Input should be ").partition(", unable")[0],
+            str(given[name]),
+            f"correct {name}; docs/use_a_model.md says what it means",
+        ) from None
 
 
 @dataclass(frozen=True)
