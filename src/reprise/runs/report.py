@@ -155,7 +155,6 @@ class _Seen:
                 else:
                     self._count(y, predictor.decide(p))
         self.ms = 1000 * statistics.median(times[1:] or times)
-        self.mean_loss = float(np.mean(self.losses))
         worst = sorted(self._heap, key=lambda one: one[:2], reverse=True)
         self.worst = [
             (str(rank), self._name(-at), self.losses[-at])
