@@ -5,9 +5,12 @@ import zipfile
 
 import numpy as np
 import pytest
+from made_runs import made_run
 from tiny import array_words, overrides, reprise, write_arrays, write_blobs
 
 from reprise.errors import UserError
+from reprise.runs.export import export
+from reprise.runs.load import find
 
 
 @pytest.mark.slow
@@ -88,3 +91,15 @@ def test_words_that_do_not_go_together_are_refused():
         done = reprise("export", "run=last", *words)
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
+
+
+def test_a_folder_of_other_files_is_not_replaced(tmp_path):
+    write_arrays(tmp_path / "a.npz")
+    words = ["experiment=digits", f"dataset.file={tmp_path}/a.npz"]
+    saved = find(str(made_run(tmp_path / "runs", *words)), tmp_path / "runs")
+    for name, kind in (("mine", "saved_model"), ("mine.onnx", "onnx")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "precious").touch()
+        with pytest.raises(UserError, match="holds something else"):
+            export(saved, kind, str(tmp_path / name))
+        assert (tmp_path / name / "precious").exists()

@@ -3,6 +3,9 @@
 import pytest
 from tiny import array_words, reprise, write_arrays
 
+from reprise.errors import UserError
+from reprise.runs.promote import promote
+
 
 @pytest.mark.slow
 def test_only_a_better_model_takes_the_alias(tmp_path):
@@ -31,3 +34,9 @@ def test_only_a_better_model_takes_the_alias(tmp_path):
     ]
     forced = reprise("promote", f"run={poor}", *where, "force=true")
     assert forced.stdout.startswith("digits version 3 is digits@champion"), forced.stderr
+
+
+@pytest.mark.parametrize("words", [("a@b", "champion"), ("a/b", "champion"), ("a", "Latest")])
+def test_names_that_could_not_be_asked_for_are_refused_first(tmp_path, words):
+    with pytest.raises(UserError, match="cannot be called"):
+        promote("last", tmp_path, *words)

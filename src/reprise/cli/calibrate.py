@@ -37,6 +37,9 @@ def main(argv: list[str]) -> None:
         print(f"\nno threshold reaches that precision for {', '.join(never)}")
     scores = [(n, f"{a:.4f}", f"{b:.4f}") for n, (a, b) in found.scores.items()]
     print(f"\n{markdown_table([('score', 'before', 'after'), *scores], 1)}\n")
+    before, after = found.scores[f"{split}/nll"]
+    if after > before:
+        print(f"note: the probabilities of {split} are less honest with it: valid may be too small")
     print(f"picture  {relative(saved.folder / PICTURE)}")
     print(f"stored   {relative(saved.folder / CALIBRATION)}")
     print("predict uses it from now on; with calibrated=false it does not")

@@ -4,6 +4,8 @@ It is scored first, and so is the model that has the alias, on the same samples;
 better is refused, exit code 2, unless `force=true`. `model=NAME@alias` then names it to predict.
 """
 
+import shlex
+
 from reprise.cli.main import options
 from reprise.errors import UserError
 from reprise.project import ROOT, typed
@@ -20,4 +22,5 @@ def main(argv: list[str]) -> None:
     now = f"{done.metric} {done.value:.4g}"
     before = f", {done.before:.4g} of run {done.holder} before" if done.before is not None else ""
     print(f"{name} version {done.version} is {name}@{alias}: {now}{before}")
-    print(f"next:  {typed('predict')} model={name}@{alias} input=PATH        to use it")
+    model = shlex.quote(f"model={name}@{alias}")
+    print(f"next:  {typed('predict')} {model} input=PATH        to use it")

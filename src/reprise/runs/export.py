@@ -160,6 +160,16 @@ def _require(
             output,
             f"output={output}{endings[kind]}",
         )
+    place = ROOT / output
+    is_earlier = kind == "saved_model" and (place / "saved_model.pb").exists()
+    is_other = any(place.iterdir()) if place.is_dir() else kind == "saved_model" and place.exists()
+    if output and is_other and not is_earlier:  # it would be replaced as a whole
+        raise UserError(
+            f"output={output} holds something else",
+            "a name that is free, an empty folder, or an earlier export",
+            f"a {'folder' if place.is_dir() else 'file'} of that name",
+            "choose another output=…",
+        )
 
 
 def _sample_rate(saved: SavedRun) -> int | None:

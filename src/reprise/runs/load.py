@@ -291,12 +291,15 @@ def require_best(folder: Path) -> Path:
     path = folder / CHECKPOINTS / BEST
     if path.exists():
         return path
-    kept_none = (folder / RESULT).exists() and keep_of(folder) == "none"
+    is_finished = (folder / RESULT).exists()
+    kept_none = is_finished and keep_of(folder) == "none"
     raise UserError(
         f"{path.name} is missing",
         expected=f"the best checkpoint of run {folder.name} in {path.parent}",
         received="no such file: the run was trained with tracking.keep=none"
         if kept_none
+        else "no such file: it has been deleted since the run has finished"
+        if is_finished
         else "no such file: the run has not finished an epoch",
         remedy="train it again with tracking.keep=best"
         if kept_none

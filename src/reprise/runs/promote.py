@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from reprise.config.secrets import MASK, redact
 from reprise.errors import UserError
@@ -59,6 +62,15 @@ def promote(run: str, runs: Path, name: str, alias: str, *, force: bool = False)
         UserError: it is not better, has no model in MLflow, or the store refuses; nothing is
             registered then.
     """
+    is_reserved = re.fullmatch(r"latest|v\d+", alias, re.IGNORECASE)
+    if set("@/:") & set(name) or is_reserved or not re.fullmatch(r"[\w-]+", alias):
+        raise UserError(
+            f"a model cannot be called {name}@{alias}",
+            "a name without @, / and :, and an alias of letters, digits, _ and -, other than "
+            "latest, v1, v2, …",
+            f"name={name} alias={alias}",
+            "choose another name=… or alias=…",
+        )
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
@@ -169,7 +181,7 @@ def _score(
 
 def _require_better(saved: SavedRun, metric: str, value: float, before: float, model: str) -> None:
     is_lower = saved.config["trainer"]["monitor_mode"] == "min"
-    if value < before if is_lower else value > before:
+    if np.isnan(before) or (value < before if is_lower else value > before):
         return
     raise UserError(
         f"run {saved.folder.name} is not better than {model}",
