@@ -4,7 +4,8 @@ import pytest
 from tiny import array_words, reprise, write_arrays
 
 from reprise.errors import UserError
-from reprise.runs.promote import promote
+from reprise.runs.promote import models, promote
+from reprise.runs.registered import find_model
 
 
 @pytest.mark.slow
@@ -40,3 +41,10 @@ def test_only_a_better_model_takes_the_alias(tmp_path):
 def test_names_that_could_not_be_asked_for_are_refused_first(tmp_path, words):
     with pytest.raises(UserError, match="cannot be called"):
         promote("last", tmp_path, *words)
+
+
+def test_a_registry_that_does_not_answer_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    for ask in (models, lambda uri: find_model("a@b", tmp_path, uri)):
+        with pytest.raises(UserError, match="127"):
+            ask("http://127.0.0.1:9")

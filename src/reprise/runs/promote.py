@@ -15,7 +15,7 @@ from reprise.errors import UserError
 from reprise.project import typed
 from reprise.runs.bring import find_or_bring
 from reprise.runs.experiment import Data, set_up_device
-from reprise.runs.load import SavedRun, load_best, match_specs, open_saved_data
+from reprise.runs.load import NoRun, SavedRun, load_best, match_specs, open_saved_data
 from reprise.runs.registered import find_model
 from reprise.runs.score import description, score_splits
 from reprise.runs.serve import FOLDER, write_pyfunc
@@ -93,7 +93,12 @@ def promote(run: str, runs: Path, name: str, alias: str, *, force: bool = False)
             )
         set_up_device(saved.config)
         result = score_splits(load_best(saved.folder), saved.config, data, [split])
-        holder = _holder(client, name, alias, runs, store)
+        try:
+            holder = _holder(client, name, alias, runs, store)
+        except NoRun:
+            if not force:
+                raise
+            holder = None
         before = None
         if holder and holder.folder.resolve() == saved.folder.resolve():
             raise UserError(
@@ -198,10 +203,21 @@ def models(uri: str = "") -> list[tuple[str, ...]]:
         Of each its name, version, aliases, run, and the metric it was promoted by.
     """
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
-    client = MlflowClient(tracking_uri(uri))
+    store = tracking_uri(uri)
+    client = MlflowClient(store)
+    try:
+        every = list(client.search_registered_models())
+    except MlflowException as error:
+        raise UserError(
+            f"the registry in {redact(store)} cannot be asked",
+            "a store of MLflow that answers",
+            redact(str(error).splitlines()[0]),
+            "start the store, or correct uri=…",
+        ) from None
     found = []
-    for model in client.search_registered_models():
+    for model in every:
         for one in client.search_model_versions(f"name = '{model.name}'"):
             aliases = [alias for alias, at in model.aliases.items() if str(at) == str(one.version)]
             metric = next((f"{k} {float(v):.4g}" for k, v in one.tags.items() if "/" in k), "")

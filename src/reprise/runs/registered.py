@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from reprise.config.secrets import redact
 from reprise.errors import UserError
+from reprise.project import relative
 from reprise.runs.bring import find_or_bring
-from reprise.runs.load import SavedRun
+from reprise.runs.load import NoRun, SavedRun
 from reprise.tracking.settings import tracking_uri
 
 _CODE = "mlflow.pyfunc.loaders.code_model"  # loads what `make promote` registers
@@ -40,14 +42,24 @@ def find_model(model: str, runs: Path, uri: str = "") -> SavedRun:
             every = client.search_model_versions(f"name = '{name}'")
             found = max(every, key=lambda one: int(one.version))
     except (MlflowException, ValueError) as error:
-        known = ", ".join(one.name for one in client.search_registered_models()) or "none"
+        known = "not known, as the store does not answer"
+        with suppress(MlflowException):
+            known = ", ".join(one.name for one in client.search_registered_models()) or "none"
         raise UserError(
             f"there is no model {model} in {redact(address)}",
             f"NAME@alias, NAME/version or NAME; models there are: {known}",
-            str(error).splitlines()[0],
+            redact(str(error).splitlines()[0]),
             "correct model=…, name the store by uri=…, or give run=ID",
         ) from None
-    return find_or_bring(str(found.run_id), runs, uri)
+    try:
+        return find_or_bring(str(found.run_id), runs, uri)
+    except NoRun:
+        raise NoRun(
+            f"the run of model {model} is gone",
+            f"its folder below {relative(runs)}, or the run {found.run_id} in {redact(address)}",
+            "neither",
+            "bring one of them back, or promote another run in its place, with force=true",
+        ) from None
 
 
 def find_asked(run: str, model: str, runs: Path, uri: str = "") -> SavedRun:
