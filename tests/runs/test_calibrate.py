@@ -14,7 +14,13 @@ from tiny import new_store, write_arrays, write_blobs
 
 from reprise.cli.calibrate import main
 from reprise.errors import UserError
-from reprise.runs.calibrate import calibration_error, fit_temperature, fit_threshold, likelihood
+from reprise.runs.calibrate import (
+    _pays,
+    calibration_error,
+    fit_temperature,
+    fit_threshold,
+    likelihood,
+)
 from reprise.runs.calibration import CALIBRATION, decide, soften
 from reprise.runs.load import find
 from reprise.runs.predict import Options, predict
@@ -62,6 +68,16 @@ def test_thresholds_by_f1_and_by_precision():
     assert fit_threshold(p, yes, 0.5, 0.9) == pytest.approx(0.5)
     assert fit_threshold(p, ~yes, 0.5, 0.9) is None
     assert fit_threshold(p, np.zeros(6, bool), 0.4, None) == 0.4
+
+
+@pytest.mark.parametrize(("samples", "pays"), [(6, False), (600, True)])
+def test_few_samples_change_no_rule(samples, pays):
+    rng = np.random.default_rng(0)
+    truth = np.arange(samples) % 2
+    yes = rng.uniform(0.0, 0.3, samples) + 0.2 * truth
+    p = np.stack([1 - yes, yes], axis=1)
+    spec = Spec((), "int32", ("no", "yes"))
+    assert _pays(p, truth, spec, 0) is pays
 
 
 def test_answers_of_one_class_by_rule():

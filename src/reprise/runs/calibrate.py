@@ -272,7 +272,10 @@ def _thresholds(
 
 
 def _pays(p: np.ndarray, truth: np.ndarray, spec: Spec, seed: int) -> bool:
-    """Whether thresholds of one half choose better classes in the other half, and the reverse."""
+    """Whether thresholds of one half choose better classes in the other half, and the reverse.
+
+    More samples become right than wrong, by two standard deviations of chance (McNemar 1947).
+    """
     order = np.arange(len(p))  # whole pictures, whose pixels are alike, are in one half
     if spec.kind != "mask":
         order = np.random.default_rng(seed).permutation(len(p))
@@ -280,8 +283,11 @@ def _pays(p: np.ndarray, truth: np.ndarray, spec: Spec, seed: int) -> bool:
     for one, other in (halves, halves[::-1]):
         limits = np.array([*_thresholds(p[one], truth[one], spec, 0.5, None).values()], np.float32)
         ids[other] = decide(p[other], spec, limits, "over threshold")
-    both = [(_mean_f1(truth, of), (of == truth).mean()) for of in (p.argmax(-1), ids)]
-    return all(after > before for before, after in zip(*both, strict=True))
+    usual = p.argmax(-1)
+    right, right_now = ids == truth, usual == truth
+    gained, lost = np.sum(right & ~right_now), np.sum(right_now & ~right)
+    is_sure = gained - lost > 2 * np.sqrt(gained + lost)
+    return bool(is_sure and _mean_f1(truth, ids) > _mean_f1(truth, usual))
 
 
 def _mean_f1(truth: np.ndarray, ids: np.ndarray) -> float:
