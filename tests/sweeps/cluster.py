@@ -1,4 +1,4 @@
-"""A real SLURM of two nodes on this machine, in a network namespace that has only `lo`."""
+"""Clusters on this machine, in a network namespace that has only `lo`; a SLURM of two nodes."""
 
 import os
 import secrets
@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Self
 
 ADDRESS = "10.9.9.1"  # SLURM wants one that does not begin with 127
 CONF = """
@@ -52,17 +53,16 @@ def require_programs() -> None:
         raise RuntimeError(f"needs root and {missing}: apt-get install slurm-wlm munge iproute2")
 
 
-class Cluster:
-    """SLURM's daemons, from `with` to its end.
+class Namespace:
+    """A network namespace that has only `lo`, from `with` to its end.
 
     Args:
-        folder: Where configuration, state and logs are.
+        environment: Variables of the programs that run in it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        require_programs()
-        self.folder, self.space = folder, f"slurm-{secrets.token_hex(3)}"
-        self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf")}
+    def __init__(self, **environment: str) -> None:
+        self.space = f"reprise-{secrets.token_hex(3)}"
+        self.environment = {**os.environ, **environment}
 
     def words(self, *command: str) -> list[str]:
         """A command line that runs inside the namespace."""
@@ -75,11 +75,31 @@ class Cluster:
         )
         return done.stdout
 
-    def __enter__(self) -> "Cluster":
-        for name in ("state", "spool", "munge"):
-            (self.folder / name).mkdir(parents=True)
+    def __enter__(self) -> Self:
         subprocess.run(["ip", "netns", "add", self.space], check=True)
         self.call("ip", "link", "set", "lo", "up")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        subprocess.run(["ip", "netns", "delete", self.space], check=False)
+
+
+class Slurm(Namespace):
+    """SLURM's daemons.
+
+    Args:
+        folder: Where configuration, state and logs are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        require_programs()
+        super().__init__(SLURM_CONF=str(folder / "slurm.conf"))
+        self.folder = folder
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        for name in ("state", "spool", "munge"):
+            (self.folder / name).mkdir(parents=True)
         self.call("ip", "addr", "add", f"{ADDRESS}/32", "dev", "lo")
         text = CONF.format(folder=self.folder, host=socket.gethostname(), address=ADDRESS)
         (self.folder / "slurm.conf").write_text(text)
@@ -119,4 +139,4 @@ class Cluster:
             if (self.folder / file).exists():
                 subprocess.run(["kill", (self.folder / file).read_text().strip()], check=False)
         time.sleep(1)
-        subprocess.run(["ip", "netns", "delete", self.space], check=False)
+        super().__exit__(*exc)

@@ -2,17 +2,16 @@
 
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from sweeps.cluster import Namespace
 from sweeps.test_slurm import is_trained, results, start, until
 
 from reprise.errors import UserError
@@ -21,12 +20,12 @@ from reprise.sweeps.ray_jobs import Ray
 ADDRESS = "http://127.0.0.1:8265"
 
 
-class Cluster:
-    """A head and a second node of Ray, in a network namespace that has only `lo`."""
+class Cluster(Namespace):
+    """A head and a second node of Ray."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.space = folder, f"ray-{secrets.token_hex(3)}"
-        self.environment = {**os.environ, "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+        super().__init__(RAY_ENABLE_UV_RUN_RUNTIME_ENV="0")
+        self.folder = folder
         python = folder / "env/bin/python"
         uv = Path(sys.executable).with_name("uv")
         subprocess.run([uv, "venv", "-q", "-p", sys.executable, folder / "env"], check=True)
@@ -34,23 +33,13 @@ class Cluster:
             [uv, "pip", "install", "-q", "-p", python, "ray[default]==2.60.0"], check=True
         )
 
-    def words(self, *command: str) -> list[str]:
-        return ["nsenter", f"--net=/var/run/netns/{self.space}", *command]
-
-    def call(self, *command: str) -> str:
-        done = subprocess.run(
-            self.words(*command), env=self.environment, check=True, capture_output=True, text=True
-        )
-        return done.stdout
-
     def ray(self, *words: str) -> None:
         ray = str(self.folder / "env/bin/ray")
         small = ["--num-cpus=2", "--object-store-memory=100000000", "--disable-usage-stats"]
         self.call(ray, "start", *words, *small)
 
     def __enter__(self) -> "Cluster":
-        subprocess.run(["ip", "netns", "add", self.space], check=True)
-        self.call("ip", "link", "set", "lo", "up")
+        super().__enter__()
         self.ray("--head", "--node-ip-address=127.0.0.1", "--port=6379", "--dashboard-port=8265")
         self.start_node()
         return self
@@ -66,19 +55,16 @@ class Cluster:
         words = ["curl", "-s", "-X", method, "-H", "Content-Type: application/json", "-d", "{}"]
         return json.loads(self.call(*words, ADDRESS + path))
 
-    def kill_node(self) -> set[str]:
-        """Kill the second node with its jobs; returns their names."""
+    def kill_node(self) -> None:
+        """Kill the second node with its jobs."""
         found = subprocess.run(["pgrep", "-f", "raylet .*52399"], capture_output=True, text=True)
         (raylet, *_) = found.stdout.split()
-        before = {name for name, job in self.jobs().items() if job["status"] == "RUNNING"}
         os.kill(int(raylet), 9)
-        time.sleep(1)
-        return before
 
     def __exit__(self, *exc: object) -> None:
         with suppress(subprocess.CalledProcessError):
             self.call(str(self.folder / "env/bin/ray"), "stop", "--force")
-        subprocess.run(["ip", "netns", "delete", self.space], check=False)
+        super().__exit__(*exc)
 
 
 @pytest.fixture(scope="module")

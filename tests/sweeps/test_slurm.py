@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sweeps.cluster import Cluster
+from sweeps import cluster as clusters
 
 from reprise.errors import UserError
 from reprise.sweeps.ledger import Ledger
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    with Cluster(tmp_path_factory.mktemp("slurm")) as slurm:
+    with clusters.Slurm(tmp_path_factory.mktemp("slurm")) as slurm:
         yield slurm
 
 

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -106,6 +106,10 @@ class BaseDataset(ABC, Generic[Split]):
         Called before a sample is read. A dataset whose specs have `names` implements it.
         """
         raise NotImplementedError
+
+    # What a request to `make serve` holds for an input: an encoded `image` or `sound`, a `row` of
+    # numbers, or an `array`.
+    request: ClassVar[Literal["image", "sound", "row", "array"]] = "array"
 
     @classmethod
     def unlabelled(cls, given: Sequence[str], spec: Spec, **settings: Any) -> "Dataset":

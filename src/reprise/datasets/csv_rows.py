@@ -45,6 +45,8 @@ class CsvRows(Dataset):
         UserError: the table, a row of it, or a setting is not as described.
     """
 
+    request = "row"
+
     in_memory = True
 
     def __init__(

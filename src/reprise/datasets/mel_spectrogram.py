@@ -62,6 +62,8 @@ class MelSpectrogram(Decodable):
         UserError: the table or a setting is not as described.
     """
 
+    request = "sound"
+
     thorough_finds_more = True
 
     def __init__(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import inspect
 import io
 import tempfile
 import threading
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["image", "sound", "row", "array"]
 MAX_PIXELS = 50_000_000  # of a picture: a file of 100 KB can unfold to gigabytes
-_READERS: dict[str, Kind] = {"Pictures": "image", "SoundWindows": "sound", "TableRows": "row"}
 
 
 class Answers:
@@ -251,13 +249,11 @@ def _all_of(inputs: Dataset) -> np.ndarray:
 
 
 def kind_of(saved: SavedRun) -> Kind:
-    """What a request to a run's model holds, by what its dataset reads without labels."""
+    """What a request to a run's model holds for an input."""
     node: Mapping[str, Any] = saved.config["dataset"]
     if isinstance(node.get("source"), Mapping) and "_target_" in node["source"]:
         node = node["source"]
-    reader = getattr(find_target(str(node["_target_"])), "unlabelled", None)
-    made = inspect.signature(reader).return_annotation if reader else ""
-    kind = _READERS.get(str(getattr(made, "__name__", made)).strip("'\""), "array")
+    kind: Kind = getattr(find_target(str(node["_target_"])), "request", "array")
     return kind if kind != "row" or columns_of(saved, "row") else "array"
 
 

@@ -128,19 +128,19 @@ def write_spectrograms(
                     continue
                 ends = begin, begin + _ROW_S, 0, len(x)
                 axes.imshow(x[..., 0], origin="lower", aspect="auto", extent=ends)
-                height, lanes = len(x) / 7, list[float]()  # bars above, none over another
+                height, ends_s = len(x) / 7, list[float]()  # of rows of bars, none over another
                 for _, low, high, label, score in own.get(name, found[:0]).itertuples(index=False):
                     if low >= begin + _ROW_S or high <= begin:
                         continue
-                    lane = next((at for at, end in enumerate(lanes) if end <= low), len(lanes))
-                    lanes[lane : lane + 1] = [high]
+                    row = next((at for at, end in enumerate(ends_s) if end <= low), len(ends_s))
+                    ends_s[row : row + 1] = [high]
                     color = colormaps["tab10"](classes.index(label) % 10)
-                    bottom = len(x) + lane * height
+                    bottom = len(x) + row * height
                     axes.broken_barh([(low, high - low)], (bottom, 0.9 * height), color=color)
                     text = f" {plain_text(label, 16)} {score:.2f}"
                     place = max(low, begin), bottom + 0.4 * height
                     axes.text(*place, text, size=7, color="white", va="center", clip_on=True)
-                axes.set_ylim(0, len(x) + len(lanes) * height)
+                axes.set_ylim(0, len(x) + len(ends_s) * height)
                 axes.set_xlim(begin, begin + _ROW_S)
                 axes.tick_params(labelsize=7, labelleft=False, left=False)
             cells[-1].set_xlabel("s", fontsize=7)

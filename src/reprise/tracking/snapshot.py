@@ -134,19 +134,19 @@ def _write(
     left_out = [f"{name} ({_size(top / name) / 1e6:.1f} MB)" for name in sorted(large)]
     left_out += [f"{name} (by its name, a secret)" for name in sorted(secret)]
     tree = _git(top, own, "write-tree").strip()
-    problem = f"too large for a file of code: {', '.join(sorted(large))}" if large else ""
+    problems = [f"too large for a file of code: {', '.join(sorted(large))}"] if large else []
     if nested:
-        problem = f"a git repository of its own, whose files are not in it: {', '.join(nested)}"
-    found = Snapshot(tree, tuple(left_out), tuple(redacted), problem=problem)
+        problems.append(f"a git repository of its own, not in the snapshot: {', '.join(nested)}")
     sizes = _git(top, own, "ls-tree", "-rl", "--full-tree", tree).splitlines()
     total = sum(int(size) for line in sizes if (size := line.split()[3]) != "-")
     base = _base(top) if total > LARGEST else ""
     too_large = f"{total / 1e6:.0f} MB of code, more than {LARGEST / 1e6:.0f}"
+    if any(line.startswith("160000") for line in sizes):
+        problems.append("a git submodule, whose files are not in the snapshot")
+    found = Snapshot(tree, tuple(left_out), tuple(redacted), problem="; ".join(problems))
     if total > LARGEST and not base:
         why = f"{too_large}, and no commit that a remote has"
         return replace(found, tree="", problem=why)
-    if any(line.startswith("160000") for line in sizes):
-        found = replace(found, problem="a git submodule, whose files are not in the snapshot")
     file = folder / f"{tree}.bundle"
     if file.exists():
         return found

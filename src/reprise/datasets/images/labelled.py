@@ -36,6 +36,8 @@ class ImageFiles(Decodable):
         UserError: the first file cannot be read.
     """
 
+    request = "image"
+
     def __init__(
         self,
         paths: Sequence[Path],

@@ -55,6 +55,8 @@ class TableSource(Source):
         UserError: a file or a column is missing, or the first thousand rows are not as described.
     """
 
+    request = "row"  # as in `BaseDataset`
+
     def __init__(
         self,
         files: Annotated[str, "file"] | Annotated[list[Annotated[str, "file"]], Len(1)],
