@@ -53,6 +53,11 @@ def require_programs() -> None:
         raise RuntimeError(f"needs root and {missing}: apt-get install slurm-wlm munge iproute2")
 
 
+def pids(*command: str) -> list[int]:
+    """What pgrep finds."""
+    return [int(pid) for pid in subprocess.run(command, capture_output=True).stdout.split()]
+
+
 class Namespace:
     """A network namespace that has only `lo`, from `with` to its end.
 
@@ -123,9 +128,11 @@ class Slurm(Namespace):
     def kill_node(self, node: str) -> None:
         """Kill the daemon of a node with all its jobs, as a loss of power does."""
         os.kill(int((self.folder / f"slurmd-{node}.pid").read_text()), signal.SIGKILL)
-        for name, number in self.running(node).items():
-            subprocess.run(["pkill", "-KILL", "-f", rf"slurmstepd: \[{number}\."], check=False)
-            subprocess.run(["pkill", "-KILL", "-f", f"job .*{name[:20]}.*"], check=False)
+        for number in self.running(node).values():
+            (step,) = pids("pgrep", "-f", rf"slurmstepd: \[{number}\.")
+            tasks = pids("pgrep", "-P", str(step))
+            for pid in (step, *tasks):  # in this order: nobody tells the controller
+                os.kill(pid, signal.SIGKILL)
 
     def running(self, node: str = "") -> dict[str, str]:
         """The numbers of the jobs that run, by name."""
