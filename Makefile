@@ -34,7 +34,7 @@ export exp args run split model input output port name alias to format int8 host
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
 	words=(); [[ -z $$text ]] || mapfile -t words <<< "$$text"
 verb = @$(words); exec $(python) -m reprise $@
-with_exp = "experiment=$$exp" "$${words[@]}"
+with_exp = $${exp:+"experiment=$$exp"} "$${words[@]}"
 with_model = $${run:+"run=$$run"} $${model:+"model=$$model"}
 with_run = "run=$$run" $${split:+"split=$$split"} "$${words[@]}"
 
@@ -47,11 +47,11 @@ setup:  ## Make .venv with everything in it (every other verb does so when it mu
 	@exec scripts/setup.sh
 
 .PHONY: train
-train: need-exp $(ready)  ## Train and track one experiment: exp=NAME [args="key=value …"]
+train: $(ready)  ## Train and track one experiment: exp=NAME [args="key=value …"]
 	$(verb) $(with_exp)
 
 .PHONY: sweep
-sweep: need-exp $(ready)  ## Train for several values of a key, or search them: exp=NAME args="key=1,2 … [sweep=tpe]"
+sweep: $(ready)  ## Train for several values of a key, or search them: exp=NAME args="key=1,2 … [sweep=tpe]"
 	$(verb) $(with_exp)
 
 .PHONY: resume
@@ -63,23 +63,23 @@ data: $(ready)  ## Put the sample data in place, or check that it is [args="STAG
 	$(verb) "$${words[@]}"
 
 .PHONY: check-data
-check-data: need-exp $(ready)  ## Read every sample of an experiment and list what is wrong: exp=NAME [args="strict=true quarantine=true"]
+check-data: $(ready)  ## Read every sample of an experiment and list what is wrong: exp=NAME [args="strict=true quarantine=true"]
 	$(verb) $(with_exp)
 
 .PHONY: preview
-preview: need-exp $(ready)  ## Draw samples as the model will see them: exp=NAME
+preview: $(ready)  ## Draw samples as the model will see them: exp=NAME
 	$(verb) $(with_exp)
 
 .PHONY: config
-config: need-exp $(ready)  ## Print the composed config of an experiment: exp=NAME
+config: $(ready)  ## Print the composed config of an experiment: exp=NAME
 	$(verb) $(with_exp)
 
 .PHONY: hash-batches
-hash-batches: need-exp $(ready)  ## Print the fingerprint of the batches an experiment trains on: exp=NAME
+hash-batches: $(ready)  ## Print the fingerprint of the batches an experiment trains on: exp=NAME
 	$(verb) $(with_exp)
 
 .PHONY: profile
-profile: need-exp $(ready)  ## See where the time of training goes, stage by stage: exp=NAME
+profile: $(ready)  ## See where the time of training goes, stage by stage: exp=NAME
 	$(verb) $(with_exp)
 
 .PHONY: evaluate
@@ -203,11 +203,6 @@ endif
 
 .PHONY: set-up-again
 set-up-again:
-
-.PHONY: need-exp
-need-exp:
-	@[[ -n $$exp ]] || { echo 'Which experiment? Type exp=NAME, with one of:' >&2; \
-		basename -s .yaml conf/experiment/*.yaml | sed 's/^/  exp=/' >&2; exit 2; }
 
 .PHONY: need-run
 need-run:

@@ -1,6 +1,8 @@
 """A project in a folder of its own, apart from the engine's checkout."""
 
 import multiprocessing
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -79,6 +81,47 @@ def test_a_projects_experiment_stands_beside_the_engines(folder):
     assert mine.values["seed"] == 3
     digits = check(["experiment=digits"], conf, providable=lambda path: path.is_relative_to(folder))
     assert digits.values["dataset"]["file"] == "data/digits/digits.npz"
+
+
+def test_without_a_name_the_only_experiment_is_taken(folder):
+    done = call(folder, "-m", "reprise", "config")
+    assert (done.returncode, done.stderr) == (0, "experiment=mine\n")
+    given = call(
+        folder,
+        "-m",
+        "reprise",
+        "config",
+        "dataset=generator",
+        "model=mlp",
+        "objective=classification",
+    )
+    assert "experiment=" not in given.stderr + given.stdout
+
+
+@pytest.mark.parametrize("verb", ["train", "sweep", "check-data"])
+def test_of_several_experiments_one_is_asked_for_and_without_a_terminal_they_are_listed(
+    folder, verb
+):
+    (folder / "conf/experiment/other.yaml").write_text(f"# @package _global_\n# Whose?\n{MINE}")
+    done = call(folder, "-m", "reprise", verb)
+    assert done.returncode == 2
+    for said in ("no experiment is chosen", " mine\n", " other  Whose?", f"reprise {verb} exp"):
+        assert said in done.stderr
+    assert "segmentation" not in done.stderr
+
+
+@pytest.mark.parametrize("answer", ["2", "other", "9\nother"])
+def test_at_a_terminal_the_experiment_is_asked_for(folder, answer):
+    (folder / "conf/experiment/other.yaml").write_text(MINE)
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "wb") as terminal:
+        terminal.write(f"{answer}\n".encode())
+        terminal.flush()
+        command = [sys.executable, "-m", "reprise", "config"]
+        done = subprocess.run(command, cwd=folder, stdin=theirs, stderr=theirs, stdout=-1)
+    os.close(theirs)
+    assert done.returncode == 0
+    assert b"experiment=other" in done.stdout
 
 
 def test_a_projects_file_wins_over_the_engines_of_the_same_name(folder):

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from reprise.cli.main import with_experiment
 from reprise.config.check import check
 from reprise.config.compose import Composed
 from reprise.config.secrets import redact
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> None:
     Raises:
         UserError: there are mistakes; the message lists every one of them.
     """
-    composed = check(argv, providable=is_providable)
+    composed = check(with_experiment("config", argv), providable=is_providable)
     for line in as_text(composed).splitlines():
         is_wiring = sys.stdout.isatty() and line.lstrip().startswith("_target_")
         print(f"{_DIM}{line}{_PLAIN}" if is_wiring else line)

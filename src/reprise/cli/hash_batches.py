@@ -3,6 +3,7 @@
 import hashlib
 import sys
 
+from reprise.cli.main import with_experiment
 from reprise.runs.experiment import Data, compose_and_check, open_data
 
 TRAIN_STEPS = 50
@@ -14,7 +15,7 @@ def main(argv: list[str]) -> None:
     The hash is over the first 50 training batches and all validation batches. Who made them goes
     to stderr.
     """
-    data = open_data(compose_and_check(argv).values)
+    data = open_data(compose_and_check(with_experiment("hash-batches", argv)).values)
     train = hash_split(data, "train", TRAIN_STEPS)
     valid = hash_split(data, "valid", None)
     print(f"train {train} valid {valid}")

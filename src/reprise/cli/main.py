@@ -9,6 +9,7 @@ import faulthandler
 import importlib
 import io
 import os
+import re
 import shutil
 import signal
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 
 from reprise import project
+from reprise.config.files import CONF, Conf
 from reprise.config.secrets import redact
 from reprise.errors import Stopped, UserError
 
@@ -211,3 +213,54 @@ def split_options(argv: list[str], **defaults: str | None) -> tuple[dict[str, st
     """
     own = [word for word in argv if word.partition("=")[0] in defaults]
     return options(own, **defaults), [word for word in argv if word not in own]
+
+
+def with_experiment(verb: str, words: list[str]) -> list[str]:
+    """Add an experiment to words that choose none.
+
+    It is the only one of the project's own; of several, the one that is chosen at the terminal.
+
+    Args:
+        verb: The verb, for the message.
+        words: Words of the command line.
+
+    Raises:
+        UserError: there are several, and no terminal to ask at.
+    """
+    conf = Conf(CONF)
+    given = {re.split("[=@]", word.lstrip("+"), maxsplit=1)[0] for word in words}
+    needed = {group for group, option in conf.groups.items() if option == "???"}
+    if "experiment" in given or conf.groups.get("experiment") or needed <= given:
+        return words
+    own = conf.options("experiment", own=True)
+    name = own[0] if len(own) == 1 else _choose(verb, own or conf.options("experiment"), conf)
+    print(f"experiment={name}", file=sys.stderr, flush=True)
+    return [f"experiment={name}", *words]
+
+
+def _choose(verb: str, names: list[str], conf: Conf) -> str:
+    """Ask which experiment is meant; without a terminal, or an answer, list them in an error."""
+    longest = max(map(len, names), default=0)
+    listed = [
+        f"{one:<{longest}}  {conf.description(f'experiment/{one}')}".rstrip() for one in names
+    ]
+    if names and sys.stdin.isatty() and sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        for number, line in enumerate(listed, 1):
+            print(f"{number:>3}  {line}"[:width], file=sys.stderr)
+        while True:
+            print("which experiment, by number or name? ", end="", file=sys.stderr, flush=True)
+            answer = sys.stdin.readline().strip()
+            if answer in names:
+                return answer
+            if answer.isdecimal() and 0 < int(answer) <= len(names):
+                return names[int(answer) - 1]
+            if not answer:
+                break
+    word = "exp" if (typed := project.typed(verb)).startswith("make") else "experiment"
+    raise UserError(
+        "no experiment is chosen",
+        expected="\n".join([f"{word}=NAME, one of", *listed]),
+        received="none",
+        remedy=f"{typed} {word}={names[0] if names else 'NAME'}",
+    )

@@ -1,5 +1,6 @@
 """See what training will see, without training: `reprise preview experiment=NAME`."""
 
+from reprise.cli.main import with_experiment
 from reprise.project import ROOT, relative
 from reprise.runs.experiment import compose_and_check, open_data
 
@@ -8,7 +9,7 @@ NUM_PICTURES = 16
 
 def main(argv: list[str]) -> None:
     """Write a grid of augmented training samples and of plain validation samples as PNG files."""
-    composed = compose_and_check(argv)
+    composed = compose_and_check(with_experiment("preview", argv))
     data = open_data(composed.values)
     from reprise.datasets.drawing import save_grid
 

@@ -6,6 +6,7 @@ runs; `reprise resume sweep=ID` continues it by its id.
 
 import sys
 
+from reprise.cli.main import with_experiment
 from reprise.sweeps.sweep import sweep
 
 SOME_FAILED = 3  # exit code
@@ -13,5 +14,5 @@ SOME_FAILED = 3  # exit code
 
 def main(argv: list[str]) -> None:
     """Start a sweep, or continue the one that the same command started."""
-    if not sweep(argv):
+    if not sweep(with_experiment("sweep", argv)):
         sys.exit(SOME_FAILED)

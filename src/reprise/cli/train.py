@@ -1,5 +1,6 @@
 """Train one experiment: `reprise train experiment=NAME [key=value …]`."""
 
+from reprise.cli.main import with_experiment
 from reprise.runs.experiment import compose_and_check, open_data
 from reprise.runs.train import train
 
@@ -13,5 +14,5 @@ def main(argv: list[str]) -> None:
 
         sweep.main([word for word in argv if word not in MULTIRUN])
         return
-    composed = compose_and_check(argv)
+    composed = compose_and_check(with_experiment("train", argv))
     train(composed, open_data(composed.values))

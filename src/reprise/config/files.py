@@ -59,9 +59,9 @@ class Conf:
         """Return whether there is a folder of this name."""
         return any((folder / name).is_dir() for folder in self.folders)
 
-    def options(self, group: str) -> list[str]:
-        """Return the names that can be chosen for `group`, sorted."""
-        places = [folder / group for folder in self.folders]
+    def options(self, group: str, *, own: bool = False) -> list[str]:
+        """Return the names that can be chosen for `group`, sorted; `own`: the project's files."""
+        places = [folder / group for folder in (self.folders[:1] if own else self.folders)]
         found = [(place, file) for place in places for file in place.rglob("*.yaml")]
         files = [(place, file) for place, file in found if file.is_file()]
         return sorted({str(file.relative_to(place).with_suffix("")) for place, file in files})
@@ -69,6 +69,13 @@ class Conf:
     def shown(self, file: Path) -> str:
         """Return a file's name for messages, relative to the project's folder if it is inside."""
         return str(file.relative_to(self.root) if file.is_relative_to(self.root) else file)
+
+    def description(self, name: str) -> str:
+        """Return the first comment of a `group/option`, a line that says what it is."""
+        file = self.find(name)
+        lines = file.read_text(errors="replace").splitlines() if file else []
+        comments = (line.lstrip("# ") for line in lines if line.startswith("#"))
+        return next((one for one in comments if one and not one.startswith("@package")), "")
 
     def choices_in(self, name: str) -> Iterator[Choice]:
         """Iterate over the choices in the defaults list of a file."""
