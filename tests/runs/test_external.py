@@ -140,7 +140,7 @@ def test_what_no_model_takes_is_refused(project, monkeypatch, target, message):
 def test_the_documents_generator_gives_batches_as_posted(tmp_path, monkeypatch):
     import cv2
 
-    blocks = re.findall(r"```python\n(.*?)```", DOC.read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"```python.*?\n(.*?)```", DOC.read_text(), flags=re.DOTALL)
     assert len(blocks) == 2
     (tmp_path / "posted.py").write_text("\n\n".join(blocks))
     for folder in ("images", "masks"):

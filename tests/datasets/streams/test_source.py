@@ -13,8 +13,8 @@ from tiny import ROOT, short
 from reprise.config.check import check
 
 PAGE = (ROOT / "docs/your_generator.md").read_text()
-CODE = dict(re.findall(r"```(python)\n(.*?)```", PAGE, re.DOTALL))["python"]
-YAML = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+CODE = dict(re.findall(r"```(python).*?\n(.*?)```", PAGE, re.DOTALL))["python"]
+YAML = re.findall(r"```yaml.*?\n(.*?)```", PAGE, re.DOTALL)
 
 
 def write_flowers(folder: Path) -> str:
