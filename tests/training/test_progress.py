@@ -1,4 +1,9 @@
+import fcntl
 import itertools
+import os
+import pty
+import struct
+import termios
 from types import SimpleNamespace
 
 import keras
@@ -34,7 +39,7 @@ def test_a_line_per_epoch_without_the_per_class_scores(capsys):
 )
 def test_the_last_word_says_what_held_training_up(epochs, stopped, told, capsys, monkeypatch):
     """Two epochs of 10 s, with 4 s and 1 s of waiting; a resumed run's fit may end in its midst."""
-    clock = iter([0.0, 10.0, 10.0, 20.0])
+    clock = iter([0.0, 0.0, 10.0, 10.0, 20.0])
     monkeypatch.setattr("reprise.training.progress.time.monotonic", lambda: next(clock))
     waits = iter([0.0, 4.0, 4.0, 5.0])
     progress = Progress(2, lambda: next(waits), "val_iou")
@@ -48,6 +53,78 @@ def test_the_last_word_says_what_held_training_up(epochs, stopped, told, capsys,
     assert out.count("10 s, ") == 2
     assert ("data-bound: 25% of the time" in out) == told
     assert "compute-bound" not in out
+
+
+class Counted(float):
+    """A number that knows how often numbers of its kind were read."""
+
+    read = 0
+
+    def __float__(self):
+        Counted.read += 1
+        return super().__float__()
+
+
+def train(progress, now, epochs=2, steps=4, step_s=1.0, valid_s=8.0):
+    """What Keras calls in two epochs, whose first step takes 5 s longer than the others."""
+    progress.set_params({"epochs": epochs})
+    for epoch in range(epochs):
+        progress.on_epoch_begin(epoch)
+        for batch in range(steps):
+            now[0] += step_s + 5.0 * (epoch == batch == 0)
+            progress.on_train_batch_end(batch, {"loss": Counted(0.5), "iou": Counted(0.25)})
+        progress.on_test_begin()
+        now[0] += valid_s
+        progress.on_test_batch_begin(7)
+        progress.on_epoch_end(epoch, {"loss": 0.5, "val_loss": 0.5})
+
+
+@pytest.fixture
+def now(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("reprise.training.progress.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_a_log_has_a_line_at_times_and_no_number_is_read_between(now, capsys):
+    Counted.read = 0
+    train(Progress(4, lambda: None, "val_iou", batch_size=8), now, step_s=9.0, valid_s=21.0)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "  epoch 1/2, step 2/4",  # after 23 s
+        "  epoch 1/2, step 4/4: validating, batch 8".partition(":")[0],
+        "epoch 1/2  train loss 0.5000  |  valid loss 0.5000  |  62 s",
+        "  epoch 2/2, step 3/4",
+        "  epoch 2/2, step 4/4",
+        "epoch 2/2  train loss 0.5000  |  valid loss 0.5000  |  57 s",
+    ]
+    first = "loss 0.5000 iou 0.2500  00:18 left, 00:54 to the end  0.889 samples/s"
+    second = "loss 0.5000 iou 0.2500  00:30 left, 00:30 to the end  0.889 samples/s"
+    assert lines[0].endswith(first)
+    assert lines[3].endswith(second)  # validation as long as before is counted
+    assert Counted.read == 4
+
+
+def test_a_terminal_has_one_line_that_fits(now, capsys, monkeypatch):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    with os.fdopen(theirs, "w") as terminal, os.fdopen(ours, "rb") as screen:
+        monkeypatch.setattr("sys.stderr", terminal)
+        train(Progress(4, lambda: None, "val_iou"), now)
+        terminal.flush()
+        shown = screen.read1().decode()
+    assert "\n" not in shown
+    assert all(len(line.replace("\x1b[A", "")) <= 40 for line in shown.split("\r"))
+    assert "starting" in shown
+    assert "validating" in shown
+    assert "loss 0.5000" in shown
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_run_that_goes_on_in_mid_epoch_counts_the_steps_before(now, capsys):
+    progress = Progress(4, lambda: None, "val_iou", first_step=2)
+    train(progress, now, epochs=1, steps=2, step_s=21.0)
+    assert capsys.readouterr().out.startswith("  epoch 1/1, step 3/4: loss")
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,8 @@ def train(
         run.params({"model.num_parameters": model.count_params()})
         stack.enter_context(inputs_recorded(run, config, data))
         with interrupts.training() as stop:
-            observers = _observers(run, trainer, data, loaders, steps)
+            first_step = resumed.state.step if resumed and resumed.state else 0
+            observers = _observers(run, trainer, data, loaders, steps, first_step)
             fit(
                 model,
                 lambda step: for_keras(loaders["train"], step, steps),
@@ -154,6 +155,7 @@ def _observers(
     data: Data,
     loaders: Loaders,
     steps_per_epoch: int,
+    first_step: int,
 ) -> list[keras.callbacks.Callback]:
     """The callbacks that only observe: checkpoint, metrics, pictures, progress."""
     from reprise.datasets.drawing import save_grid
@@ -183,7 +185,14 @@ def _observers(
             partial(_print_not_saved, "checkpoint"),
         ),
         EpochMetrics(run, waited),
-        Progress(steps_per_epoch, waited, trainer.keras_monitor, faster(data)),
+        Progress(
+            steps_per_epoch,
+            waited,
+            trainer.keras_monitor,
+            faster(data),
+            batch_size=None if waited() is None else data.settings.get("batch_size"),
+            first_step=first_step,
+        ),
     ]
     if trainer.log_every_steps is not None:
         observers.append(StepMetrics(run, trainer.log_every_steps))
