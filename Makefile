@@ -23,12 +23,16 @@ override port := $(call typed,port)
 override name := $(call typed,name)
 override precision := $(call typed,precision)
 override by := $(call typed,by)
+override path := $(call typed,path)
+override kind := $(call typed,kind)
+override data := $(call typed,data)
+override engine := $(call typed,engine)
 override alias := $(call typed,alias)
 override to := $(call typed,to)
 override format := $(call typed,format)
 override host := $(call typed,host)
 override int8 := $(call typed,int8)
-export exp args run split model input output port name alias to format int8 host sweep runs sort top precision by
+export exp args run split model input output port name alias to format int8 host sweep runs sort top precision by path kind data engine
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
@@ -150,6 +154,10 @@ update: need-run $(ready)  ## Let a run's model learn from new data: run=ID args
 .PHONY: ui
 ui: $(ready)  ## Show the runs in a browser, on this machine only [port=5000]
 	$(verb) $${port:+"port=$$port"} "$${words[@]}"
+
+.PHONY: new-project
+new-project: $(ready)  ## Begin a project of your own on your data: path=FOLDER kind=masks|folder|table|recordings|rows|arrays|csv|stream [data=PATH_OR_URL]
+	$(verb) "path=$$path" "kind=$$kind" $${data:+"data=$$data"} $${engine:+"engine=$$engine"} "$${words[@]}"
 
 .PHONY: test
 test: $(ready)  ## Run the tests, all but the slow ones [args="pytest's words"]

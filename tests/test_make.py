@@ -16,7 +16,7 @@ VERBS = [
     "help", "setup", "train", "sweep", "resume", "data", "check-data", "preview", "config",
     "hash-batches", "profile", "evaluate", "predict", "calibrate", "report", "export", "serve",
     "promote", "models", "reproduce", "clone", "export-run", "runs", "sync", "compare", "diff",
-    "update", "ui", "test", "test-slow", "check", "format", "bench", "lock",
+    "update", "ui", "new-project", "test", "test-slow", "check", "format", "bench", "lock",
 ]  # fmt: skip
 
 

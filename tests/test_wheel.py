@@ -30,7 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for name in ("src", "conf"):
         shutil.copytree(ENGINE / name, source / name, symlinks=True)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", *map(str, ENGINE.glob("*.lock"))):
         shutil.copy(ENGINE / name, source)
     uv(source, "build", "--wheel", "--no-build-isolation", "--out-dir", "dist")
     return next((source / "dist").glob("*.whl"))
@@ -50,6 +50,9 @@ def test_it_contains_conf_and_the_makers_of_the_sample_data(wheel):
     assert {name for name in shipped if name.endswith(".yaml")} == conf
     assert "reprise/samples/digits.py" in shipped
     assert "reprise/runs/report.html" in shipped
+    own = ENGINE / "src/reprise/scaffold"
+    files = [path for path in own.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert {f"reprise/{path.relative_to(own.parent)}" for path in files} <= shipped
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ QUIET = {
 }
 
 NO_VERBS = ("__init__", "main")
+ANYWHERE = ("new-project", "new_project")  # verbs that need no project around them
 NO_ROOM = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM, errno.ENOTDIR,
 }  # fmt: skip
@@ -96,7 +97,7 @@ def main() -> None:
     if verb in ("help", "-h", "--help"):
         print(f"usage: reprise VERB key=value …\nverbs: {', '.join(_verbs())}")
     else:
-        run(lambda words: _module(verb).main(words), words)
+        run(lambda words: _module(verb).main(words), words, anywhere=verb in ANYWHERE)
 
 
 def _verbs() -> list[str]:
@@ -113,8 +114,8 @@ def _module(verb: str) -> ModuleType:
     return importlib.import_module(f"reprise.cli.{verb.replace('-', '_')}")
 
 
-def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
-    """Call `verb` with the words of the command line, and exit.
+def run(verb: Callable[[list[str]], None], words: list[str], *, anywhere: bool = False) -> None:
+    """Call `verb` with the words of the command line, and exit; `anywhere`: in no project.
 
     0: done. 2: the user's mistake, said without a traceback. 75: stopped, and can be resumed.
     130: Ctrl-C. 1: ours, with a traceback.
@@ -126,7 +127,8 @@ def run(verb: Callable[[list[str]], None], words: list[str]) -> None:
     open_outputs()
     have_home()
     try:
-        project.enter()
+        if not anywhere:
+            project.enter()
         verb(words)
         sys.stdout.flush()
     except UserError as mistake:
