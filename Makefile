@@ -188,6 +188,16 @@ format: $(ready)  ## Format src/reprise, scripts and tests, and mend what ruff c
 bench: $(ready)  ## Measure the loader beside others [args="quick=true work=NAME,NAME …"]
 	@$(words); exec $(python) -m scripts.bench "$${words[@]}"
 
+.PHONY: docs
+docs: $(ready) build/zensical  ## Build the site of the documentation in build/site, or show it [args=serve]
+	@$(words); exec $(python) -m scripts.docs "$${words[@]}"
+
+# In an environment of its own: what is installed in .venv is recorded with every run.
+build/zensical: requirements-docs.lock | $(ready)
+	@.venv/bin/uv venv --quiet --clear $@
+	@.venv/bin/uv pip install --quiet --python $@ --require-hashes -r $<
+	@touch $@
+
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock' $(args)
@@ -200,6 +210,7 @@ lock: $(ready)  ## Write the lock files anew after a change of pyproject.toml [a
 	$(call extra,gpu) | $(lock) - --constraint requirements.lock --output-file requirements-gpu.lock
 	$(call extra,mysql) | $(lock) - --constraint requirements.lock --output-file requirements-mysql.lock
 	$(call extra,bench) | $(lock) - --constraint requirements.lock --output-file requirements-bench.lock
+	$(call extra,docs) | $(lock) - --constraint requirements.lock --output-file requirements-docs.lock
 
 $(ready): pyproject.toml $(wildcard requirements*.lock) scripts/setup.sh
 	@exec scripts/setup.sh

@@ -31,7 +31,7 @@ import pytest
 import soundfile
 import yaml
 from markdown_it import MarkdownIt
-from tiny import ROOT, git, new_store, write_blobs
+from tiny import ROOT, git, new_store, write_arrays, write_blobs
 
 from reprise.config.files import CONF
 
@@ -132,7 +132,7 @@ def test_every_key_that_a_page_names_is_in_conf():
         (page, key)
         for page in PAGES
         for key in re.findall(rf"\b((?:{groups})\.[a-z_.]+\b)=", (ROOT / page).read_text())
-        if key != "loader.batchsize"  # a mistake that the README shows
+        if key not in {"loader.batchsize", "optimizer.learningrate"}  # mistakes that README shows
     }
     assert len(named) >= 100
     assert [one for one in sorted(named) if one[1] not in known] == []
@@ -174,6 +174,11 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
         photos = my / "photos" / ("cat", "dog")[at % 2]
         photos.mkdir(parents=True, exist_ok=True)
         shutil.copy(image, photos)
+    table = {"file": [f"images/{at:03d}.png" for at in range(24)], "animal": 12 * ["cat", "dog"]}
+    pd.DataFrame(table).to_csv(my / "photos.csv", index=False)
+    for name in ("arrays", "mnist_10k"):
+        arrays = np.load(write_arrays(my / f"{name}.npz"))
+        np.savez(my / f"{name}.npz", images=arrays["x"], labels=arrays["y"])
     write_street(my / "camvid")
     write_calls(my)
     write_digits(my / "spoken")
