@@ -63,7 +63,7 @@ resume: $(if $(sweep),,need-run) $(ready)  ## Go on with what was stopped or kil
 	$(verb) $${sweep:+"sweep=$$sweep"} $${run:+"run=$$run"} "$${words[@]}"
 
 .PHONY: data
-data: $(ready)  ## Put the sample data in place, or check that it is [args="STAGE accept=true"]
+data: $(ready)  ## Fetch or make the data that is missing, compare what is there [args="NAME accept=true"]
 	$(verb) "$${words[@]}"
 
 .PHONY: check-data

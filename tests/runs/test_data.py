@@ -290,3 +290,29 @@ def test_a_sample_that_cannot_be_made_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"(?s)making the sample data 'nothing' failed.*No module"):
         sample_data.make_available(["nothing"])
     assert list((tmp_path / "data").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_a_pointer_stands_for_is_fetched_and_compared(root, tmp_path, capsys):
+    bees = root / "data/bees"
+    bees.mkdir()
+    for name in "ab":
+        (bees / name).write_text(name)
+    for words in (["add", "data/bees"], ["remote", "add", "-d", "there", tmp_path / "there"]):
+        subprocess.run([*DVC, *words, "-q"], cwd=root, check=True)
+    subprocess.run([*DVC, "push", "-q"], cwd=root, check=True)
+    delete(root / ".dvc/cache", bees)
+    data.main(["bees"])
+    (bees / "b").unlink()  # as of a pull that was cut short
+    data.main(["data/bees.dvc"])
+    assert capsys.readouterr().err.count("fetching what") == 2
+    (bees / "b").write_text("mine")
+    with pytest.raises(UserError, match=r"(?s)data/bees has other files.*data/bees/b modified"):
+        data.main(["bees"])
+    assert (bees / "b").read_text() == "mine"
+    data.main(["bees", "accept=true"])
+    assert "data/bees is in place" in capsys.readouterr().out
+    delete(bees, root / ".dvc/cache", tmp_path / "there")
+    with pytest.raises(UserError, match=r"(?s)cannot be fetched.*docs/remotes.md"):
+        data.main([])
+    assert "data/tiny is in place" in capsys.readouterr().out

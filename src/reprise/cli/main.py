@@ -129,7 +129,8 @@ def run(verb: Callable[[list[str]], None], words: list[str], *, anywhere: bool =
     try:
         if not anywhere:
             project.enter()
-        verb(words)
+        with _own_files():
+            verb(words)
         sys.stdout.flush()
     except UserError as mistake:
         with suppress(OSError, ValueError):  # what was listed before stands above it in a log, too
@@ -158,6 +159,22 @@ def run(verb: Callable[[list[str]], None], words: list[str], *, anywhere: bool =
         )
         print(f"\nerror: {redact(str(no_room))}", file=sys.stderr)
         sys.exit(2)
+
+
+@contextmanager
+def _own_files() -> Iterator[None]:
+    """Say what fetches a file that a project's own code misses, where DVC has it."""
+    try:
+        yield
+    except Exception as error:
+        from reprise.datasets.tracked import require_pulled
+
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, FileNotFoundError) and isinstance(cause.filename, str):
+                require_pulled(Path(cause.filename))
+            cause = cause.__cause__ or cause.__context__
+        raise
 
 
 @contextmanager

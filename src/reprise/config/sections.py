@@ -26,6 +26,7 @@ from reprise.config.parameters import (
     refusals,
 )
 from reprise.config.rules import contradictions
+from reprise.datasets.tracked import NotPulled, require_pulled
 
 # Keys of config.yaml itself. Weights, batch order and random transforms follow from the seed.
 SETTINGS = {"seed": Annotated[int, Interval(ge=0, lt=2**32)]}
@@ -325,6 +326,10 @@ class Inspection:
     def _no_path(self, key: str, refusal: Refusal, expected: str) -> tuple[str, Mistake]:
         given, root = Path(str(refusal.path)), self.context.root
         path = root / given
+        try:
+            require_pulled(given)
+        except NotPulled as error:
+            return self._mistake(key, *error.args)
         received = "something else of that name" if path.exists() else "nothing of that name"
         if not given.is_absolute():
             received += f" (it starts from {root})"

@@ -15,6 +15,7 @@ import numpy as np
 from reprise.datasets.drawing import draw_input, write_target
 from reprise.datasets.exclude import require_known
 from reprise.datasets.names import seen
+from reprise.datasets.tracked import NotPulled
 from reprise.errors import UserError, in_one_line
 from reprise.spec import Spec
 
@@ -321,6 +322,8 @@ def find_problems(look: Callable[[int], object], count: int) -> list[str]:
     def line(at: int) -> str | None:
         try:
             look(at)
+        except NotPulled:
+            raise
         except UserError as error:
             return in_one_line(error)
         return None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from reprise.datasets.base import Dataset, Sample, Wrapped
+from reprise.datasets.tracked import require_pulled
 from reprise.errors import UserError, in_one_line
 from reprise.spec import Spec
 
@@ -128,6 +129,7 @@ def find_given(given: Sequence[str], endings: Collection[str]) -> tuple[list[Pat
             found = [file for file in found if not is_pattern or file.is_file()]
             tops += [file.parent for file in found]
         if not found or not (path.is_dir() or found[0].exists()):
+            require_pulled(path)
             raise UserError(
                 f"input={one} names nothing that can be read",
                 f"files, a folder of files ending in {', '.join(endings)}, or a pattern",

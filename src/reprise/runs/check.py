@@ -28,6 +28,7 @@ from reprise.datasets.judge import (
     quantities,
 )
 from reprise.datasets.stream import Stream
+from reprise.datasets.tracked import tracked
 from reprise.errors import UserError
 from reprise.files import write_text
 from reprise.project import ROOT, relative, typed
@@ -35,7 +36,6 @@ from reprise.runs.examine import examine, read_again
 from reprise.runs.experiment import Data, open_data
 from reprise.runs.external import External, build_dataset
 from reprise.runs.record import make_record
-from reprise.tracking.provenance import tracked
 
 _NAMES = 3  # on the screen, of each kind
 _LINES = 200  # on the page, of each kind

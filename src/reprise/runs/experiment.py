@@ -14,10 +14,12 @@ from reprise.config.compose import Composed
 from reprise.config.parameters import sqlite_file
 from reprise.datasets import exclude
 from reprise.datasets.base import BaseDataset, Dataset, Sample
+from reprise.datasets.tracked import require_pulled
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs import sample_data
 from reprise.runs.external import External, ExternalLoader, build_dataset, paths
+from reprise.runs.inputs import texts
 from reprise.training.quiet import import_keras
 
 if TYPE_CHECKING:
@@ -99,6 +101,9 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     files = [Path(sqlite_file(path) or path) for path in paths(config["dataset"])]
     if stages := sample_data.missing_stages(files):
         sample_data.make_available(stages)
+    for text in texts(config["dataset"]):
+        if "/" in text or "." in text:
+            require_pulled(Path(sqlite_file(text) or text))
     node = config["dataset"]
     dataset = build_dataset(node)
     splits, excluded = dataset.splits(), dict[str, str]()

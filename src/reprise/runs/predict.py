@@ -19,6 +19,7 @@ from reprise.datasets.base import Dataset
 from reprise.datasets.images.unlabelled import Pictures
 from reprise.datasets.sound.unlabelled import SoundWindows
 from reprise.datasets.sql.unlabelled import SqlMatrices
+from reprise.datasets.tracked import require_pulled
 from reprise.datasets.unlabelled import Tolerant
 from reprise.errors import UserError
 from reprise.files import lock, replacing, write_text
@@ -140,6 +141,8 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
     Raises:
         UserError: the run has no model, there is no such input, or none of the inputs can be read.
     """
+    for one in given:
+        require_pulled(Path(one))
     predictor = open_predictor(saved, flips=options.flips, calibrated=options.calibrated)
     if predictor.calibration:
         print(f"calibrated: {predictor.calibration}; calibrated=false: without", file=sys.stderr)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reprise.config.secrets import redact
+from reprise.datasets.tracked import tracked
 from reprise.errors import UserError
 from reprise.project import PACKAGE, ROOT, relative
 from reprise.runs.folder import DATA, PACKAGES, SNAPSHOT, to_type
@@ -22,7 +23,7 @@ from reprise.runs.inputs import changed_inputs, texts
 from reprise.runs.load import SavedRun
 from reprise.tracking.contents import SHOWN, read_list
 from reprise.tracking.journal import tags_of
-from reprise.tracking.provenance import outs_of, packages, tracked
+from reprise.tracking.provenance import outs_of, packages
 from reprise.tracking.snapshot import bases, mask
 
 

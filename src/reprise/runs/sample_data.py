@@ -1,4 +1,4 @@
-"""Make data available by a stage of dvc.yaml or, without one, by a module of reprise.samples.
+"""Make data available: by a stage of dvc.yaml, a `.dvc` file, or a module of reprise.samples.
 
 DVC makes and keeps the files of its stages. What is there and is not as dvc.lock has it, is neither
 replaced nor recorded unless the user accepts it.
@@ -9,23 +9,37 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from reprise.datasets.tracked import pointers, tracked
 from reprise.errors import UserError
 from reprise.files import locked, write_text
-from reprise.project import ROOT, relative
+from reprise.project import ROOT, relative, typed
 
 SAMPLES = ("segmentation", "denoise", "audio", "digits", "iris")  # each makes data/NAME
 AT_WORK = ".dvc/tmp/reprise.json"  # locked while DVC is at work, and names the stages it makes
 
 
-def show(stages: list[str], *, accept: bool) -> None:
-    """Make the data of these stages available, or of all there are, and print what is in place."""
-    stages = stages or list(_stages()) or list(SAMPLES)
+def show(names: list[str], *, accept: bool) -> None:
+    """Make the data of these stages and `.dvc` files available, or of all, and print what is there.
+
+    Args:
+        names: Names of stages of dvc.yaml or of samples, and `.dvc` files or what they stand for.
+        accept: Record hashes that differ from the recorded ones.
+
+    Raises:
+        UserError: as `make_available`, or as `fetch`.
+    """
+    own = pointers(ROOT)
+    named = {name: out for out, file in own.items() for name in (out, file)}
+    named |= {Path(out).name: out for out in own if Path(out).name not in _stages()}
+    stages = [name for name in names if name not in named]
+    if not names:
+        stages = list(_stages()) or ([] if own else list(SAMPLES))
     make_available(stages, accept=accept)
     for (stage, path), digest in _hashes().items():
         if stage in stages:
@@ -33,6 +47,53 @@ def show(stages: list[str], *, accept: bool) -> None:
     for name in stages:
         if name not in _stages():
             print(f"data/{name} is in place")
+    outs = [named[name] for name in names if name in named] if names else list(own)
+    wanted = {out: own[out] for out in outs}
+    fetch(wanted, accept=accept)
+    for out, file in wanted.items():
+        print(f"{out} is in place, as {file} has it")
+
+
+def fetch(own: Mapping[str, str], *, accept: bool = False) -> None:
+    """Fetch what is missing of what `.dvc` files stand for, and compare what is there.
+
+    Args:
+        own: The `.dvc` files, by the files or folders that they stand for.
+        accept: Record the files that are there.
+
+    Raises:
+        UserError: no remote has them, or there are other files than recorded; these are left alone.
+    """
+    if not own:
+        return
+    (ROOT / AT_WORK).parent.mkdir(parents=True, exist_ok=True)
+    with locked(ROOT / AT_WORK):
+        said = json.loads(_dvc("data", "status", "--json", "--", *own)).get("uncommitted", {})
+        changed = {name.rstrip("/") for names in said.values() for name in names}
+        missing: list[str] = []
+        for out, name in own.items():
+            if out not in changed:
+                continue
+            differing = _differing(out) if (ROOT / out).exists() else []
+            if all(line.endswith(" deleted") for line in differing):
+                missing.append(name)
+            elif not accept:
+                raise _other_files(name, out)
+            else:
+                _dvc("commit", "--force", name)
+                print(f"data: {out} is recorded as it is; commit {name}", file=sys.stderr)
+        if missing:
+            listed = ", ".join(missing)
+            print(f"data: fetching what {listed} stands for", file=sys.stderr, flush=True)
+            try:
+                _dvc("pull", *missing)
+            except UserError as error:
+                raise UserError(
+                    f"what {listed} stands for cannot be fetched",
+                    "a remote that has it, and the right to read there",
+                    error.args[2],
+                    f"give DVC the remote or its credentials (docs/remotes.md); {typed('data')}",
+                ) from None
 
 
 def stage_for(path: Path) -> str | None:
@@ -185,13 +246,17 @@ def _bring(stages: list[str], accept: bool) -> None:
 
 def _differing(path: str) -> list[str]:
     """Files at or under an output that differ, each with `modified`, `added` or `deleted`."""
-    status = json.loads(_dvc("data", "status", "--json", "--granular"))
-    return [
+    status = json.loads(_dvc("data", "status", "--json", "--granular")).get("uncommitted", {})
+    known = [name for kind in status if kind != "unknown" for name in status[kind]]
+    if not any(name.rstrip("/") == path for name in known):
+        return []  # where DVC has lost its list, a folder's files are unknown, though it is right
+    inner = [
         f"{name} {kind}"
-        for kind, names in status.get("uncommitted", {}).items()
+        for kind, names in status.items()
         for name in names
         if name == path or (name.startswith(f"{path}/") and not name.endswith("/"))
     ]
+    return inner or [f"{path} modified"]
 
 
 def _record(words: Sequence[str], accept: bool) -> None:
@@ -220,14 +285,15 @@ def _record(words: Sequence[str], accept: bool) -> None:
             print(f"data: {note}", file=sys.stderr)
 
 
-def _other_files(stage: str, path: str) -> UserError:
+def _other_files(record: str, path: str) -> UserError:
     files = _differing(path)
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    recorded = _hashes().get((stage, path))
+    recorded = tracked(ROOT, ROOT / path)[0].get(path)
+    name = record if record.endswith(".dvc") else f"stage '{record}' of dvc.yaml"
     return UserError(
-        f"{path} has other files than stage '{stage}' of dvc.lock records",
-        expected=f"hash {recorded}" if recorded else "no such path: nothing is recorded yet",
+        f"{path} has other files than {name} records",
+        expected=f"hash {recorded.md5}" if recorded else "no such path: nothing is recorded yet",
         received=f"{files[0] if files else path}{more}",
         remedy=f"to have the recorded files: rm -r {path} && make data\n"
-        f'to record those that are there: make data args="{stage} accept=true"',
+        f'to record those that are there: make data args="{record} accept=true"',
     )

@@ -13,9 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from yaml import YAMLError
-
+from reprise.datasets.tracked import tracked
 from reprise.project import PACKAGE
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "mlflow", "hydra-core", "dvc", "segmentation-models")
@@ -170,65 +168,13 @@ def _owner(root: Path, source: Path) -> tuple[str, str]:
     """The file or folder of DVC that holds `source`, and its md5; or '', and why there is none."""
     outs, why = tracked(root, source)
     own = [out for out in outs if source.resolve().is_relative_to((root / out).resolve())]
-    return (own[0], outs[own[0]]) if own else ("", why)
+    return (own[0], outs[own[0]].md5) if own else ("", why)
 
 
 def outs_of(root: Path, files: Sequence[Path]) -> list[str]:
     """The files and folders of DVC that hold these files."""
     outs = {out for file in files if (out := _owner(root, root / file)[0])}
     return sorted(outs)
-
-
-def tracked(root: Path, path: Path) -> tuple[dict[str, str], str]:
-    """What DVC tracks at and above a path.
-
-    The files dvc.lock and *.dvc are read in the folder of `path` and in those above it, up to
-    `root`. One that cannot be read, or is not DVC's, tracks nothing.
-
-    Returns:
-        DVC's md5 of each file or folder that is tracked, by its path in `root`, the nearest first;
-        and why there might be more, 'not compared: …', or nothing.
-    """
-    found: dict[str, str] = {}
-    why = ""
-    full = Path(os.path.normpath(root / path))
-    for folder in (full, *full.parents) if full.is_relative_to(root) else ():
-        if folder != root and (folder / ".dvc").is_dir():
-            place = os.path.relpath(folder, root)
-            return {}, f"not compared: {place} is a DVC repository of its own"
-        for file in [folder / "dvc.lock", *sorted(folder.glob("*.dvc"))] if folder != full else ():
-            if not file.is_file():
-                continue
-            try:
-                outs = _outs_of_lock(file) if file.name == "dvc.lock" else _outs_of(file)
-                paths = {os.path.relpath(out, root): md5 for out, md5 in outs.items()}
-            except (OSError, ValueError, TypeError, AttributeError, KeyError, YAMLError) as error:
-                reason = " ".join(str(error).split())[:200]
-                why = f"not compared: {os.path.relpath(file, root)} cannot be read: {reason}"
-                continue
-            found = {**found, **paths, **found}
-        if folder == root:
-            break
-    return found, why
-
-
-def _outs_of(pointer: Path) -> dict[Path, str]:
-    content = yaml.safe_load(pointer.read_text("utf-8"))
-    folder = pointer.parent / content.get("wdir", ".")
-    return {folder / out["path"]: out["md5"] for out in content["outs"] if out.get("md5")}
-
-
-def _outs_of_lock(lock: Path) -> dict[Path, str]:
-    file = lock.with_name("dvc.yaml")
-    stages = (yaml.safe_load(file.read_text("utf-8")) or {}).get("stages", {})
-    found: dict[Path, str] = {}
-    for name, stage in (yaml.safe_load(lock.read_text("utf-8")) or {}).get("stages", {}).items():
-        node = stages.get(name.partition("@")[0], {})  # foreach and matrix make NAME@KEY
-        folder = lock.parent / node.get("do", node).get("wdir", ".")
-        found |= {
-            folder / out["path"]: out["md5"] for out in stage.get("outs", ()) if out.get("md5")
-        }
-    return found
 
 
 def _compared(root: Path, outs: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import tifffile
 from PIL import Image, UnidentifiedImageError
 
+from reprise.datasets.tracked import require_pulled
 from reprise.errors import UserError
 
 Pages = Literal["one", "first", "channels"]
@@ -227,6 +228,7 @@ def read_whole(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
+        require_pulled(path)
         raise _unreadable(path, "a readable image file", str(error)) from error
     if not data:
         raise _unreadable(path, "an image", "an empty file (0 bytes)")

@@ -27,6 +27,7 @@ from reprise.datasets.sound.recordings import (
     require_end,
     span,
 )
+from reprise.datasets.tracked import require_pulled
 from reprise.errors import UserError
 from reprise.transforms.audio_augment import AudioChange
 
@@ -117,6 +118,7 @@ class Windows:
             name = annotations.recordings[recordings[at]]
             path = self.folder / name
             if not path.is_file():
+                require_pulled(path)
                 raise UserError(
                     f"{path} cannot be read",
                     f"one of the files in {self.folder}: {self._files_there}",
