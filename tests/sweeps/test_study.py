@@ -11,6 +11,7 @@ from sweeps.plans import make_plan
 from reprise.errors import UserError
 from reprise.runs.job import Job
 from reprise.sweeps.ledger import Ledger
+from reprise.sweeps.plan import Compositions
 from reprise.sweeps.settings import STORAGE, Search
 from reprise.sweeps.space import read_space
 from reprise.sweeps.study import Study, refuse_full_study, refuse_other_study
@@ -130,6 +131,12 @@ def join(tmp_path, *words, **settings):
         (["lr=interval(1e-5,1e-1)", *SPACE[1:]], {}, r"lr: 1e-05 to 0.1, by its logarithm"),
         (SPACE[1:], {}, r"(?s)expected  lr: .*received  lr: one value"),
         ([*SPACE, "x=1,2"], {}, r"(?s)expected  x: one value\n.*x: 1, 2"),
+        (SPACE, {"digest": "e"}, r"(?s)expected  data: d\n.*data: e"),
+        (
+            SPACE,
+            {"compositions": Compositions({"trainer.epochs": 3}, {})},
+            r"(?s)expected  trainer.epochs: none\n.*trainer.epochs: 3",
+        ),
     ],
 )
 def test_a_shared_study_of_another_search_is_refused(tmp_path, words, settings, said):

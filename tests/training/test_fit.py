@@ -104,6 +104,21 @@ def test_a_loss_that_diverges_ends_the_run_with_the_last_good_state(bad, limit, 
     assert all(np.isfinite(array).all() for array in state.arrays.values())
 
 
+def test_weights_that_are_not_finite_end_the_run_though_the_loss_is(tmp_path):
+    """One NaN among the inputs, of which a CPU's relu makes 0."""
+
+    def batches(start):
+        for step in range(start, 100):
+            yield np.where((X == 0) & (step == GOOD), np.nan, X).astype("float32"), Y
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4, "relu", name="hidden")])
+    model = compile_model(model, keras.optimizers.SGD(0.01), keras.losses.MeanSquaredError(), [])
+    with pytest.raises(UserError, match=r"hidden/kernel are not finite after epoch 2|loss is nan"):
+        train(tmp_path, model, batches, epochs=9, steps_per_epoch=STEPS)
+    assert read_state(tmp_path)[0].step == STEPS
+
+
 def test_it_goes_back_and_lowers_the_rate_as_often_as_allowed(tmp_path, capsys):
     """From step 0 with 10, then 1, then 0.1: as if it had begun with 0.1, to the last bit."""
     settings = {"epochs": 2, "loss_limit": 1e3, "reduce_lr_factor": 0.1, "steps_per_epoch": STEPS}

@@ -130,7 +130,8 @@ def _missing_choices(choices: dict[str, str], conf: Conf, known: Collection[str]
             "conf/config.yaml",
             f"{group}=NAME, one of: {listing(conf.options(group))}",
             "none",
-            f"choose one on the command line, or by 'override /{group}: NAME' in the experiment",
+            f"choose one on the command line, or by 'override /{group}: NAME' in the experiment; "
+            f"one of your own is a file conf/{group}/NAME.yaml with its _target_ and keys",
         )
         for group in lacking
     ]

@@ -77,9 +77,12 @@ class Compositions:
 
     def changes_in_common(self, composed: Composed) -> list[str]:
         """Say what one job's configuration changes of what all jobs have in common."""
-        varied = {key for flat in self.others.values() for key in flat}
-        pair = self.first, _flat(composed)
-        return differences(*({k: v for k, v in flat.items() if k not in varied} for flat in pair))
+        return differences(self.common(self.first), self.common(_flat(composed)))
+
+    def common(self, flat: Flat) -> Flat:
+        """Return the values of `flat` that no job varies."""
+        varied = {key for other in self.others.values() for key in other}
+        return {key: value for key, value in flat.items() if key not in varied}
 
 
 def _flat(composed: Composed) -> Flat:
@@ -116,6 +119,12 @@ class Plan:
     compositions: Compositions
     digest: str
     sources: Sequence[Path] = ()
+
+    @property
+    def fixed_values(self) -> Flat:
+        """What decides a result beside the varied keys: the values that all jobs have, the data."""
+        own = self.compositions.common(self.compositions.first)
+        return {k: v for k, v in own.items() if not SETTING.match(k)} | {"data": self.digest}
 
     @property
     def key(self) -> str:

@@ -25,7 +25,8 @@ from reprise.sweeps.settings import STORAGE, STUDY_FILE, Search
 from reprise.sweeps.space import Axis
 
 OWNER = "sweep"  # attribute of a trial: id of the sweep that runs it
-AIM, SPACE = "metric", "space"  # attributes of a study: what its values are of, and for which keys
+# Attributes of a study: what its values are of, for which keys, and the values of all others.
+AIM, SPACE, FIXED = "metric", "space", "fixed"
 ENDS = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 WAIT_S = 60  # for another process to unlock an SQLite file
 
@@ -70,7 +71,7 @@ def _shared_study(plan: Plan) -> optuna.Study | None:
 
 
 def refuse_other_study(plan: Plan) -> None:
-    """Refuse to share a study that has another direction, metric or space than the sweep.
+    """Refuse to share a study whose direction, metric, space, configuration or data are others.
 
     Raises:
         UserError: the study is another one, or its database cannot be used.
@@ -88,6 +89,11 @@ def refuse_other_study(plan: Plan) -> None:
     differ += [] if aims == plan.metric else [("sweep.metric", aims, plan.metric)]
     for key in sorted({*ours, *theirs}) if theirs else ():
         pair = theirs.get(key, "one value"), ours.get(key, "one value")
+        differ += [] if pair[0] == pair[1] else [(key, *pair)]
+    fixed = plan.fixed_values
+    before = study.user_attrs.get(FIXED, fixed)
+    for key in sorted({*before, *fixed} - {*ours, *theirs}):
+        pair = str(before.get(key, "none")), str(fixed.get(key, "none"))
         differ += [] if pair[0] == pair[1] else [(key, *pair)]
     if differ:
         raise UserError(
@@ -170,6 +176,7 @@ class Study:
             if SPACE not in self._study.user_attrs:
                 self._study.set_user_attr(AIM, plan.metric)
                 self._study.set_user_attr(SPACE, _space(plan))
+                self._study.set_user_attr(FIXED, dict(plan.fixed_values))
 
     def next_job(self) -> Job | None:
         """Write the file of a further job and return the job; None once there are enough."""

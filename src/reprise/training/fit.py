@@ -200,11 +200,11 @@ def watchers(trainer: Trainer, model: keras.Model) -> list[keras.callbacks.Callb
 
 
 class Diverged(UserError):
-    """The loss is not finite or too large; going back to an earlier state may help."""
+    """The loss is not finite or too large, or a weight is not finite; going back may help."""
 
 
 class LossGuard(keras.callbacks.Callback):
-    """End training before its state is saved, once the loss is not finite or above a limit.
+    """End training before its state is saved, once it has diverged.
 
     Args:
         limit: Largest mean loss of an epoch so far; None: any that is finite.
@@ -229,15 +229,31 @@ class LossGuard(keras.callbacks.Callback):
         if math.isfinite(loss) and loss <= self._limit:
             return
         limit = "" if self._limit == math.inf else f" of at most {self._limit:g}"
-        raise Diverged(
-            f"the loss is {loss:g} in epoch {self._epoch + 1}, step {batch + 1}",
-            expected=f"a finite number{limit}",
-            received=f"{loss:g}",
-            remedy="look at the inputs (make check-data), lower optimizer.learning_rate, set "
-            "optimizer.clipnorm=1, or let it\ngo back and lower the rate by itself: "
-            "trainer.recoveries=3; the last epoch's state is kept, go on from it with\n"
-            'make resume run=ID args="optimizer.learning_rate=… force=true"',
-        )
+        what = f"the loss is {loss:g} in epoch {self._epoch + 1}, step {batch + 1}"
+        raise _diverged(what, f"a finite number{limit}", f"{loss:g}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Look at the weights: a relu makes 0 of NaN on a CPU, and the loss stays finite.
+
+        Raises:
+            Diverged: a weight is not finite.
+        """
+        for variable in self.model.trainable_variables:
+            if not keras.ops.all(keras.ops.isfinite(variable)):
+                what = f"weights of {variable.path} are not finite after epoch {epoch + 1}"
+                raise _diverged(what, "finite numbers", "NaN or infinity, and a finite loss")
+
+
+def _diverged(what: str, expected: str, received: str) -> Diverged:
+    return Diverged(
+        what,
+        expected,
+        received,
+        "look at the inputs (make check-data), lower optimizer.learning_rate, set "
+        "optimizer.clipnorm=1, or let it\ngo back and lower the rate by itself: "
+        "trainer.recoveries=3; the last epoch's state is kept, go on from it with\n"
+        'make resume run=ID args="optimizer.learning_rate=… force=true"',
+    )
 
 
 class Unfreeze(keras.callbacks.Callback):
