@@ -49,6 +49,39 @@ def flat_masks(count):
 def empty(count):
     return pipeline(count).take(0)
 
+def faulty(count, fault=None, late=False):
+    # five batches, of which the first, or only the fourth (late), has a fault
+    def batches():
+        for at in range(5):
+            x, y = arrays(count)
+            if at == (3 if late else 0):
+                if fault == "error":
+                    raise OSError("cannot read file 3")
+                x, y = {
+                    "words": (x, np.array(["a", "b", "c"])[y]),
+                    "objects": (x.astype(object), y),
+                    "fewer": (x, y[:-1]),
+                    "none": (x[:0], y[:0]),
+                    "one": (x[0], y[0]),
+                    "beyond": (x, y + 1),
+                    "below": (x, y - 3),
+                    "halves": (x, y + 0.5),
+                    "wide": (np.hstack([x, x]), y),
+                }[fault]
+            yield x, y
+    return Batches(list(batches()) if fault != "error" else batches)
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, made):
+        super().__init__()
+        self.made = made
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        return (self.made if isinstance(self.made, list) else list(self.made()))[index]
+
 def dicts(count):
     return tf.data.Dataset.from_tensors(({"a": [1.0]}, [1]))
 """
@@ -135,6 +168,64 @@ def test_what_no_model_takes_is_refused(project, monkeypatch, target, message):
         sys.modules.pop(name, None)
     with pytest.raises(UserError, match=message):
         build_dataset({"_target_": f"mine.pipelines.{target}", "count": 3, "classes": ["a"]})
+
+
+FAULTS = {
+    "words": r"not of numbers\n.*\n.*y of dtype <U1",
+    "objects": "not of numbers",
+    "fewer": r"not of as many samples\n.*\n.*\(2,\)",
+    "none": "not of as many samples",
+    "one": "not of as many samples",
+    "beyond": r"not of dataset.classes.*3\n.*0 to 2\n +received  3",
+    "below": r"received  -[123]",
+    "halves": r"not of dataset.classes",
+    "wide": r"batch 3: x is not as .*\n.*\(batch, 4\)\n.*\(3, 8\)",
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_batch_with_a_fault_is_refused_or_found(project, monkeypatch, fault, late):
+    monkeypatch.syspath_prepend(str(project / "src"))
+    for name in ("mine", "mine.pipelines"):
+        sys.modules.pop(name, None)
+    node = {"_target_": "mine.pipelines.faulty", "count": 3, "fault": fault, "late": late}
+    node["classes"] = ["a", "b", "c"]
+    if fault == "wide" and not late:
+        assert build_dataset(node).input_spec.shape == (8,)
+        return
+    if not late:
+        with pytest.raises(UserError, match=FAULTS[fault]):
+            build_dataset(node)
+        return
+    dataset = build_dataset(node)
+    with pytest.raises(UserError, match=FAULTS[fault]):
+        dataset.problems(dataset.splits(), thorough=True)
+
+
+def test_an_error_in_the_users_batches_is_said_with_its_place(project, monkeypatch):
+    import keras
+
+    from reprise.runs import external
+
+    monkeypatch.setattr(external, "ROOT", project)
+    monkeypatch.syspath_prepend(str(project / "src"))
+    for name in ("mine", "mine.pipelines"):
+        sys.modules.pop(name, None)
+    node = {"_target_": "mine.pipelines.faulty", "count": 3, "fault": "error"}
+    with pytest.raises(UserError, match=r"OSError: cannot read file 3\n +at .*pipelines.py:\d+"):
+        build_dataset({**node, "classes": ["a", "b", "c"]})
+    dataset = build_dataset({"_target_": "mine.pipelines.pipeline", "count": 20})
+    loader = external.ExternalLoader(dataset, "train")
+    assert loader.error is None
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    broken = sys.modules["mine.pipelines"].faulty(3, "error", late=True)
+    try:
+        model.fit(broken, verbose=0)
+    except Exception:
+        said = str(loader.error)
+    assert re.search(r"cannot read file 3\n +at .*pipelines.py:\d+", said)
 
 
 def test_the_documents_generator_gives_batches_as_posted(tmp_path, monkeypatch):

@@ -7,6 +7,9 @@ them: neither the same batches nor a resume in mid-epoch is promised.
 from __future__ import annotations
 
 import json
+import re
+import sys
+import traceback
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
@@ -20,7 +23,7 @@ from reprise.config.parameters import find_target
 from reprise.datasets import exclude
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import class_ids, draw_masks
-from reprise.errors import UserError
+from reprise.errors import Stopped, UserError, in_one_line
 from reprise.project import ROOT
 from reprise.spec import Spec
 from reprise.training.quiet import native_notes_hidden
@@ -101,7 +104,7 @@ class External(BaseDataset[str]):
         stamp: Identifies the data.
 
     Raises:
-        UserError: x and y are not one array each.
+        UserError: x and y are not one array of numbers each, or not of as many samples.
     """
 
     def __init__(
@@ -114,7 +117,8 @@ class External(BaseDataset[str]):
         self.batches = batches
         self._sources, self._stamp = sources, stamp
         self._counts: dict[str, int] = {}  # of samples, as far as they were read
-        x, y = next(read(batches["train"]))
+        firsts = {split: _first(split, own) for split, own in batches.items()}
+        x, y = firsts["train"]
         self.input_spec = Spec(x.shape[1:], x.dtype.name)
         self.target_spec = Spec(y.shape[1:], y.dtype.name, tuple(map(str, classes)))
         if self.target_spec.kind == "mask" and (y.ndim != 4 or y.shape[-1] != 1):
@@ -124,6 +128,37 @@ class External(BaseDataset[str]):
                 "(batch, height, width, 1)",
                 f"{y.shape}",
                 "return such targets, or leave dataset.classes out and name an objective of yours",
+            )
+        for split, (own_x, own_y) in firsts.items():
+            self._require_alike(f"{split}, first batch", own_x, own_y)
+
+    def _require_alike(self, what: str, x: np.ndarray, y: np.ndarray) -> None:
+        """Refuse a batch that has not the specs of the first one of the train split.
+
+        Raises:
+            UserError: shapes differ in more than images' sizes or recordings' lengths can, or a
+                class id is none.
+        """
+        for name, array, spec in (("x", x, self.input_spec), ("y", y, self.target_spec)):
+            if array.ndim - 1 != len(spec.shape) or array.shape[-1:] != (len(x), *spec.shape)[-1:]:
+                raise UserError(
+                    f"{what}: {name} is not as in the train split's first batch",
+                    expected=f"shape (batch, {', '.join(map(str, spec.shape))})",
+                    received=f"shape {array.shape}",
+                    remedy="return samples of one kind in every batch and every split",
+                )
+        kind, count = self.target_spec.kind, len(self.target_spec.classes)
+        if kind == "values":
+            return
+        most = count - 1 if kind == "class" or (kind == "mask" and count > 1) else 1
+        odd = y[(y < 0) | (y > most) | ((y != np.floor(y)) if kind == "class" else False)]
+        if odd.size:
+            raise UserError(
+                f"{what}: targets are not of dataset.classes, of which there are {count}",
+                expected=f"whole numbers from 0 to {most}" if kind != "labels" else "0 or 1 each",
+                received=", ".join(map(str, np.unique(odd)[:4].tolist())),
+                remedy="number the classes from 0, name all of them in dataset.classes, or leave "
+                "it out where targets are values",
             )
 
     def splits(self) -> dict[str, str]:
@@ -163,7 +198,10 @@ class External(BaseDataset[str]):
         """With `thorough` reads one pass of every split; an error in it is the data's own."""
         for split in splits if thorough else ():
             one_pass = islice(read(self.batches[split]), num_batches(self.batches[split]))
-            self._counts[split] = sum(len(x) for x, _ in one_pass)
+            self._counts[split] = 0
+            for number, (x, y) in enumerate(one_pass):
+                self._require_alike(f"{split}, batch {number}", x, y)
+                self._counts[split] += len(x)
         return []
 
     def draw(
@@ -197,12 +235,20 @@ class ExternalLoader(AbstractContextManager["ExternalLoader"]):
         waited_s: None: Keras does not tell how long it waits.
     """
 
-    error: BaseException | None = None
     waited_s: float | None = None
 
     def __init__(self, dataset: External, split: str) -> None:
         self.dataset, self.split = dataset, split
         self.producers = {"Keras"}
+
+    @property
+    def error(self) -> UserError | None:
+        """What the exception under way says of the batches, while one is handled; else None.
+
+        Keras reads them itself, and every error of theirs comes back as one of its backend.
+        """
+        error = sys.exception()
+        return None if error is None or isinstance(error, UserError | Stopped) else _said(error)
 
     @property
     def steps_per_pass(self) -> int:
@@ -247,6 +293,45 @@ class ExternalLoader(AbstractContextManager["ExternalLoader"]):
         self.close()
 
 
+def _said(error: BaseException) -> UserError:
+    """What an exception of training says, in short; TensorFlow puts whole tracebacks into one."""
+    text = "\n".join(
+        (*traceback.format_tb(error.__traceback__), f"{type(error).__name__}: {error}")
+    )
+    said = re.findall(r"\b\w*(?:Error|Exception|Iteration|Exit): [^\n]+", text)
+    bare = re.sub(r"\[\[[^\]]*\]\].*", "", str(error)).strip().splitlines()
+    frames = re.findall(r'File "([^"<]+)", line (\d+)', text)
+    own = [f"{file}:{line}" for file, line in frames if Path(file).is_relative_to(ROOT)]
+    own = [place for place in own if ".venv" not in place and "site-packages" not in place]
+    what = (said[0] if said and "Graph execution" not in said[0] else (bare or [text])[-1]).strip()
+    return UserError(
+        "Keras could not train on the dataset's batches",
+        expected="batches (x, y) like the first one of the train split, all of them",
+        received=what[:400] + (f"\nat {own[-1]}" if own else ""),
+        remedy="make check-data reads every batch, and names the first that is not",
+    )
+
+
+def _first(split: str, batches: Batches) -> Sample:
+    """The first batch of a split.
+
+    Raises:
+        UserError: there is none, or it is no pair of arrays of numbers with as many samples.
+    """
+    try:
+        return next(read(batches))
+    except UserError:
+        raise
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        raise UserError(
+            f"the first batch of {split} cannot be read",
+            expected="a batch (x, y)",
+            received=f"{in_one_line(error)}\nat {at.filename}:{at.lineno}",
+            remedy="mend what makes it",
+        ) from error
+
+
 def read(batches: Batches) -> Iterator[Sample]:
     """Iterate over batches as pairs of NumPy arrays, pass after pass.
 
@@ -271,7 +356,23 @@ def read(batches: Batches) -> Iterator[Sample]:
                     received=f"{type(batch).__name__} of {len(parts)}",
                     remedy="return one array x and one array y, with a batch axis first",
                 )
-            yield np.asarray(parts[0]), np.asarray(parts[1])
+            x, y = (np.asarray(part) for part in parts[:2])
+            lengths = [array.shape[0] if array.ndim else None for array in (x, y)]
+            if {x.dtype.kind, y.dtype.kind} - set("biuf"):
+                raise UserError(
+                    "a batch is not of numbers",
+                    expected="x and y of an integer, float or bool dtype",
+                    received=f"x of dtype {x.dtype}, y of dtype {y.dtype}",
+                    remedy="number the classes; stack samples of one shape",
+                )
+            if None in lengths or lengths[0] != lengths[1] or not lengths[0]:
+                raise UserError(
+                    "x and y of a batch are not of as many samples",
+                    expected="the same first axis, at least 1",
+                    received=f"x of shape {x.shape}, y of shape {y.shape}",
+                    remedy="return as many targets as inputs; a tf.data pipeline needs .batch(…)",
+                )
+            yield x, y
         if not count:
             raise UserError(
                 "the dataset has no batch",
