@@ -98,11 +98,8 @@ def rows(node: Any, lines: list[str], prefix: str, takes: dict[str, Any]) -> Ite
         comment = rest.strip().removeprefix("#").strip()
         default = "" if is_block else line[value.start_mark.column : value.end_mark.column]
         kind = describe(takes[key.value]) if key.value in takes and not is_block else ""
-        yield (
-            "| "
-            + " | ".join([f"`{name}`", default and f"`{cell(default)}`", cell(kind), cell(comment)])
-            + " |"
-        )
+        default = "must be given" if default == "???" else default and f"`{cell(default)}`"
+        yield f"| `{name}` | {default} | {cell(kind)} | {cell(comment)} |"
         if is_block:
             yield from rows(value, lines, name, {})
 

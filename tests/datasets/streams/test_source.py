@@ -1,14 +1,9 @@
 """docs/your_generator.md, run as written."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-import yaml
-from tiny import ROOT, short
+from tiny import ROOT
 
 from reprise.config.check import check
 
@@ -22,24 +17,6 @@ def write_flowers(folder: Path) -> str:
     rows = [f"{i % 3}.5,{i % 7},1.5,{i % 5},{names[i % 3]}" for i in range(60)]
     (folder / "iris.csv").write_text("\n".join(["a,b,c,d,species", *rows]) + "\n")
     return str(folder / "iris.csv")
-
-
-@pytest.mark.slow
-def test_the_pages_class_trains_by_the_command_line(tmp_path):
-    (tmp_path / "my_data.py").write_text(CODE)
-    file = write_flowers(tmp_path)
-    node = yaml.safe_load(YAML[0])["dataset"]["source"]
-    words = [
-        "dataset=stream", "model=mlp", "objective=classification", "loader.workers=1",
-        f"dataset.source={{_target_:{node['_target_']},file:{file}}}", *short(tmp_path),
-    ]  # fmt: skip
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, "-m", "reprise", "train", *words],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "test/" in done.stdout or "| accuracy" in done.stdout
 
 
 def test_the_pages_class_gives_the_tables_numbers(tmp_path):
