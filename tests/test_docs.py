@@ -30,6 +30,7 @@ import pandas as pd
 import pytest
 import soundfile
 import yaml
+from datasets.mariadb import Server
 from markdown_it import MarkdownIt
 from tiny import ROOT, git, new_store, write_arrays, write_blobs
 
@@ -148,7 +149,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(ROOT / name, root / name, follow_symlinks=False)
     for file in [root / "conf/trainer/default.yaml", *root.glob("conf/experiment/*.yaml")]:
         text = re.sub(r"\bepochs: \d+", "epochs: 2", file.read_text())
-        file.write_text(text.replace("steps_per_epoch: null", "steps_per_epoch: 2"))
+        text = text.replace("steps_per_epoch: null", "steps_per_epoch: 2")
+        file.write_text(text.replace("image_size: [96, 96]", "image_size: [32, 32]"))
     git(root, "init", "-q")
     git(root, "add", "-A")
     git(root, "commit", "-qm", "as it stands")
@@ -187,6 +189,10 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows["species"] = rng.choice(["owl", "frog"], len(rows))
     rows["price"] = rng.uniform(1, 9, len(rows))
     rows.to_csv(my / "rows.csv", index=False)
+    hours = pd.MultiIndex.from_product([range(40), range(24), range(7)])
+    clicks = hours.to_frame(index=False, name=["user_id", "hour", "weekday"])
+    clicks["clicks"] = rng.poisson(3, len(clicks))
+    clicks.to_csv(my / "clicks.csv", index=False)
     return folder
 
 
@@ -239,13 +245,23 @@ PLAIN = [page for page in PAGES if any(block.is_run for block in BLOCKS[page])]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PLAIN)
-def test_the_blocks_of_a_page_do_as_it_says(page, checkout, user):
+def test_the_blocks_of_a_page_do_as_it_says(page, checkout, user, request):
     reader = Reader(checkout, user)
+    if "mysql" in "".join(block.text for block in BLOCKS[page] if block.is_run):
+        reader.environment |= shop(request.getfixturevalue("mariadb"))
     try:
         for block in BLOCKS[page]:
             reader.follow(block)
     finally:
         reader.end()
+
+
+def shop(server: Server) -> dict[str, str]:
+    """Make the database of the pages, and the variable that leads clients of localhost to it."""
+    server.execute("CREATE DATABASE shop")
+    server.execute("CREATE USER user@localhost IDENTIFIED BY '…'")
+    server.execute("GRANT ALL ON shop.* TO user@localhost")
+    return {"MYSQL_UNIX_PORT": str(server.socket)}
 
 
 class Reader:
