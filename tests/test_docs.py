@@ -152,6 +152,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = text.replace("steps_per_epoch: null", "steps_per_epoch: 2")
         file.write_text(text.replace("image_size: [96, 96]", "image_size: [32, 32]"))
     git(root, "init", "-q")
+    git(root, "config", "user.name", "a")
+    git(root, "config", "user.email", "a@b")
     git(root, "add", "-A")
     git(root, "commit", "-qm", "as it stands")
     site = root / ".venv" / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
@@ -170,16 +172,17 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what a page supposes a user to have in /my/ and /new/."""
     folder = tmp_path_factory.mktemp("user")
     my = folder / "my"
-    write_blobs(my, 24)
+    write_blobs(my, 120)
+    cv2.imwrite(str(my / "images/000.png"), np.zeros((64, 64, 3), np.uint8))  # for quarantine
     write_blobs(folder / "new", 20)
-    for at, image in enumerate(sorted((my / "images").iterdir())):
+    for at, image in enumerate(sorted((my / "images").iterdir())[1:31]):
         photos = my / "photos" / ("cat", "dog")[at % 2]
         photos.mkdir(parents=True, exist_ok=True)
         shutil.copy(image, photos)
-    table = {"file": [f"images/{at:03d}.png" for at in range(24)], "animal": 12 * ["cat", "dog"]}
+    table = {"file": [f"images/{at:03d}.png" for at in range(1, 25)], "animal": 12 * ["cat", "dog"]}
     pd.DataFrame(table).to_csv(my / "photos.csv", index=False)
     for name in ("arrays", "mnist_10k"):
-        arrays = np.load(write_arrays(my / f"{name}.npz"))
+        arrays = np.load(write_arrays(my / "birds.npz"))
         np.savez(my / f"{name}.npz", images=arrays["x"], labels=arrays["y"])
     write_street(my / "camvid")
     write_calls(my)
