@@ -111,6 +111,29 @@ def test_a_picture_larger_than_the_model_is_answered_in_tiles_of_its_own_size(bl
         ask(run, [str(tmp_path)], tmp_path / "other", tile="50")
 
 
+def test_tiles_of_several_pictures_fill_a_batch(blobs, tmp_path, monkeypatch):
+    _, run = blobs
+    rng = np.random.default_rng(0)
+    sizes = {"a": (160, 192), "b": (64, 64), "c": (70, 64), "d": (30, 64)}  # 20, 1, 2, 1 tiles
+    for name, size in sizes.items():
+        pixels = rng.integers(0, 255, (*size, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+        ask(run, [str(tmp_path / f"{name}.png")], tmp_path / f"alone/{name}", probabilities="npy")
+    answered = []
+    answer = Predictor.__call__
+    monkeypatch.setattr(
+        Predictor, "__call__", lambda self, x: answered.append(len(x)) or answer(self, x)
+    )
+    files = [str(tmp_path / f"{name}.png") for name in sizes]
+    ask(run, files, tmp_path / "out", probabilities="npy", batch=10)
+    assert answered == [10, 10, 4]
+    for name, size in sizes.items():
+        found = np.load(tmp_path / f"out/probabilities/{name}.npy")
+        alone = np.load(tmp_path / f"alone/{name}/probabilities/{name}.npy")
+        assert found.shape == (*size, 1)
+        np.testing.assert_allclose(found, alone, atol=1e-6)
+
+
 def test_a_prediction_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(
     blobs, tmp_path, monkeypatch
 ):
@@ -125,7 +148,7 @@ def test_a_prediction_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(
     answered = []
 
     def killed(self, x):
-        if len(answered) == 4:
+        if len(answered) == 1:
             raise KeyboardInterrupt
         answered.append(x)
         return answer(self, x)
@@ -138,7 +161,7 @@ def test_a_prediction_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(
         Predictor, "__call__", lambda self, x: answered.append(x) or answer(self, x)
     )
     done = ask(run, [str(tmp_path / "in")], tmp_path / "out")
-    assert len(answered) == 4 + 4, "of three parts the first was done"
+    assert len(answered) == 1 + 2, "of three parts the first was done"
     assert list(done.problems) == list(whole.problems) == ["004.png"]
     for file in (tmp_path / "whole").rglob("*.*"):
         assert (

@@ -124,10 +124,9 @@ class Answers:
                 batch_size=int(self._config["loader"]["batch_size"]),
             )
             try:
-                rows = [
-                    masks(np.array([at]), inputs.read(at, None)[0][None])[0]
-                    for at in range(len(inputs))
-                ]
+                pictures = ((at, inputs.read(at, None)[0]) for at in range(len(inputs)))
+                answers = masks((np.array([at]), one[None]) for at, one in pictures)
+                rows = [row for _, rows in answers for row in rows]
             finally:
                 masks.close()
         found = areas(masks.classes, np.stack(rows))

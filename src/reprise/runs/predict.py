@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,7 +28,15 @@ from reprise.files import lock, replacing, write_text
 from reprise.project import ROOT, relative
 from reprise.runs.calibration import model_hash
 from reprise.runs.load import SavedRun, require_best
-from reprise.runs.predict_masks import FOLDERS, Masks, Probabilities, areas, file_names, tile_of
+from reprise.runs.predict_masks import (
+    FOLDERS,
+    Batch,
+    Masks,
+    Probabilities,
+    areas,
+    file_names,
+    tile_of,
+)
 from reprise.runs.predict_parts import Parts, fingerprint
 from reprise.runs.predict_sound import (
     detections,
@@ -45,7 +55,7 @@ _TABLES = (".csv", ".parquet", ".pq")
 _BATCHES = 32  # of a part
 _ROWS = 1024  # of tables and arrays that are answered at once
 
-Answer = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Answer = Callable[[Iterable[Batch]], Iterable[Batch]]
 
 
 @dataclass(frozen=True)
@@ -249,7 +259,7 @@ def _answered(
     if inputs.in_memory and len(inputs.input_spec.shape) < 2 and not options.batch:
         batch_size = max(batch_size, _ROWS)
     masks = None
-    answer: Answer = lambda indices, x: predictor(x)  # noqa: E731
+    answer: Answer = lambda batches: ((some, predictor(x)) for some, x in batches)  # noqa: E731
     if predictor.target_spec.kind == "mask":
         names = file_names([inputs.name(at) for at in range(len(inputs))])
         answer = masks = Masks(
@@ -263,8 +273,10 @@ def _answered(
             overlay=options.overlay,
         )
         if masks.is_tiled:  # pictures of any size: threads, which need not copy them
+            ahead = masks.ahead(2 * batch_size)
+            workers = min(ahead, len(os.sched_getaffinity(0)))
+            settings = {"use_multiprocessing": False, "workers": workers, "max_queue_size": ahead}
             batch_size = 1
-            settings = {"use_multiprocessing": False, "max_queue_size": 2}
     paths = [Path(one) for one in given] + [
         path for name in ("paths", "files") for path in getattr(inputs, name, ())
     ]
@@ -305,34 +317,30 @@ def _fill(
     batches = predictor.batches(inputs, np.concatenate(own), batch_size, settings)
     done = len(inputs) - sum(map(len, own))
     with tqdm(total=len(inputs), initial=done, disable=None, unit="input", leave=False) as bar:
-        for part, indices in zip(missing, own, strict=True):
-            rows: list[np.ndarray | None] = []
-            problems: dict[int, str] = {}
-            for _ in range(-(-len(indices) // batch_size)):
-                some, x, flags = next(batches)
+
+        def readable(count: int, problems: dict[int, str]) -> Iterator[Batch]:
+            for some, x, flags in islice(batches, count):
                 good = flags.astype(bool)
                 problems |= {int(at): inputs.problem(int(at)) for at in some[~good]}
-                found = answer(some[good], x if good.all() else x[good]) if good.any() else None
-                if found is not None and not np.isfinite(found).all():
-                    is_whole = np.isfinite(found.reshape(len(found), -1)).all(-1)
+                if good.any():
+                    yield some[good], x if good.all() else x[good]
+                bar.update(len(some))
+
+        for part, indices in zip(missing, own, strict=True):
+            problems: dict[int, str] = {}
+            answers = np.zeros((len(indices), 0), np.float32)
+            for some, rows in answer(readable(-(-len(indices) // batch_size), problems)):
+                if not answers.size:
+                    nothing = np.nan if rows.dtype.kind == "f" else 0
+                    answers = np.full((len(indices), *rows.shape[1:]), nothing, rows.dtype)
+                answers[some - indices[0]] = rows
+                if not np.isfinite(rows).all():
+                    is_whole = np.isfinite(rows.reshape(len(rows), -1)).all(-1)
                     problems |= {
                         int(at): f"{inputs.name(int(at))}: the model's answer is no finite number"
-                        for at in some[good][~is_whole]
+                        for at in some[~is_whole]
                     }
-                place = np.cumsum(good) - 1
-                for at, is_good in enumerate(good):
-                    rows.append(found[place[at]] if is_good and found is not None else None)
-                bar.update(len(some))
-            parts.write(part, _stacked(rows), problems)
-
-
-def _stacked(rows: Sequence[np.ndarray | None]) -> np.ndarray:
-    """Rows in one array, with zeros or NaN for those that are None; empty rows if all are."""
-    some = next((row for row in rows if row is not None), None)
-    if some is None:
-        return np.zeros((len(rows), 0), np.float32)
-    nothing = np.full_like(some, np.nan if some.dtype.kind == "f" else 0)
-    return np.stack([nothing if row is None else row for row in rows])
+            parts.write(part, answers, problems)
 
 
 def _write(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
     from reprise.datasets.base import Dataset
     from reprise.runs.predictor import Predictor
 
+_WRITERS = 4  # threads: each picture's files are flushed to the disk
+_PENDING, _HELD = 64, 100_000_000  # pictures, and values in them, that wait for their turn
+_LARGEST = 16  # files by which the size of pictures is seen
+
+Batch = tuple[np.ndarray, np.ndarray]
 FOLDERS = ("masks", "probabilities", "overlays")
 Probabilities = Literal["png", "npy"]
 
@@ -74,68 +82,86 @@ class Masks:
             else [[0] * 3, [255] * 3]
         )
         self._palette = palette.tobytes()
-        self._writer = ThreadPoolExecutor(1)
+        self._writers = ThreadPoolExecutor(_WRITERS)
 
-    def __call__(self, indices: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Write the masks of a batch; shape (batch, 2 + classes), int64: height, width, pixels."""
-        found: list[Future[np.ndarray]] = []
-        if self.is_tiled:
-            for index, pixels in zip(indices.tolist(), x, strict=True):
-                bands = self._tiles(pixels)
-                found.append(self._write(index, pixels.shape[:2], bands, pixels))
-        else:
-            for index, pixels, answer in zip(indices.tolist(), x, self._predictor(x), strict=True):
-                size, shown = pixels.shape[:2], pixels
-                if self._pictures:
-                    header = read_header(self._pictures.paths[index])
-                    size = header.height, header.width
-                    shown = self._pictures.whole(index) if self._overlay else pixels
-                found.append(self._write(index, size, enlarged(answer, size), shown))
-        return np.stack([one.result() for one in found])
+    def __call__(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Answer pictures, and write their masks; tiles of several pictures fill a batch.
+
+        Args:
+            batches: Numbers of pictures, and these.
+
+        Yields:
+            The numbers, and rows of shape (pictures, 2 + classes), int64: height, width, and the
+            pixels of each class.
+        """
+        pending: deque[tuple[int, int, Future[np.ndarray]]] = deque()
+        held = 0  # pixels
+        for index, pixels, row in (self._tiled if self.is_tiled else self._whole)(batches):
+            pending.append((index, pixels, row))
+            held += pixels
+            while held > _HELD or len(pending) > _PENDING:
+                first, size, one = pending.popleft()
+                held -= size
+                yield np.array([first]), one.result()[None]
+        for first, _, one in pending:
+            yield np.array([first]), one.result()[None]
+
+    def ahead(self, most: int) -> int:
+        """How many pictures may be read ahead, at most `most`: few where the largest are large."""
+        paths = self._pictures.paths if self._pictures else []
+        sizes = [(path.stat().st_size, path) for path in paths if path.is_file()]
+        pixels = [1]
+        for _, path in sorted(sizes, reverse=True)[:_LARGEST]:
+            with suppress(UserError):
+                header = read_header(path)
+                pixels.append(header.height * header.width * header.bands)
+        return max(2, min(most, _HELD // max(pixels)))
 
     def close(self) -> None:
-        """End the thread that writes."""
-        self._writer.shutdown()
+        """End the threads that write."""
+        self._writers.shutdown(cancel_futures=True)
 
-    def _tiles(self, pixels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        """Rows of probabilities of a picture in its own size, as `blended` yields them."""
-        height, width = pixels.shape[:2]
-        short = [
-            max(0, want - have) for want, have in zip(self._tile, (height, width), strict=True)
-        ]
-        top, left = short[0] // 2, short[1] // 2
-        if any(short):  # as training fills up a picture that is smaller than a crop
-            ends = ((top, short[0] - top), (left, short[1] - left), (0, 0))
-            pixels = np.pad(pixels, ends, constant_values=self._outside)
-        corners = places(pixels.shape, self._tile)
-        rows: Iterator[tuple[int, np.ndarray]] = blended(
-            self._answers(pixels, corners), self._tile, pixels.shape[1]
+    def _whole(self, batches: Iterable[Batch]) -> Iterator[tuple[int, int, Future[np.ndarray]]]:
+        for indices, x in batches:
+            for index, pixels, answer in zip(indices.tolist(), x, self._predictor(x), strict=True):
+                row = self._writers.submit(self._enlarge, index, pixels, answer)
+                yield index, pixels.size, row
+
+    def _enlarge(self, index: int, pixels: np.ndarray, answer: np.ndarray) -> np.ndarray:
+        size, shown = pixels.shape[:2], pixels
+        if self._pictures:
+            header = read_header(self._pictures.paths[index])
+            size = header.height, header.width
+            shown = self._pictures.whole(index) if self._overlay else pixels
+        return self._save(index, *self._decided(index, size, enlarged(answer, size)), shown)
+
+    def _tiled(self, batches: Iterable[Batch]) -> Iterator[tuple[int, int, Future[np.ndarray]]]:
+        pictures = (
+            _Padded(index, pixels, self._tile, self._outside)
+            for indices, x in batches
+            for index, pixels in zip(indices.tolist(), x, strict=True)
         )
-        if len(corners) == 1:  # as it is: to multiply and divide would round it
-            rows = ((0, answer) for _, _, answer in self._answers(pixels, corners))
-        for first, band in rows:
-            low, high = max(first, top), min(first + len(band), top + height)
-            if low < high:
-                yield low - top, band[low - first : high - first, left : left + width]
+        for picture, answers in groupby(self._answers(pictures), key=itemgetter(0)):
+            size, pixels = picture.pixels.shape[:2], picture.pixels
+            found = self._decided(picture.index, size, picture.bands(answers))
+            row = self._writers.submit(self._save, picture.index, *found, pixels)
+            yield picture.index, pixels.size, row
 
-    def _answers(
-        self, pixels: np.ndarray, corners: Sequence[tuple[int, int]]
-    ) -> Iterator[tuple[int, int, np.ndarray]]:
+    def _answers(self, pictures: Iterable[_Padded]) -> Iterator[_Tile]:
+        """The tiles of pictures, one after another, each with its answer."""
         high, wide = self._tile
-        for at in range(0, len(corners), self._batch_size):
-            some = corners[at : at + self._batch_size]
-            tiles = [pixels[top : top + high, left : left + wide] for top, left in some]
-            for corner, answer in zip(some, self._predictor(np.stack(tiles)), strict=True):
-                yield *corner, answer
+        tiles = ((picture, *corner) for picture in pictures for corner in picture.corners)
+        while some := list(islice(tiles, self._batch_size)):
+            x = np.stack(
+                [one.padded[top : top + high, left : left + wide] for one, top, left in some]
+            )
+            for tile, answer in zip(some, self._predictor(x), strict=True):
+                yield *tile, answer
 
-    def _write(
-        self,
-        index: int,
-        size: Sequence[int],
-        bands: Iterator[tuple[int, np.ndarray]],
-        pixels: np.ndarray,
-    ) -> Future[np.ndarray]:
-        """Answer a picture; its files are written while the next one is answered."""
+    def _decided(
+        self, index: int, size: Sequence[int], bands: Iterable[tuple[int, np.ndarray]]
+    ) -> tuple[np.ndarray, np.ndarray, Sequence[np.ndarray]]:
+        """A picture's row and class ids, and probabilities that become PNG; .npy is written."""
         ids = np.empty(tuple(size), np.uint8)
         count = len(self._predictor.target_spec.classes)
         areas = np.zeros(len(self.classes), np.int64)
@@ -156,8 +182,7 @@ class Masks:
                     values[own] = np.rint(np.clip(band[..., channel], 0, 1) * 65535)
             if whole is not None:
                 whole.flush()
-        row = np.array([*size, *areas])
-        return self._writer.submit(self._save, index, ids, deep, pixels, row)
+        return np.array([*size, *areas]), ids, deep
 
     def _is(self, kind: Probabilities) -> bool:
         return self._probabilities == kind
@@ -170,10 +195,10 @@ class Masks:
     def _save(
         self,
         index: int,
+        row: np.ndarray,
         ids: np.ndarray,
         deep: Sequence[np.ndarray],
         pixels: np.ndarray,
-        row: np.ndarray,
     ) -> np.ndarray:
         stored = Image.fromarray(cv2.LUT(ids, self._values), "P")
         stored.putpalette(self._palette)
@@ -193,6 +218,49 @@ class Masks:
         path = self._folder / kind / f"{self._names[index]}{ending}"
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+
+class _Padded:
+    """A picture in its own size, filled up to that of a tile as training fills up a small one.
+
+    Args:
+        index: Its number.
+        pixels: Shape (height, width, channels).
+        tile: Height and width of a tile.
+        outside: Value of a pixel beyond its border.
+
+    Attributes:
+        padded: The picture filled up.
+        corners: Top and left of its tiles.
+    """
+
+    def __init__(self, index: int, pixels: np.ndarray, tile: Sequence[int], outside: float) -> None:
+        self.index, self.pixels, self._tile = index, pixels, tile
+        short = [max(0, want - have) for want, have in zip(tile, pixels.shape[:2], strict=True)]
+        self._top, self._left = short[0] // 2, short[1] // 2
+        ends = [
+            (half, more - half) for half, more in zip((self._top, self._left), short, strict=True)
+        ]
+        self.padded = (
+            np.pad(pixels, [*ends, (0, 0)], constant_values=outside) if any(short) else pixels
+        )
+        self.corners = places(self.padded.shape, tile)
+
+    def bands(self, tiles: Iterable[_Tile]) -> Iterator[tuple[int, np.ndarray]]:
+        """Rows of the picture's probabilities, as `blended` yields them."""
+        height, width = self.pixels.shape[:2]
+        answers = ((top, left, answer) for _, top, left, answer in tiles)
+        rows = blended(answers, self._tile, self.padded.shape[1])
+        if len(self.corners) == 1:  # as it is: to multiply and divide would round it
+            rows = ((0, answer) for _, _, answer in answers)
+        for first, band in rows:
+            low, high = max(first, self._top), min(first + len(band), self._top + height)
+            if low < high:
+                own = slice(self._left, self._left + width)
+                yield low - self._top, band[low - first : high - first, own]
+
+
+_Tile = tuple[_Padded, int, int, np.ndarray]  # its picture, top, left, and answer
 
 
 def file_names(names: Sequence[str]) -> list[str]:
