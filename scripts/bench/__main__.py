@@ -8,7 +8,6 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -20,7 +19,7 @@ from scripts.bench.measure import measure
 from scripts.bench.report import ratios, rows, table
 from scripts.bench.works import WORKS
 
-COSTS = "costs"  # beside the works
+BESIDE = ("costs", "predict")  # modules that measure what is no loader's work
 INSTALL = {
     "grain": ".venv/bin/uv pip install --python .venv -r requirements-bench.lock",
     "torch": ".venv/bin/uv pip install --python .venv torch  # gigabytes, if it brings CUDA",
@@ -55,9 +54,9 @@ def main(argv: list[str]) -> None:
     found: dict[str, Any] = {"settings": words, "rows": [], "ratios": {}}
     tables: list[str] = []
     for name in names:
-        if name == COSTS:
-            found[COSTS] = costs(is_quick, workers)
-            tables.append(f"\n{COSTS}\n{yaml.safe_dump(found[COSTS])}")
+        if name in BESIDE:
+            found[name] = beside(name, words["quick"], words["workers"])
+            tables.append(f"\n{name}\n{yaml.safe_dump(found[name])}")
         else:
             engines, count = _plan(name, is_quick, missing)
             tables.append(_measured(found, name, engines, count, workers, repeats, seconds))
@@ -85,13 +84,10 @@ def _measured(found: dict[str, Any], name: str, *how: Any) -> str:
     return table(measured, found["ratios"][name])
 
 
-def costs(is_quick: bool, workers: int) -> dict[str, Any]:
-    """What the loader costs beside the samples, measured in a process of its own."""
-    with TemporaryDirectory(prefix="reprise-bench-") as scratch:
-        folder = Path(scratch) / "data"
-        WORKS["image_mask"].write(folder, WORKS["image_mask"].count[is_quick])
-        words = [sys.executable, "-m", "scripts.bench.costs", str(folder), str(workers)]
-        done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+def beside(name: str, *words: str) -> dict[str, Any]:
+    """What one of `BESIDE` prints, in a process of its own."""
+    command = [sys.executable, "-m", f"scripts.bench.{name}", *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         return {"failure": done.stderr.strip().splitlines()[-1]}
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -100,11 +96,11 @@ def costs(is_quick: bool, workers: int) -> dict[str, Any]:
 
 def _names(asked: str, is_quick: bool) -> list[str]:
     if asked == "all":
-        return [COSTS, *(name for name, work in WORKS.items() if work.quick or not is_quick)]
+        return [*BESIDE, *(name for name, work in WORKS.items() if work.quick or not is_quick)]
     names = asked.split(",")
     for name in names:
-        if name not in (COSTS, *WORKS):
-            kinds = "all, or some of " + ", ".join((COSTS, *WORKS))
+        if name not in (*BESIDE, *WORKS):
+            kinds = "all, or some of " + ", ".join((*BESIDE, *WORKS))
             raise UserError(f"'{name}' is no work", kinds, f"work={asked}", "choose among these")
     return names
 

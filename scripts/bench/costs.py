@@ -1,4 +1,4 @@
-"""What the loader costs beside the samples: `python -m scripts.bench.costs SOURCE WORKERS`.
+"""What the loader costs beside the samples: `python -m scripts.bench.costs QUICK WORKERS`.
 
 Prints JSON: `first_batch_cold_s` and `first_batch_warm_s` (the fork server runs already);
 `parent_ms_per_batch`, processor time of the process that trains, by batch size, where batches of
@@ -28,16 +28,18 @@ _SKIPPED = 12  # batches
 _PACE_S = 0.025  # from one batch to the next
 
 
-def main(source: str, workers: str) -> None:
+def main(quick: str, workers: str) -> None:
     """Measure and print."""
-    dataset, count = WORKS["image_mask"].make(source), int(workers)
-    found: dict[str, Any] = {"first_batch_cold_s": _first_batch_s(dataset, count)[0]}
-    warm = [_first_batch_s(dataset, count) for _ in range(3)]
-    found["first_batch_warm_s"] = median(seconds for seconds, _ in warm)
-    found["worker_mb"] = warm[-1][1]
-    sizes = (2, 8, 32)
-    found["parent_ms_per_batch"] = {size: _parent_ms(dataset, count, size) for size in sizes}
+    work, count = WORKS["image_mask"], int(workers)
     with TemporaryDirectory(prefix="reprise-bench-") as folder:
+        work.write(Path(folder) / "images", work.count[quick == "true"])
+        dataset = work.make(f"{folder}/images")
+        found: dict[str, Any] = {"first_batch_cold_s": _first_batch_s(dataset, count)[0]}
+        warm = [_first_batch_s(dataset, count) for _ in range(3)]
+        found["first_batch_warm_s"] = median(seconds for seconds, _ in warm)
+        found["worker_mb"] = warm[-1][1]
+        sizes = (2, 8, 32)
+        found["parent_ms_per_batch"] = {size: _parent_ms(dataset, count, size) for size in sizes}
         data.write_arrays(Path(folder) / "arrays", 60)
         arrays = WORKS["arrays_32"].make(f"{folder}/arrays")
         found["epoch_ms"] = {

@@ -102,6 +102,8 @@ def test_quick_mode_measures_all_kinds_of_work(tmp_path):
     assert set(read["costs"]) == {
         "first_batch_cold_s", "first_batch_warm_s", "worker_mb", "parent_ms_per_batch", "epoch_ms",
     }  # fmt: skip
+    assert set(read["predict"]) == {"classes", "masks", "tiles", "rows"}
+    assert all(one["ratio"] > 0 for one in read["predict"].values())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Rows of a table without targets: columns by name, whatever else the table holds."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from reprise.datasets.base import Sample
-from reprise.datasets.tables import Table, read_table
+from reprise.datasets.tables import Table, read_table, row_place
 from reprise.datasets.unlabelled import Unlabelled
 from reprise.errors import UserError
 from reprise.spec import Spec
@@ -41,14 +42,17 @@ class TableRows(Unlabelled):
             )
         tables = [read_table(file, "input") for file in given]
         self._x = np.concatenate([_numbers(table, names) for table in tables])
-        self._places = [table.place(at) for table in tables for at in range(len(table))]
+        self._files = [table.file for table in tables]
+        self._first = np.cumsum([0, *map(len, tables)])  # row of each table
+        self._numbers = np.concatenate([table.frame.index for table in tables])  # in its file
         self._frame = pd.concat([table.frame for table in tables], ignore_index=True)
 
     def __len__(self) -> int:
         return len(self._x)
 
     def name(self, index: int) -> str:
-        return self._places[index]
+        file = self._files[bisect_right(self._first, index) - 1]
+        return row_place(file, int(self._numbers[index]))
 
     def came_in(self) -> Mapping[str, Sequence[Any]]:
         return {str(name): self._frame[name] for name in self._frame}
@@ -59,7 +63,7 @@ class TableRows(Unlabelled):
         if len(wrong):
             names = [self.input_spec.names[at] for at in wrong if self.input_spec.names]
             raise UserError(
-                f"{self._places[index]}: no number stands in {', '.join(names) or 'the row'}",
+                f"{self.name(index)}: no number stands in {', '.join(names) or 'the row'}",
                 "a finite number in every column of the model",
                 "an empty cell, or a text",
                 "correct the row",
