@@ -27,12 +27,13 @@ override path := $(call typed,path)
 override kind := $(call typed,kind)
 override data := $(call typed,data)
 override engine := $(call typed,engine)
+override how := $(call typed,how)
 override alias := $(call typed,alias)
 override to := $(call typed,to)
 override format := $(call typed,format)
 override host := $(call typed,host)
 override int8 := $(call typed,int8)
-export exp args run split model input output port name alias to format int8 host sweep runs sort top precision by path kind data engine
+export exp args run split model input output port name alias to format int8 host sweep runs sort top precision by path kind data engine how
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
@@ -65,6 +66,10 @@ resume: $(if $(sweep),,need-run) $(ready)  ## Go on with what was stopped or kil
 .PHONY: data
 data: $(ready)  ## Fetch or make the data that is missing, compare what is there [args="NAME accept=true"]
 	$(verb) "$${words[@]}"
+
+.PHONY: add-data
+add-data: $(ready)  ## Put data of your own under data/, checked and tracked by DVC: path=PATH name=NAME [how=copy|link|move kind=masks]
+	$(verb) $${path:+"path=$$path"} $${name:+"name=$$name"} $${how:+"how=$$how"} $${kind:+"kind=$$kind"} "$${words[@]}"
 
 .PHONY: check-data
 check-data: $(ready)  ## Read every sample of an experiment and list what is wrong: exp=NAME [args="strict=true quarantine=true"]

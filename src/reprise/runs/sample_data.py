@@ -68,7 +68,7 @@ def fetch(own: Mapping[str, str], *, accept: bool = False) -> None:
         return
     (ROOT / AT_WORK).parent.mkdir(parents=True, exist_ok=True)
     with locked(ROOT / AT_WORK):
-        said = json.loads(_dvc("data", "status", "--json", "--", *own)).get("uncommitted", {})
+        said = json.loads(dvc("data", "status", "--json", "--", *own)).get("uncommitted", {})
         changed = {name.rstrip("/") for names in said.values() for name in names}
         missing: list[str] = []
         for out, name in own.items():
@@ -80,13 +80,13 @@ def fetch(own: Mapping[str, str], *, accept: bool = False) -> None:
             elif not accept:
                 raise _other_files(name, out)
             else:
-                _dvc("commit", "--force", name)
+                dvc("commit", "--force", name)
                 print(f"data: {out} is recorded as it is; commit {name}", file=sys.stderr)
         if missing:
             listed = ", ".join(missing)
             print(f"data: fetching what {listed} stands for", file=sys.stderr, flush=True)
             try:
-                _dvc("pull", *missing)
+                dvc("pull", *missing)
             except UserError as error:
                 raise UserError(
                     f"what {listed} stands for cannot be fetched",
@@ -153,15 +153,15 @@ def _make_sample(name: str) -> None:
             return
         print(f"data: making {name}", file=sys.stderr, flush=True)
         command = [sys.executable, "-m", f"reprise.samples.{name}", "--out", str(folder)]
-        _run(f"making the sample data '{name}'", command, f"reprise data {name}")
+        run(f"making the sample data '{name}'", command, f"reprise data {name}")
 
 
-def _dvc(*words: str) -> str:
+def dvc(*words: str) -> str:
     """Run one DVC command; what it printed."""
-    return _run(f"dvc {' '.join(words)}", [sys.executable, "-m", "dvc", *words], "make data")
+    return run(f"dvc {' '.join(words)}", [sys.executable, "-m", "dvc", *words], typed("data"))
 
 
-def _run(what: str, command: list[str], again: str) -> str:
+def run(what: str, command: list[str], again: str) -> str:
     """Run a program in which `python` is this one; what it printed.
 
     Raises:
@@ -218,7 +218,7 @@ def _bring(stages: list[str], accept: bool) -> None:
     half = json.loads(_text(AT_WORK) or "[]")  # was being made when DVC was killed
     recorded = {stage for stage, _ in _hashes()}
     to_make: dict[str, list[str]] = {}  # by stage, the files there that its new ones replace
-    for stage, entries in json.loads(_dvc("status", "--json", "--with-deps", *stages)).items():
+    for stage, entries in json.loads(dvc("status", "--json", "--with-deps", *stages)).items():
         outs: dict[str, str] = {}
         for entry in entries:
             outs |= entry.get("changed outs", {}) if isinstance(entry, dict) else {}
@@ -239,14 +239,14 @@ def _bring(stages: list[str], accept: bool) -> None:
             place = ROOT / path
             shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
         # without a remote --pull would fail for some changes
-        pull = ["--pull"] if _dvc("config", "core.remote").strip() else []
+        pull = ["--pull"] if dvc("config", "core.remote").strip() else []
         _record(["repro", *pull, *stages], accept)
     (ROOT / AT_WORK).write_text("")
 
 
 def _differing(path: str) -> list[str]:
     """Files at or under an output that differ, each with `modified`, `added` or `deleted`."""
-    status = json.loads(_dvc("data", "status", "--json", "--granular")).get("uncommitted", {})
+    status = json.loads(dvc("data", "status", "--json", "--granular")).get("uncommitted", {})
     known = [name for kind in status if kind != "unknown" for name in status[kind]]
     if not any(name.rstrip("/") == path for name in known):
         return []  # where DVC has lost its list, a folder's files are unknown, though it is right
@@ -263,7 +263,7 @@ def _record(words: Sequence[str], accept: bool) -> None:
     """Run a DVC command that writes dvc.lock; restore it on failure or an unaccepted change."""
     text, old = _text("dvc.lock"), _hashes()
     try:
-        _dvc(*words)
+        dvc(*words)
     except UserError:
         write_text(ROOT / "dvc.lock", text) if text else None
         raise

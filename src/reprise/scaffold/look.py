@@ -313,6 +313,26 @@ KINDS: Mapping[str, tuple[str, str, Callable[..., Guesses]]] = {  # dataset, sam
 }
 
 
+def kind_of(place: Path) -> str:
+    """The key of `KINDS` that a file or a folder most likely is; '' if it is none of them."""
+    if place.is_file():
+        kinds = {".npz": "arrays", ".db": "rows", ".sqlite": "rows", ".sqlite3": "rows"}
+        return kinds.get(place.suffix.lower(), "csv" if place.suffix.lower() in TABLES else "")
+    files = [one for one in place.rglob("[!.]*") if one.is_file()]
+    if any(one.suffix.lower() in SOUNDS for one in files):
+        return "recordings"
+    stems = {one.name: {file.stem for file in one.iterdir()} for one in _folders(place)}
+    named = [name for name in stems if any(word in name.lower() for word in _MASKS)]
+    if any(stems[name] & stems[other] for name in named for other in stems.keys() - {*named}):
+        return "masks"
+    pictures = [one for one in files if _is_image(one)]
+    if _tables(place):
+        return "table" if pictures else "csv"
+    if not pictures:
+        return "arrays" if any(one.suffix in (".npy", ".npz") for one in files) else ""
+    return "folder" if all(one.parent != place for one in pictures) else ""
+
+
 def _pictures(paths: Sequence[Path], limit: int, step: int) -> Guesses:
     """Size, channels and pages: sides are multiples of `step`, the longer one at most `limit`."""
     headers = [read_header(path) for path in _evenly(paths)]

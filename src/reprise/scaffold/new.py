@@ -72,7 +72,7 @@ def new_project(place: Path, kind: str, data: str, engine: str, words: Sequence[
         if not data:
             key = next(key for key in guesses if not key.startswith("source._"))
             guesses[key] = Guess(guesses[key].value, "sample data; FILL IN your own")
-        opened = _open(dataset, guesses)
+        opened = open_guessed(dataset, guesses)
         lines = write(partial, name, dataset, guesses, opened, engine)
         check([f"experiment={name}"], partial / "conf", lambda path: not data)
         partial.chmod(0o755)
@@ -89,21 +89,7 @@ def write(
     place: Path, name: str, dataset: str, guesses: Guesses, opened: BaseDataset[Any], engine: str
 ) -> list[str]:
     """Write a project's files; returns what was guessed, a line each."""
-    objective, metric = _OBJECTIVES[opened.target_spec.kind]
-    model = _model(opened)
-    train = opened.num_samples(opened.splits()["train"]) or 0
-    text = [
-        "# @package _global_",
-        f"# Differences from the engine's defaults; make config prints every key of {name}.",
-        "# Command:  make train",
-        "defaults:",
-        *(f"  - override /{group}: {option}" for group, option in
-          (("dataset", dataset), ("model", model), ("objective", objective))),
-        "", "dataset:", *_nested(guesses), "",
-    ]  # fmt: skip
-    if train > 1000:
-        text += ["loader:", "  batch_size: 32 # guessed: there are many samples", ""]
-    text += ["trainer:", "  epochs: 10", f"  monitor: valid/{metric}", "  monitor_mode: max", ""]
+    text = experiment_text(name, dataset, guesses, opened, "make train")
     files = {
         path.relative_to(HERE / "templates").as_posix(): path.read_text("utf-8")
         for path in sorted((HERE / "templates").rglob("*"))
@@ -117,21 +103,47 @@ def write(
         path.write_text(filled, "utf-8")
     experiment = place / f"conf/experiment/{name}.yaml"
     experiment.parent.mkdir(parents=True)
-    experiment.write_text("\n".join(text), "utf-8")
+    experiment.write_text(text, "utf-8")
     locks = ["requirements.lock"]
     if str(guesses.get("url", Guess("")).value).startswith(("mysql", "mariadb")):
         locks.append("requirements-mysql.lock")
     lock = "".join((HERE / one).read_text("utf-8") for one in locks)
     (place / "requirements.lock").write_text(lock, "utf-8")
     shutil.copy(HERE / "requirements-gpu.lock", place)
-    own = {f"model: {model}", f"objective: {objective}", f"package: src/{name}"}
+    return [f"package: src/{name}", *guessed(guesses, opened)]
+
+
+def experiment_text(
+    name: str, dataset: str, guesses: Guesses, opened: BaseDataset[Any], command: str
+) -> str:
+    """The file conf/experiment/NAME.yaml of a dataset that was looked at."""
+    objective, metric = _OBJECTIVES[opened.target_spec.kind]
+    train = opened.num_samples(opened.splits()["train"]) or 0
+    text = [
+        "# @package _global_",
+        f"# Differences from the engine's defaults; make config prints every key of {name}.",
+        f"# Command:  {command}",
+        "defaults:",
+        *(f"  - override /{group}: {option}" for group, option in
+          (("dataset", dataset), ("model", _model(opened)), ("objective", objective))),
+        "", "dataset:", *dataset_lines(guesses), "",
+    ]  # fmt: skip
+    if train > 1000:
+        text += ["loader:", "  batch_size: 32 # guessed: there are many samples", ""]
+    text += ["trainer:", "  epochs: 10", f"  monitor: valid/{metric}", "  monitor_mode: max", ""]
+    return "\n".join(text)
+
+
+def guessed(guesses: Guesses, opened: BaseDataset[Any]) -> list[str]:
+    """What was guessed, a line each."""
     return [
-        *sorted(own),
+        f"model: {_model(opened)}",
+        f"objective: {_OBJECTIVES[opened.target_spec.kind][0]}",
         *(f"dataset.{key}: {_flow(value)} ({why})" for key, (value, why) in guesses.items() if why),
     ]
 
 
-def _open(dataset: str, guesses: Guesses) -> BaseDataset[Any]:
+def open_guessed(dataset: str, guesses: Guesses) -> BaseDataset[Any]:
     """Build the dataset, and look at its samples as a run does at its start."""
     node = OmegaConf.load(ENGINE_CONF / f"dataset/{dataset}.yaml")
     for key, (value, _) in guesses.items():
@@ -209,7 +221,7 @@ def _setting(word: str) -> tuple[str, str]:
     return key.removeprefix("dataset."), value
 
 
-def _nested(guesses: Guesses) -> list[str]:
+def dataset_lines(guesses: Guesses) -> list[str]:
     """Lines of YAML for settings by dotted key."""
     lines: list[str] = []
     shown: list[str] = []
