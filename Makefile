@@ -194,13 +194,13 @@ bench: $(ready)  ## Measure the loader beside others [args="quick=true work=NAME
 	@$(words); exec $(python) -m scripts.bench "$${words[@]}"
 
 .PHONY: docs
-docs: $(ready) build/zensical  ## Build the site of the documentation in build/site, or show it [args=serve]
+docs: $(ready) build/zensical/bin/zensical  ## Build the site of the documentation in build/site, or show it [args=serve]
 	@$(words); exec $(python) -m scripts.docs "$${words[@]}"
 
 # In an environment of its own: what is installed in .venv is recorded with every run.
-build/zensical: requirements-docs.lock | $(ready)
-	@.venv/bin/uv venv --quiet --clear $@
-	@.venv/bin/uv pip install --quiet --python $@ --require-hashes -r $<
+build/zensical/bin/zensical: requirements-docs.lock | $(ready)
+	@.venv/bin/uv venv --quiet --clear build/zensical
+	@.venv/bin/uv pip install --quiet --python build/zensical --require-hashes -r $<
 	@touch $@
 
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
