@@ -179,6 +179,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
         photos = my / "photos" / ("cat", "dog")[at % 2]
         photos.mkdir(parents=True, exist_ok=True)
         shutil.copy(image, photos)
+    shutil.copytree(my / "photos", my / "bees")
     table = {"file": [f"images/{at:03d}.png" for at in range(1, 25)], "animal": 12 * ["cat", "dog"]}
     pd.DataFrame(table).to_csv(my / "photos.csv", index=False)
     for name in ("arrays", "mnist_10k"):
