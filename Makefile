@@ -157,8 +157,8 @@ update: need-run $(ready)  ## Let a run's model learn from new data: run=ID args
 	$(verb) $(with_run)
 
 .PHONY: ui
-ui: $(ready)  ## Show the runs in a browser, on this machine only [port=5000]
-	$(verb) $${port:+"port=$$port"} "$${words[@]}"
+ui: $(ready)  ## Show the runs of an experiment in a browser, on this machine only [exp=NAME port=5000]
+	$(verb) $${exp:+"experiment=$$exp"} $${port:+"port=$$port"} "$${words[@]}"
 
 .PHONY: new-project
 new-project: $(ready)  ## Begin a project of your own on your data: path=FOLDER kind=masks|folder|table|recordings|rows|arrays|csv|stream [data=PATH_OR_URL]

@@ -24,7 +24,11 @@ def test_the_ui_answers_on_this_machine_only(tmp_path):
         text=True,
     )
     try:
-        assert process.stdout.readline().startswith(f"open http://127.0.0.1:{port}/#/experiments")
+        said = next(line for line in process.stdout if line.startswith("open "))
+        assert said.startswith(f"open http://127.0.0.1:{port}/#/experiments")
+        taken = reprise("ui", f"port={port}", f"runs={tmp_path}")
+        assert (taken.returncode, taken.stdout) == (2, "")
+        assert f"port {port} is taken" in taken.stderr
         end = time.monotonic() + 120
         while time.monotonic() < end:
             try:
@@ -42,3 +46,10 @@ def test_with_a_server_its_address_is_printed(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@there:5000")
     assert reprise("ui").stdout.startswith("The runs are on the server: open http://me:")
     assert "secret" not in reprise("ui").stdout
+
+
+@pytest.mark.parametrize("word", ["port=x", "port=70000", "experiment=nope"])
+def test_a_wrong_word_is_refused(word, tmp_path):
+    done = reprise("ui", word, f"runs={tmp_path}")
+    assert done.returncode == 2
+    assert word.partition("=")[2] in done.stderr

@@ -18,6 +18,8 @@ from mlflow import MlflowClient
 from tiny import ROOT, reprise, short, write_arrays
 from ui.browser import Browser
 
+from reprise.runs.page import experiment_page
+
 pytestmark = pytest.mark.slow
 
 
@@ -119,6 +121,15 @@ def test_runs_are_listed_by_names_that_differ_and_a_child_is_opened(
     browser.click(element(child.info.run_name, "a"))
     browser.wait_text("Parent run", first.info.run_name)
     browser.picture(tmp_path / "child.png")
+
+
+def test_make_ui_opens_on_the_table_of_an_experiment_with_its_columns(
+    runs, address, browser, tmp_path
+):
+    folders = sorted((runs[0] / "runs/digits").glob("2*"))
+    browser.open(experiment_page(address.removesuffix("/#"), folders))
+    browser.wait_text("test/accuracy", "best/valid/accuracy", "optimizer.learning_rate")
+    browser.picture(tmp_path / "results.png")
 
 
 def test_the_description_shows_the_result_and_pictures(runs, address, browser, tmp_path):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reprise.config.build import build
 from reprise.config.compose import Composed
 from reprise.config.secrets import redact
-from reprise.project import relative, typed
+from reprise.project import relative
 from reprise.runs.experiment import Data, compiled, for_keras, new_model, set_up_device
 from reprise.runs.first_look import faster, first_look
 from reprise.runs.folder import (
@@ -25,6 +25,7 @@ from reprise.runs.folder import (
     to_type,
 )
 from reprise.runs.inputs import inputs_recorded
+from reprise.runs.page import run_page
 from reprise.runs.record import make_record, record_changes, run_name
 from reprise.runs.score import result_table, score_best
 from reprise.tracking.folders import home
@@ -210,10 +211,15 @@ def _print_not_saved(what: str, error: OSError) -> None:
 def _print_result(folder: Path, result: Mapping[str, float]) -> None:
     """Print the metrics, where the run is, and what to type next."""
     print(f"\nrun {folder.name} is finished: {relative(folder)}\n\n{result_table(result)}\n")
-    print(f"next:  {typed('ui')}        to look at it, and to compare it with others")
+    for picture in folder.glob("pictures/best_*.png"):
+        print(f"picture  {relative(picture)}")
+    print(f"page     {run_page(folder)}")
+    head = "next"
     for verb, words, reason in (
         ("evaluate", "", "to have its test metrics again"),
-        ("report", "", "to have a page about it"),
+        ("report", "", "to have a page about it, one HTML file"),
         ("predict", " input=PATH", "to answer inputs without labels"),
     ):
-        print(f"       {to_type(verb, f'run={folder.name}', home(folder))}{words}        {reason}")
+        command = to_type(verb, f"run={folder.name}", home(folder))
+        print(f"{head:<8} {command}{words}        {reason}")
+        head = ""
