@@ -45,12 +45,12 @@ class Stopped(Exception):
         signal: Number of the signal that asked.
 
     Attributes:
-        run: Id of the run, once it is known.
+        run: Id of the run; '' before there is one.
         kind: What that id is of: `run` or `sweep`.
         runs: The folder of all runs that it is in; None: runs/.
     """
 
-    run = "last"
+    run = ""
     kind = "run"
     runs: Path | None = None
 

@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from datasets.sounds import noise, write
+from datasets.sounds import RATE, noise, write
 from PIL import Image
 
 from reprise.config.build import build
 from reprise.datasets.base import Dataset
+from reprise.datasets.images.unlabelled import Pictures
+from reprise.datasets.sound.unlabelled import SoundWindows
 from reprise.datasets.unlabelled import Tolerant, find_given
 from reprise.errors import UserError
+from reprise.spec import Spec
 
 FRACTIONS = {"train": 0.5, "valid": 0.5, "test": None}
 
@@ -97,9 +100,42 @@ def test_files_folders_and_patterns_are_found_once_and_named_from_what_they_shar
         "a/1.png",
         "b/3.png",
     ]
+    assert find_given([str(tmp_path)], endings)[2] == [
+        f"not answered in {tmp_path}: 1 of .txt; endings: .png .jpg"
+    ]
     for missing in ("c.png", "c/*.png"):
         with pytest.raises(UserError, match="names nothing that can be read"):
             find_given([f"{tmp_path}/{missing}"], endings)
+
+
+def test_pictures_of_kinds_that_are_not_trained_on_are_read(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
+    for name, more in (("a.png", {}), ("b.webp", {"lossless": True}), ("c.bmp", {})):
+        Image.fromarray(pixels).save(tmp_path / name, **more)
+    Image.fromarray(pixels).save(tmp_path / "d.gif")
+    again = [Image.fromarray(pixels[::-1])]
+    Image.fromarray(pixels).save(tmp_path / "e.webp", save_all=True, append_images=again)
+    inputs = Pictures([str(tmp_path)], Spec((20, 30, 3), "uint8"), None)
+    assert len(inputs) == 5
+    for at in range(3):
+        assert np.array_equal(inputs.whole(at), pixels)
+        assert inputs.size(at) == (20, 30)
+    assert inputs.whole(3).shape == (20, 30, 3)  # of 256 colours
+    with pytest.raises(UserError, match="webp cannot be read"):
+        inputs.whole(4)
+
+
+def test_a_recording_that_is_cut_short_is_noted(tmp_path):
+    for name in ("whole.wav", "cut.wav", "cut.aiff"):
+        write(tmp_path / name, noise(1.0))
+    for name in ("cut.wav", "cut.aiff"):
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(data[: len(data) // 2])
+    inputs = SoundWindows(
+        [str(tmp_path)], Spec((8,), "float32"), length=2000, hop=2000, rate=RATE, channel=0,
+        spectrogram=np.zeros_like,
+    )  # fmt: skip
+    assert [note.partition(" is cut short")[0] for note in inputs.notes] == ["cut.aiff", "cut.wav"]
 
 
 class Odd(Dataset):

@@ -140,9 +140,11 @@ def run(verb: Callable[[list[str]], None], words: list[str], *, anywhere: bool =
     except Stopped as stopped:
         from reprise.runs.folder import to_type
 
-        runs = stopped.runs or project.ROOT / "runs"
-        resume = to_type("resume", f"{stopped.kind}={stopped.run}", runs)
-        print(f"stopped; to go on: {resume}", file=sys.stderr)
+        how = "before there was a run; to begin, type the same again"
+        if stopped.run:
+            runs = stopped.runs or project.ROOT / "runs"
+            how = f"to go on: {to_type('resume', f'{stopped.kind}={stopped.run}', runs)}"
+        print(f"stopped; {how}", file=sys.stderr)
         sys.exit(130 if stopped.signal == signal.SIGINT else 75)
     except KeyboardInterrupt as asked:
         is_typed = asked.args in ((), (signal.SIGINT,))

@@ -26,7 +26,8 @@ def main(argv: list[str]) -> None:
     runs, given = ROOT / asked["runs"], given_inputs(asked["input"])
     saved = find_asked(asked["run"], asked["model"], runs, asked["uri"])
     done = predict(saved, given, asked["output"], wish)
-    print(f"{done.count - len(done.problems)} of {done.count} inputs: {relative(done.table)}")
+    answered = done.count - len(done.problems)
+    print(f"{answered} of {done.count} {done.unit}: {relative(done.table)}")
     if done.unreadable:
-        print(f"{len(done.problems)} could not be read: {relative(done.unreadable)}")
+        print(f"{len(done.problems)} could not be answered: {relative(done.unreadable)}")
         sys.exit(1)

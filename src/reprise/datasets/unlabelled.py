@@ -3,6 +3,7 @@
 import glob
 import os
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,11 @@ class Unlabelled(Dataset):
 
     Attributes:
         target_spec: Of no use: shape (0,).
+        notes: What of the inputs is not answered, or not whole, a line each.
     """
 
     target_spec = Spec((0,), "uint8")
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def read_input(self, index: int) -> np.ndarray:
@@ -94,7 +97,9 @@ class Tolerant(Wrapped):
         return f"{self.name(index)}: could not be read when it was its turn"
 
 
-def find_given(given: Sequence[str], endings: Collection[str]) -> tuple[list[Path], list[str]]:
+def find_given(
+    given: Sequence[str], endings: Collection[str]
+) -> tuple[list[Path], list[str], list[str]]:
     """Find the files that a user has named.
 
     Args:
@@ -104,24 +109,30 @@ def find_given(given: Sequence[str], endings: Collection[str]) -> tuple[list[Pat
 
     Returns:
         The files, sorted within a folder or a pattern, none twice; and their names: their paths
-        from the folder that they have in common.
+        from the folder that they have in common; and a note of each folder's other files.
 
     Raises:
         UserError: something named is not there, or has no such file.
     """
     files: dict[Path, None] = {}
     tops: list[Path] = []
+    notes = []
     for one in given:
         path = Path(one)
         if path.is_dir():
-            found = sorted(
+            every = sorted(
                 Path(folder, name)
                 for folder, _, names in os.walk(path)
                 for name in names
-                if name.lower().endswith(tuple(endings))
-                and not name.startswith(".")
+                if not name.startswith(".")
                 and not Path(folder, name).is_fifo()  # which would be waited for
             )
+            found = [file for file in every if file.name.lower().endswith(tuple(endings))]
+            others = Counter(file.suffix.lower() or "no ending" for file in every)
+            others -= Counter(file.suffix.lower() for file in found)
+            if others:
+                said = ", ".join(f"{count} of {kind}" for kind, count in others.most_common())
+                notes.append(f"not answered in {one}: {said}; endings: {' '.join(endings)}")
             tops.append(path)
         else:
             is_pattern = not path.exists() and glob.has_magic(one)
@@ -138,4 +149,4 @@ def find_given(given: Sequence[str], endings: Collection[str]) -> tuple[list[Pat
             )
         files |= dict.fromkeys(found)
     top = os.path.commonpath([one.absolute() for one in tops])
-    return list(files), [os.path.relpath(file.absolute(), top) for file in files]
+    return list(files), [os.path.relpath(file.absolute(), top) for file in files], notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,17 @@ from reprise.config.secrets import redact
 from reprise.errors import UserError
 from reprise.project import ROOT, relative
 from reprise.runs.archive import unpack
-from reprise.runs.folder import CONFIG, IDENTITY, PACKAGES, RESULT, SPECS, SPLITS, is_held
+from reprise.runs.folder import (
+    CONFIG,
+    IDENTITY,
+    JOB,
+    PACKAGES,
+    RESULT,
+    SPECS,
+    SPLITS,
+    is_held,
+    state_of,
+)
 from reprise.runs.load import NoRun, SavedRun, find, require_best
 from reprise.tracking.contents import LIST, read_list
 from reprise.tracking.folders import LAST, all_runs
@@ -35,7 +46,10 @@ def find_or_bring(run: str, runs: Path, uri: str = "") -> SavedRun:
     if Path(run).suffix == ".zip" and (ROOT / run).is_file():
         return _whole(find(str(unpack(ROOT / run, all_runs(runs))), runs))
     try:
-        return _whole(find(run, runs))
+        saved = _whole(find(run, runs))
+        if run == LAST:
+            print(f"run=last is {_said(saved)}", file=sys.stderr)
+        return saved
     except NoRun as missing:
         store = tracking_uri(uri)
         if run == LAST or (store.startswith("sqlite:///") and not Path(store[10:]).exists()):
@@ -57,6 +71,14 @@ def find_or_bring(run: str, runs: Path, uri: str = "") -> SavedRun:
         raise _damaged(folder, IDENTITY, "no such file")
     print(f"run {folder.name} is brought from {redact(store)}: {relative(folder)}", flush=True)
     return _whole(find(folder.name, runs))
+
+
+def _said(saved: SavedRun) -> str:
+    """Which run it is, and what it was."""
+    above = next((entry["run"] for entry in entries(saved.folder, "parent")), saved.parent)
+    kind = "an update" if saved.parent else "a job" if (saved.folder / JOB).exists() else "a copy"
+    of = f", {kind} of {above}" if above else ""
+    return f"{saved.folder.name} of {saved.experiment}{of}, {state_of(saved.folder)}"
 
 
 def _whole(saved: SavedRun) -> SavedRun:

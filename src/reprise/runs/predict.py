@@ -25,7 +25,7 @@ from reprise.datasets.images.unlabelled import Pictures
 from reprise.datasets.sound.unlabelled import SoundWindows
 from reprise.datasets.sql.unlabelled import SqlMatrices
 from reprise.datasets.tracked import require_pulled
-from reprise.datasets.unlabelled import Tolerant
+from reprise.datasets.unlabelled import Tolerant, Unlabelled
 from reprise.errors import UserError
 from reprise.files import lock, replacing, write_text
 from reprise.project import ROOT, relative
@@ -129,6 +129,7 @@ class Prediction:
         table: The table of answers.
         folder: Of further files.
         count: Number of inputs.
+        unit: What they are.
         problems: Of inputs that could not be read, the reason of each by its name.
         unreadable: Table of these, or None.
     """
@@ -136,6 +137,7 @@ class Prediction:
     table: Path
     folder: Path
     count: int
+    unit: str
     problems: Mapping[str, str]
     unreadable: Path | None
 
@@ -178,6 +180,8 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
         )
     if isinstance(inputs, Pictures) and spec.kind == "mask":
         inputs.leave_out([folder / name for name in FOLDERS])
+    for note in inputs.notes if isinstance(inputs, Unlabelled) else ():
+        print(f"note: {note}", file=sys.stderr)
     if not len(inputs):
         raise UserError(
             "there is nothing to answer", "one input at least", ", ".join(given), "correct input=…"
@@ -219,7 +223,10 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
         if not isinstance(inputs, SoundWindows):  # whose scores are thresholded anew another time
             shutil.rmtree(parts_folder)
     mark.unlink(missing_ok=True)
-    return Prediction(table, folder, len(inputs), names, unreadable if problems else None)
+    unit = "inputs"
+    if isinstance(inputs, SoundWindows):
+        unit = f"windows of {len(inputs.files)} recordings"
+    return Prediction(table, folder, len(inputs), unit, names, unreadable if problems else None)
 
 
 def _require_of_use(options: Options, kind: str, *, is_sound: bool) -> None:

@@ -130,8 +130,7 @@ class Masks:
     def _enlarge(self, index: int, pixels: np.ndarray, answer: np.ndarray) -> np.ndarray:
         size, shown = pixels.shape[:2], pixels
         if self._pictures:
-            header = read_header(self._pictures.paths[index])
-            size = header.height, header.width
+            size = self._pictures.size(index)
             shown = self._pictures.whole(index) if self._overlay else pixels
         return self._save(index, *self._decided(index, size, enlarged(answer, size)), shown)
 

@@ -16,7 +16,7 @@ from typing import IO, Any, Literal, NamedTuple
 import cv2
 import numpy as np
 import tifffile
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from reprise.datasets.tracked import require_pulled
 from reprise.errors import UserError
@@ -25,6 +25,7 @@ Pages = Literal["one", "first", "channels"]
 MaskPart = Literal["values", "colors", "alpha"]
 
 _FORMATS = ("PNG", "JPEG", "TIFF")
+OTHERS = ("WEBP", "BMP", "GIF")
 _PNG_START, _JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_END, _JPEG_END = b"\0\0\0\0IEND\xaeB`\x82", b"\xff\xd9"
@@ -237,6 +238,29 @@ def read_whole(path: Path) -> bytes:
         received = f"{len(data)} bytes that end before the image does, or are damaged"
         raise _unreadable(path, "a whole image", received)
     return data
+
+
+def read_other(path: Path, channels: int) -> np.ndarray:
+    """Read a picture of a kind that no dataset is trained on, upright.
+
+    Args:
+        path: A WebP, BMP or GIF file.
+        channels: 1 or 3.
+
+    Returns:
+        Shape (height, width, channels), uint8.
+
+    Raises:
+        UserError: it is damaged, of another kind, or holds several pictures.
+    """
+    try:
+        with Image.open(path, formats=OTHERS) as image:
+            if getattr(image, "n_frames", 1) > 1 or channels not in (1, 3):
+                raise ValueError(f"{getattr(image, 'n_frames', 1)} pictures of 3 channels at most")
+            upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+            return np.asarray(upright).reshape(upright.height, upright.width, channels)
+    except Exception as error:  # as in `read_header`
+        raise _unreadable(path, "a WebP, BMP or GIF of one picture", str(error)) from error
 
 
 def read_image(

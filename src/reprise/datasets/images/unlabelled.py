@@ -1,12 +1,13 @@
 """Image files without targets."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reprise.datasets.images.files import Pages
+from reprise.datasets.images.files import Pages, read_header, read_other, require_dtype
 from reprise.datasets.images.folders import SUFFIXES, find_files
 from reprise.datasets.images.masks import MaskCoding
 from reprise.datasets.images.reader import ImageReader
@@ -15,6 +16,8 @@ from reprise.datasets.unlabelled import TABLES, Unlabelled, find_given
 from reprise.spec import Spec
 from reprise.transforms.augment import Augment
 from reprise.transforms.place import Fit, draw_placement, pixels_needed, reduce_image
+
+_OTHERS = (".webp", ".bmp", ".gif")  # of which nothing is trained
 
 
 class Pictures(Unlabelled):
@@ -63,9 +66,10 @@ class Pictures(Unlabelled):
             self.paths = find_files(place, self._names)
             self._came_in = {name: table.texts(name, "input") for name in table.frame}
         else:
-            self.paths, self._names = find_given(given, SUFFIXES)
+            self.paths, self._names, self.notes = find_given(given, (*SUFFIXES, *_OTHERS))
         self._size, self._fit, self._augment = (height, width), fit, augment
         self._enough = pixels_needed(self._size, fit or "crop")
+        self._channels = channels
         self._reader = ImageReader(self.paths, channels, pages, spec.dtype)
         self.input_spec = spec if fit else Spec((None, None, channels), spec.dtype)
 
@@ -91,11 +95,28 @@ class Pictures(Unlabelled):
     def read_input(self, index: int) -> np.ndarray:
         if self._fit is None:
             return self.whole(index)
-        pixels, _ = self._reader.read(self.paths[index], self._enough)
+        pixels = self._pixels(index, self._enough)
         pixels = reduce_image(pixels, self._enough)
         place = draw_placement(pixels.shape[:2], self._size, self._fit, self._augment, None)
         return place.image(pixels)
 
     def whole(self, index: int) -> np.ndarray:
         """An image in its own size, shape (height, width, channels)."""
-        return self._reader.read(self.paths[index])[0]
+        return self._pixels(index)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of an image, from its head where that says it."""
+        path = self.paths[index]
+        if path.suffix.lower() in _OTHERS:
+            height, width, _ = self._pixels(index).shape
+            return height, width
+        header = read_header(path)
+        return header.height, header.width
+
+    def _pixels(self, index: int, enough: float = math.inf) -> np.ndarray:
+        path = self.paths[index]
+        if path.suffix.lower() not in _OTHERS:
+            return self._reader.read(path, enough)[0]
+        pixels = read_other(path, self._channels)
+        require_dtype(path, str(pixels.dtype), self._reader.dtype)
+        return pixels

@@ -3,6 +3,7 @@
 Recordings are in any format that libsndfile reads: FLAC, WAV, Ogg and others. No file stays open.
 """
 
+import re
 from contextlib import suppress
 from functools import lru_cache
 from math import gcd
@@ -21,6 +22,7 @@ from reprise.errors import UserError
 _MARGIN = 192
 _VORBIS_PAGE = 255 * 1024
 _MP3_RESERVOIR = 32 * 1152
+_NO_LENGTH = 0x7FFFF000  # about what programs write that do not know a length yet
 _UNKNOWN = 2**62  # about the length that libsndfile gives for a header without a length
 
 
@@ -59,6 +61,19 @@ def require_end(path: Path) -> None:
     """
     header = read_header(path)
     read_frames(path, header.frames - 1, header.frames)
+
+
+def cut_short(path: Path) -> str:
+    """How much sound is missing of a WAV, AIFF or W64 whose header promises more; '' if none.
+
+    Of other kinds a reading of what is missing fails. A header without a length promises nothing.
+    """
+    with soundfile.SoundFile(path) as file:
+        found = re.search(r"\b(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info)
+    promised, there = map(int, found.groups()) if found else (0, 0)
+    if not there < promised < _NO_LENGTH:
+        return ""
+    return f"{there:,} of {promised:,} bytes of sound are there"
 
 
 def read_slice(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reprise.datasets.sound.recordings import Channel, length_at, read_header, read_slice
+from reprise.datasets.sound.recordings import Channel, cut_short, length_at, read_header, read_slice
 from reprise.datasets.unlabelled import Unlabelled, find_given
 from reprise.errors import UserError
 from reprise.spec import Spec
@@ -47,13 +47,15 @@ class SoundWindows(Unlabelled):
         channel: Channel,
         spectrogram: Callable[[np.ndarray], np.ndarray],
     ) -> None:
-        self.files, self._names = find_given(given, SUFFIXES)
+        self.files, self._names, notes = find_given(given, SUFFIXES)
         self.input_spec, self.rate = spec, rate
         self._length, self._channel, self._spectrogram = length, channel, spectrogram
         files, starts, stops = [], [], []
         for number, path in enumerate(self.files):
             try:
                 samples = length_at(read_header(path), rate)
+                if cut := cut_short(path):
+                    notes.append(f"{self._names[number]} is cut short: {cut}")
             except UserError:  # its one window raises it again when it is read
                 samples = 0
             last = max(0, samples - length)
@@ -62,6 +64,7 @@ class SoundWindows(Unlabelled):
             files.append(np.full(len(own), number))
             starts.append(own)
             stops.append(np.minimum(own + length, samples))
+        self.notes = notes
         self.file, self.start, self.stop = map(np.concatenate, (files, starts, stops))
 
     def __len__(self) -> int:
