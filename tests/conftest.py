@@ -15,6 +15,7 @@ def pytest_configure() -> None:
     """Keep temporary files in memory where there is room: half of a run's time is `fsync`."""
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    os.environ.setdefault("JAX_ENABLE_X64", "1")  # as `training/device.py` has it
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-Tensor = Any  # of the backend that Keras runs on
+from reprise.objectives.logits import Tensor, logits_of
 
 SMOOTH = 1e-5  # keeps 0 / 0 defined; the value of segmentation-models
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
@@ -65,13 +65,13 @@ class Pixels:
 def cross_entropy(pixels: Pixels) -> Tensor:
     """Mean of -log p(class of the pixel).
 
-    Keras's own functions find the logits behind a sigmoid or softmax, so that a pixel that is
-    wrong with certainty still has a gradient.
+    It is computed from the logits behind a sigmoid or softmax, so that a pixel that is wrong with
+    certainty still has a gradient.
     """
     if pixels.is_binary:
-        losses = ops.binary_crossentropy(pixels.truth, pixels.probabilities)[..., 0]
+        losses = ops.binary_crossentropy(pixels.truth, *logits_of(pixels.probabilities))[..., 0]
     else:
-        losses = ops.sparse_categorical_crossentropy(pixels.ids, pixels.probabilities)
+        losses = ops.sparse_categorical_crossentropy(pixels.ids, *logits_of(pixels.probabilities))
     return pixels.mean(losses)
 
 
@@ -213,10 +213,10 @@ class ClassLoss(_SmoothedLoss):
             Shape (batch,), float32, at least 0.
         """
         ids = ops.cast(ops.reshape(y_true, (-1,)), "int32")
-        losses = ops.sparse_categorical_crossentropy(ids, y_pred)
+        losses = ops.sparse_categorical_crossentropy(ids, *logits_of(y_pred))
         if self.label_smoothing:
             uniform = ops.ones_like(y_pred) / y_pred.shape[-1]
-            even = ops.categorical_crossentropy(uniform, y_pred)
+            even = ops.categorical_crossentropy(uniform, *logits_of(y_pred))
             losses = (1 - self.label_smoothing) * losses + self.label_smoothing * even
         if self.class_weights is not None:
             losses *= ops.take(ops.convert_to_tensor(self.class_weights, "float32"), ids)
@@ -240,7 +240,7 @@ class LabelsLoss(_SmoothedLoss):
         """
         truth = ops.cast(y_true, "float32")
         truth = truth * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
-        losses = ops.binary_crossentropy(truth, y_pred)
+        losses = ops.binary_crossentropy(truth, *logits_of(y_pred))
         if self.class_weights is not None:
             losses *= ops.convert_to_tensor(self.class_weights, "float32")
         return ops.mean(losses, axis=-1)

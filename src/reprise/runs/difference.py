@@ -21,7 +21,7 @@ from reprise.tracking.snapshot import Snapshot, take_snapshot
 if TYPE_CHECKING:
     from reprise.runs.load import SavedRun
 
-MACHINE = ("device", "platform", "machine.cpu", "machine.threads")
+MACHINE = ("backend", "device", "platform", "machine.cpu", "machine.threads")
 PLACE = {"tracking.runs", "tracking.experiment", "tracking.uri"}  # keys of where a run is kept
 NAMES, STAT, PATCH = "--name-only", "--stat=100", "--binary"  # git's words
 

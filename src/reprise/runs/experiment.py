@@ -155,7 +155,7 @@ def leave_out(
 
 
 def set_up_device(config: Mapping[str, Any]) -> dict[str, str]:
-    """Set up TensorFlow and Keras as the config's trainer and seed say.
+    """Set up Keras and its backend as the config's trainer and seed say.
 
     Returns:
         What trains and how, by name, for the run's tags.
@@ -202,6 +202,7 @@ def compiled(
     """Compile `model` with the config's optimizer and objective; returns it."""
     import keras
 
+    from reprise.objectives.logits import keep_logits
     from reprise.training.fit import compile_model
 
     trainer: Trainer = build(config["trainer"], key="trainer")
@@ -213,6 +214,7 @@ def compiled(
     require_metric(trainer.monitor, ["loss", *(metric.name for metric in metrics)])
     optimizer = build(config["optimizer"], total_steps, key="optimizer")
     _require("optimizer", optimizer, isinstance(optimizer, keras.Optimizer), "a keras.Optimizer")
+    keep_logits(model)
     return compile_model(model, optimizer, loss, metrics, jit_compile=trainer.jit_compile)
 
 

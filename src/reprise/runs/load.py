@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -30,7 +31,7 @@ from reprise.runs.folder import (
 from reprise.runs.inputs import changed_inputs
 from reprise.spec import Spec
 from reprise.tracking.folders import LAST, all_runs, experiment_of, is_debug, run_folders
-from reprise.tracking.journal import delivered
+from reprise.tracking.journal import delivered, tags_of
 from reprise.training.state import BEST
 
 if TYPE_CHECKING:
@@ -67,6 +68,32 @@ class SavedRun:
     def experiment(self) -> str:
         """Name of its experiment."""
         return experiment_of(self.folder) or self.folder.parent.name
+
+    @property
+    def backend(self) -> str:
+        """Backend of Keras that trained it."""
+        return tags_of(self.folder).get("backend", "tensorflow")
+
+    def use_backend(self, *, exactly: bool = False) -> None:
+        """Have Keras run on the run's backend, unless KERAS_BACKEND names another one.
+
+        Args:
+            exactly: Refuse another one: it computes other numbers.
+
+        Raises:
+            UserError: it is another one.
+        """
+        if "keras" in sys.modules:
+            now = sys.modules["keras"].backend.backend()
+        else:
+            now = os.environ.setdefault("KERAS_BACKEND", self.backend)
+        if exactly and now != self.backend:
+            raise UserError(
+                f"run {self.folder.name} was trained on another backend of Keras",
+                f"KERAS_BACKEND={self.backend}, which alone gives its numbers bit for bit",
+                f"KERAS_BACKEND={now}",
+                "unset KERAS_BACKEND: the run's own is then taken",
+            )
 
 
 class NoRun(UserError):

@@ -49,9 +49,12 @@ class Predictor:
     def model(self) -> keras.Model:
         """The model, not compiled; loaded when it is first asked for, which takes seconds."""
         set_up_device(self.saved.config)
+        import keras
+
         model = load_best(self.saved.folder)
-        # Keras would guess whether XLA pays, with other bits.
-        model.jit_compile = bool(self.saved.config["trainer"].get("jit_compile"))
+        # Keras would guess whether XLA pays, with other bits; JAX without it is slow.
+        jit_compile = bool(self.saved.config["trainer"].get("jit_compile"))
+        model.jit_compile = jit_compile or keras.backend.backend() == "jax"
         return model
 
     @property
@@ -251,6 +254,7 @@ def open_predictor(saved: SavedRun, *, flips: bool = False, calibrated: bool = T
             "leave flips=true out: a model has to know what mirrored inputs look like",
         )
     best = require_best(saved.folder)
+    saved.use_backend()
     found = read_calibration(saved.folder) if calibrated else None
     if found and found.model != model_hash(best):
         again = to_type("calibrate", f"run={saved.folder.name}", saved.runs)

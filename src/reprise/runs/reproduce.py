@@ -56,6 +56,7 @@ def reproduce(
         UserError: something that the run was made of is missing; nothing has been trained.
     """
     saved = find_or_bring(run, runs, uri)
+    saved.use_backend(exactly=True)  # of the process that trains, too
     with held(saved.folder):  # of two at once the second is refused: they would share the code
         return _reproduce(saved, epochs, here, changes, full, uri)
 

@@ -91,6 +91,7 @@ def resume(
         callbacks: As `train` takes them.
     """
     saved = find(run, runs)
+    saved.use_backend(exactly=True)
     with held(saved.folder):  # from here on, so that the state that is read stays the newest
         _resume(saved, changes, force, callbacks)
 

@@ -35,6 +35,7 @@ def evaluate(saved: SavedRun, split: str) -> dict[str, float]:
     Raises:
         UserError: it has no such split.
     """
+    saved.use_backend()
     data = open_saved_data(saved)
     if split not in data.splits:
         raise UserError(

@@ -32,7 +32,8 @@ def save_model(run: Run, model: keras.Model, best: Path | None = None) -> Path:
     """
     folder = run.folder / NAME
     shutil.rmtree(folder, ignore_errors=True)
-    requirements = [f"{name}=={version(name)}" for name in ("tensorflow", "keras", "numpy")]
+    needed = (keras.backend.backend(), "keras", "numpy")
+    requirements = [f"{name}=={version(name)}" for name in needed]
     mlflow.keras.save_model(
         model, str(folder), signature=_signature(model), pip_requirements=requirements
     )

@@ -16,7 +16,9 @@ from pathlib import Path
 from reprise.datasets.tracked import tracked
 from reprise.project import PACKAGE
 
-LIBRARIES = ("tensorflow", "keras", "numpy", "mlflow", "hydra-core", "dvc", "segmentation-models")
+LIBRARIES = (
+    "tensorflow", "jax", "keras", "numpy", "mlflow", "hydra-core", "dvc", "segmentation-models",
+)  # fmt: skip
 TIMEOUT_S = 60.0  # for git, on a slow disk
 NOT_TRACKED = "not tracked"
 # So that a patch can be applied, whatever the user's own settings of git are.

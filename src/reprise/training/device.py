@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-WITHOUT_GPU = "TensorFlow sees no GPU, although this machine has one, and trains on the CPU"
+WITHOUT_GPU = "Keras sees no GPU, although this machine has one, and trains on the CPU"
 
 
 def set_up(
@@ -20,22 +20,24 @@ def set_up(
     Args:
         precision: Name of a Keras dtype policy.
         deterministic: The same seed gives the same bits; None means on a CPU without XLA.
-        jit_compile: Whether the training step is compiled with XLA; op determinism excludes it.
+        jit_compile: Whether TensorFlow compiles the training step with XLA, which excludes op
+            determinism. JAX always does, and is deterministic on a CPU.
         seed: 0 or more.
 
     Returns:
         Device, backend and settings by name, for the run's tags.
     """
-    gpus = _gpus()
+    is_jax = keras.backend.backend() == "jax"
+    gpus = _gpus_of_jax(deterministic) if is_jax else _gpus()
     if not gpus and _has_nvidia():
         warnings.warn(f"{WITHOUT_GPU}.\n{_reason()}", stacklevel=2)
     if deterministic is None:
-        deterministic = not gpus and not jit_compile
+        deterministic = not gpus and (is_jax or not jit_compile)
     # Scoring several splits builds a function for each, which TensorFlow warns about.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(precision)
-    if deterministic and keras.backend.backend() == "tensorflow":
+    if deterministic and not is_jax:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
@@ -44,14 +46,12 @@ def set_up(
         "backend": keras.backend.backend(),
         "precision": precision,
         "deterministic": str(deterministic).lower(),
-        "jit_compile": str(jit_compile).lower(),
+        "jit_compile": str(jit_compile or is_jax).lower(),
     }
 
 
 def _gpus() -> list[str]:
     """Names of the visible GPUs; TensorFlow allocates their memory as it needs it."""
-    if keras.backend.backend() != "tensorflow":
-        return [name for name in keras.distribution.list_devices() if "cpu" not in name.lower()]
     import tensorflow as tf
 
     devices = tf.config.list_physical_devices("GPU")
@@ -61,12 +61,25 @@ def _gpus() -> list[str]:
     return [detail.get("device_name", "GPU") for detail in details]
 
 
+def _gpus_of_jax(deterministic: bool | None) -> list[str]:
+    """Names of the GPUs that JAX sees; TensorFlow, which feeds it, sees none from here on."""
+    import jax
+    import tensorflow as tf
+
+    tf.config.set_visible_devices([], "GPU")
+    jax.config.update("jax_enable_x64", True)  # or the float64 of our metrics would be float32
+    if deterministic:  # read when JAX looks for its devices, once in a process
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    return [one.device_kind for one in jax.devices() if one.platform != "cpu"]
+
+
 def _has_nvidia() -> bool:
     return bool(shutil.which("nvidia-smi")) or any(Path("/proc/driver/nvidia/gpus").glob("*"))
 
 
 def _reason() -> str:
-    """Why TensorFlow sees no GPU, most likely cause first, and what to do about it."""
+    """Why Keras sees no GPU, most likely cause first, and what to do about it."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and visible.strip() in {"", "-1"}:
         return f"CUDA_VISIBLE_DEVICES is set to '{visible}', which hides it: unset it."

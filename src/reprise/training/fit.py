@@ -26,8 +26,10 @@ def compile_model(
 ) -> keras.Model:
     """Compile `model`, its optimizer built over all that will ever be trained; returns the model.
 
-    A float16 policy gets loss scaling, which small gradients need.
+    A float16 policy gets loss scaling, which small gradients need. JAX without XLA would run one
+    operation at a time: it is always compiled.
     """
+    jit_compile = jit_compile or keras.backend.backend() == "jax"
     if keras.config.dtype_policy().name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=jit_compile)
@@ -296,6 +298,29 @@ def build_optimizer(model: keras.Model) -> None:
     model.optimizer.build(model.trainable_variables)
     for layer in frozen:
         layer.trainable = False
+    if frozen and keras.backend.backend() == "jax":
+        _accept_part(getattr(model.optimizer, "inner_optimizer", model.optimizer))
+
+
+def _accept_part(optimizer: keras.Optimizer) -> None:
+    """Have an optimizer take the gradients of a part of the variables that it was built for.
+
+    JAX's refuses them by their number. This is its `stateless_apply` for what is trainable.
+    """
+    built_for = list(optimizer._trainable_variables)
+
+    def apply(slots: Any, gradients: Any, values: Any) -> tuple[list[Any], list[Any]]:
+        trained = [variable for variable in built_for if variable.trainable]
+        mapping = [
+            *zip(trained, values, strict=True),
+            *zip(optimizer.variables, slots, strict=True),
+        ]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            optimizer.apply(gradients, trained)
+        now = scope.get_current_value
+        return [now(one) for one in trained], [now(one) for one in optimizer.variables]
+
+    optimizer.stateless_apply = apply
 
 
 def _frozen(model: keras.Model) -> Iterator[keras.Layer]:
