@@ -4,9 +4,12 @@ A `Dataset` has random access to its samples; a `reprise.datasets.stream.Stream`
 both answer is a `BaseDataset`.
 """
 
+import itertools
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -22,6 +25,10 @@ from reprise.spec import Spec
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_CHANGES_OF, _CHANGES_S = (
+    8,
+    0.7,
+)  # samples that are read twice when data is opened, and for how long
 _THREADS = 8  # more than cores: most of the time goes by waiting for a disk
 
 Sample = tuple[np.ndarray, np.ndarray]
@@ -288,7 +295,38 @@ class Dataset(BaseDataset[np.ndarray]):
         return {split: own[~np.isin(own, gone)] for split, own in splits.items()}
 
     def problems(self, splits: Mapping[str, np.ndarray], *, thorough: bool = False) -> list[str]:
-        return list(self.check(np.concatenate(list(splits.values())), thorough=thorough))
+        indices = np.concatenate(list(splits.values()))
+        own = [] if self.package == "reprise" else self.changes(indices)
+        return [*own, *self.check(indices, thorough=thorough)]
+
+    def changes(self, indices: np.ndarray) -> list[str]:
+        """A line on the first of a few samples that is another one when it is read again."""
+        until = time.monotonic() + _CHANGES_S
+        few = np.linspace(0, len(indices) - 1, min(len(indices), _CHANGES_OF)).astype(int)
+        for index, seed in itertools.product(indices[few].tolist(), (None, 0)):
+            with suppress(UserError):  # that it cannot be read is said elsewhere
+                first, second = (
+                    [np.array(part) for part in self.read(index, seeded(seed))] for _ in range(2)
+                )
+                if any(map(_differ, first, second)):
+                    rng = "no rng" if seed is None else "an rng of the same seed"
+                    return [
+                        f"{self.name(index)}: read twice with {rng}, it is another sample; "
+                        "draw from rng alone, and change nothing that is kept"
+                    ]
+            if time.monotonic() > until:
+                break
+        return []
+
+
+def seeded(seed: int | None) -> np.random.Generator | None:
+    """A new generator with this seed; None for None, with which `read` transforms nothing."""
+    return None if seed is None else np.random.default_rng(seed)
+
+
+def _differ(one: np.ndarray, other: np.ndarray) -> bool:
+    is_same = one.shape == other.shape and one.dtype == other.dtype
+    return not is_same or one.tobytes() != other.tobytes()
 
 
 class Wrapped(Dataset):

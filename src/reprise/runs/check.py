@@ -32,7 +32,7 @@ from reprise.datasets.tracked import tracked
 from reprise.errors import UserError
 from reprise.files import write_text
 from reprise.project import ROOT, relative, typed
-from reprise.runs.examine import examine, read_again
+from reprise.runs.examine import changes, examine, read_again
 from reprise.runs.experiment import Data, open_data
 from reprise.runs.external import External, build_dataset
 from reprise.runs.record import make_record
@@ -72,7 +72,9 @@ def check_data(composed: Composed, strict: str, quarantine: str, rare: str) -> N
     if isinstance(data.dataset, Stream) and not found:
         again = build_dataset(composed.values["dataset"])
         assert isinstance(again, Stream)
-        found = [Finding("error", "unreadable", line) for line in data.dataset.changes(again)]
+        found = [Finding("error", "changes", line) for line in data.dataset.changes(again)]
+    if not any(one.level == "error" for one in found):
+        found = [*found, *changes(data, composed.values)]
     notes = [Finding("note", "not read", note) for note in data.dataset.notes]
     findings = [*found, *judge(sheet), *notes]
     counts = ", ".join(f"{list(sheet.splits).count(split)} {split}" for split in data.splits)

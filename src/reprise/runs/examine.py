@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from reprise.datasets.base import Dataset, Sample
+from reprise.datasets.base import Dataset, Sample, seeded
 from reprise.datasets.judge import Finding, Sheet
 from reprise.datasets.measures import FACTS, Measured, measure, record_type
 from reprise.datasets.stream import Stream
 from reprise.datasets.streams.split import sample_name
 from reprise.errors import UserError, in_one_line
 from reprise.loading.loader import Loader
-from reprise.runs.experiment import Data
+from reprise.project import enter
+from reprise.runs.experiment import Data, open_data
 from reprise.runs.external import External, num_batches, read
 
+_BEGINNING = 1000  # samples of a split that another process reads again
 _ROWS = 16  # samples that a worker measures at a time
 _ENDLESS = 10_000  # samples of batches without an end that are looked at
 
@@ -177,6 +184,81 @@ def read_again(data: Data, splits: Sequence[str], places: Sequence[int]) -> dict
         else:
             at += count
     return found
+
+
+def changes(data: Data, config: Mapping[str, Any]) -> list[Finding]:
+    """What differs where the data are opened anew in another process, and read again there.
+
+    Reprise's own datasets read files, and are left out; so are batches that Keras reads itself.
+    """
+    dataset = data.dataset
+    is_own = isinstance(dataset, Dataset) and dataset.package == "reprise"
+    if is_own or isinstance(dataset, External):
+        return []
+    if isinstance(dataset, Dataset):
+        lines = dataset.changes(np.concatenate(list(data.splits.values())))
+        if lines:
+            return [Finding("error", "changes", line) for line in lines]
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        future = executor.submit(_opened_beginning, config)
+        here = _beginning(data)
+        try:
+            there = future.result()
+        except Exception as error:
+            return [Finding("error", "changes", f"opened in another process: {in_one_line(error)}")]
+    found = []
+    for split, own in here.items():
+        pairs = list(zip(own, there.get(split, []), strict=False))
+        moved = [(a, b) for (a, _), (b, _) in pairs if a != b]
+        other = [a for (a, one), (b, two) in pairs if a == b and one != two]
+        if moved:
+            message = (
+                f"{split}: another process has other samples or another order, {moved[0][1]} in "
+                f"the place of {moved[0][0]}; sort what is listed, seed what is drawn"
+            )
+            found.append(Finding("error", "changes", message, (moved[0][0],)))
+        if other:
+            message = (
+                f"{split}: {len(other)} of the first {len(own)} samples are others when they are "
+                f"read again in another process: {', '.join(other[:3])}; draw from rng alone"
+            )
+            found.append(Finding("error", "changes", message, tuple(other)))
+    return found
+
+
+def _opened_beginning(config: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    enter()
+    return _beginning(open_data(config, checked=False))
+
+
+def _beginning(data: Data) -> dict[str, list[tuple[str, str]]]:
+    """Name and digest of the first samples of each split."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for split, own in data.splits.items():
+        if isinstance(data.dataset, Dataset):
+            read = partial(_read_again, data.dataset)
+            samples: Iterator[Any] = map(read, own[:_BEGINNING].tolist())
+        else:
+            samples = ((name, [x, y]) for name, x, y in islice(_samples(data, split), _BEGINNING))
+        found[split] = [(name, _digest(arrays)) for name, arrays in samples]
+    return found
+
+
+def _read_again(dataset: Dataset, index: int) -> tuple[str, list[np.ndarray]]:
+    arrays: list[np.ndarray] = []
+    with suppress(UserError):  # it is found by those who measure
+        for seed in (None, 0):
+            arrays += map(np.array, dataset.read(index, seeded(seed)))
+    return dataset.name(index), arrays
+
+
+def _digest(arrays: Sequence[np.ndarray]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(
+            f"{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes()
+        )
+    return digest.hexdigest()
 
 
 def _bar(total: int | None) -> tqdm:
