@@ -8,7 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,9 @@ GROUPS = "dataset model objective optimizer loader trainer tracking sweep launch
 
 
 def write_pages() -> None:
-    """Write all pages to build/docs, in place of those that are there."""
-    shutil.rmtree(PAGES, ignore_errors=True)
+    """Write all pages to build/docs."""
     for folder in ("api", "reference"):
-        (PAGES / folder).mkdir(parents=True)
+        (PAGES / folder).mkdir(parents=True, exist_ok=True)
     for file in DOCS.iterdir():
         if file.suffix == ".md":
             (PAGES / file.name).write_text(linked(file.read_text()))
@@ -38,8 +38,10 @@ def write_pages() -> None:
     (PAGES / "index.md").write_text(linked(start))
     (PAGES / "reference/verbs.md").write_text("\n".join(verbs()))
     (PAGES / "reference/config.md").write_text("\n".join(keys()))
+    (PAGES / "api/reprise.md").write_text("\n".join(api("reprise", PACKAGE.glob("*.py"))))
     for room in ROOMS.split():
-        (PAGES / f"api/{room}.md").write_text("\n".join(api(room)))
+        files = (PACKAGE / room).rglob("*.py")
+        (PAGES / f"api/{room}.md").write_text("\n".join(api(f"reprise.{room}", files)))
 
 
 def linked(text: str) -> str:
@@ -104,13 +106,12 @@ def rows(node: Any, lines: list[str], prefix: str, takes: dict[str, Any]) -> Ite
             yield from rows(value, lines, name, {})
 
 
-def api(room: str) -> Iterator[str]:
-    """A page of a folder of the package: every module that has something public."""
-    yield f"# reprise.{room}\n"
-    for file in sorted((PACKAGE / room).rglob("*.py")):
-        parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
-        if file.name != "__init__.py":
-            yield f"::: {'.'.join(parts)}\n"
+def api(title: str, files: Iterable[Path]) -> Iterator[str]:
+    """A page of modules: mkdocstrings puts what they say of themselves in the place of a line."""
+    yield f"# {title}\n"
+    for file in sorted(files):
+        if not file.stem.startswith("__"):
+            yield f"::: {'.'.join(file.relative_to(PACKAGE.parent).with_suffix('').parts)}\n"
 
 
 def escaped(text: str) -> str:
@@ -122,9 +123,21 @@ def cell(text: str) -> str:
     return escaped(text).replace("|", "\\|")
 
 
-if __name__ == "__main__":
+def main(words: list[str]) -> int:
+    """Build the site; with the word `serve` show it, and write its pages anew as they change."""
+    shutil.rmtree(PAGES, ignore_errors=True)
     write_pages()
-    serve = sys.argv[1:] == ["serve"]
-    words = ["serve"] if serve else ["build", "--clean", "--strict"]
-    command = ["build/zensical/bin/zensical", *words, "--config-file", "mkdocs.yml"]
-    sys.exit(subprocess.run(command, cwd=ROOT).returncode)
+    command = ["build/zensical/bin/zensical", *(words or ["build", "--clean", "--strict"])]
+    with subprocess.Popen([*command, "--config-file", "mkdocs.yml"], cwd=ROOT) as site:
+        while words and site.poll() is None:
+            written = time.time()
+            time.sleep(1)
+            if any(
+                file.stat().st_mtime > written for file in [*DOCS.iterdir(), ROOT / "README.md"]
+            ):
+                write_pages()
+        return site.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
