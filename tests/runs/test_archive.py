@@ -36,6 +36,10 @@ def saved(tmp_path, monkeypatch):
         (folder / LIST).write_bytes(gzip.compress(b""))
     identity = json.loads((folder / IDENTITY).read_text())
     (folder / IDENTITY).write_text(json.dumps({**identity, "parent": PARENT}))
+    promoted = folder / "serving/artifacts/run/checkpoints/best.keras"
+    promoted.parent.mkdir(parents=True)
+    promoted.hardlink_to(folder / MODEL)
+    (promoted.parent.parent / "config.yaml").touch()
     return find(RUN, tmp_path / "runs")
 
 
@@ -52,6 +56,9 @@ def test_a_run_and_what_it_started_from_are_the_same_elsewhere(saved, packed, tm
     assert found.folder == runs / "team/digits" / RUN
     assert capsys.readouterr().out.count("is unpacked") == 2
     (above,) = ancestors(found, "")
+    with ZipFile(packed) as archive:
+        kept = [name for name in archive.namelist() if name.endswith(".keras")]
+    assert len(kept) == 2, "each run's model once"
     for there, here in ((found.folder, saved.folder), (above.folder, saved.folder.parent / PARENT)):
         assert (there / "checkpoints/best.keras").read_text() == here.name
         assert {*here.rglob("*")} - {here / p.relative_to(there) for p in there.rglob("*")} == {

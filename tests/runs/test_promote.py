@@ -1,5 +1,7 @@
 """A run's model in MLflow's registry: the better one has the alias."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from tiny import array_words, reprise, write_arrays
 
@@ -28,11 +30,17 @@ def test_only_a_better_model_takes_the_alias(tmp_path):
     again = reprise("promote", f"run={good}", *where)
     assert "is digits@champion already" in again.stderr
 
-    listed = reprise("models", f"uri=sqlite:///{tmp_path}/mlflow.db").stdout.splitlines()
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    listed = reprise("models", f"uri={uri}").stdout.splitlines()
     assert [line.split("|")[2:5] for line in listed[2:]] == [
         [" 2       ", " champion ", f" {good} "],
         [" 1       ", "          ", f" {poor} "],
     ]
+    with ThreadPoolExecutor(2) as at_once:
+        words = [("promote", f"run={run}", where[0], "name=both") for run in (good, poor)]
+        done = list(at_once.map(lambda one: reprise(*one), words))
+    assert done[0].returncode == 0, done[0].stderr
+    assert find_model("both@champion", tmp_path / "runs", uri).folder.name == good
     forced = reprise("promote", f"run={poor}", *where, "force=true")
     assert forced.stdout.startswith("digits version 3 is digits@champion"), forced.stderr
 

@@ -25,8 +25,9 @@ from reprise.runs.folder import (
     DATA,
     IDENTITY,
     LOCK,
+    SERVING,
     STATE,
-    is_held,
+    require_ended,
     require_place,
     to_type,
 )
@@ -63,13 +64,7 @@ def export(saved: SavedRun, ancestors: Sequence[SavedRun], file: Path, *, data: 
             "a file that exists" if file.exists() else f"the ending '{file.suffix}'",
             "remove it, or choose another: to=FILE.zip",
         )
-    if is_held(saved.folder):
-        raise UserError(
-            f"run {saved.folder.name} is being trained right now",
-            "a run that no process is at work on",
-            "its lock is held",
-            "wait for it",
-        )
+    require_ended(saved.folder)
     runs = [*reversed(ancestors), saved]
     inputs = {run.folder: _inputs(run) if data else {} for run in runs}
     total = sum(path.stat().st_size for of in inputs.values() for path in of.values())
@@ -100,7 +95,7 @@ def recorded_files(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         is_here = name in _OWN or path.suffix == ".lock" or name.startswith((f"{STATE}/", DATA))
-        is_twice = name == f"{CHECKPOINTS}/{BEST}" and (folder / MODEL).exists()
+        is_twice = path.name == BEST and (folder / MODEL).exists()
         is_twice = is_twice and path.samefile(folder / MODEL)
         if path.is_file() and not path.is_symlink() and not (is_here or is_twice):
             yield name, path
@@ -113,10 +108,11 @@ def settle(folder: Path, uri: str) -> None:
         folder: The folder that holds them.
         uri: Address of the store, in place of a local database that has stayed behind.
     """
-    best = folder / CHECKPOINTS / BEST
-    if (folder / MODEL).exists() and not best.exists():
-        best.parent.mkdir(exist_ok=True)
-        link_or_copy(folder / MODEL, best)
+    for place in (folder, *folder.glob(f"{SERVING}/artifacts/*")):
+        best = place / CHECKPOINTS / BEST
+        if (folder / MODEL).exists() and not best.exists():
+            best.parent.mkdir(exist_ok=True)
+            link_or_copy(folder / MODEL, best)
     lines = (folder / JOURNAL).read_bytes().split(b"\n")
     for at, line in enumerate(lines):
         if b'"kind": "start"' in line[:60]:

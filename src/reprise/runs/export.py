@@ -23,6 +23,7 @@ from reprise.project import ROOT
 from reprise.runs.calibration import Calibration
 from reprise.runs.experiment import Data
 from reprise.runs.external import External
+from reprise.runs.folder import require_ended
 from reprise.runs.load import SavedRun, open_saved_data
 from reprise.runs.predictor import Predictor, open_predictor
 from reprise.spec import Spec
@@ -87,6 +88,7 @@ def export(
     Raises:
         UserError: the format cannot hold the model, or a package is missing; nothing is written.
     """
+    require_ended(saved.folder)
     rate = _sample_rate(saved)
     _require(saved, kind, int8, check, output, hears=rate is not None)
     predictor = open_predictor(saved)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CONFIG, SPLITS, SPECS, IDENTITY = "config.yaml", "splits.json", "specs.json", "run.json"
 PACKAGES = "packages.txt"  # Python and what was installed
+SERVING = "serving"  # the model in MLflow's format, once it has been promoted
 SNAPSHOT = "snapshot/code.bundle"  # the code, as a git bundle
 DATA = "inputs/data"  # input files that came with an exported run
 STATE = "state"  # folder of the training states
@@ -170,6 +171,21 @@ def held(folder: Path) -> Iterator[None]:
 def is_held(folder: Path) -> bool:
     """Whether a process trains the run right now."""
     return is_locked(folder / LOCK)
+
+
+def require_ended(folder: Path) -> None:
+    """Refuse a run that is being trained, to whose record a verb would add.
+
+    Raises:
+        UserError: it is.
+    """
+    if is_held(folder):
+        raise UserError(
+            f"run {folder.name} is being trained right now",
+            "a run that has ended: this one's best model may be another one soon",
+            f"a process that holds {relative(folder / LOCK)}",
+            "wait for it, or stop it (make resume goes on); make predict answers already",
+        )
 
 
 def keep_of(folder: Path) -> str:

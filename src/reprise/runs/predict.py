@@ -30,6 +30,7 @@ from reprise.errors import UserError
 from reprise.files import lock, replacing, write_text
 from reprise.project import ROOT, relative
 from reprise.runs.calibration import model_hash
+from reprise.runs.folder import is_held
 from reprise.runs.load import SavedRun, require_best
 from reprise.runs.predict_masks import (
     FOLDERS,
@@ -158,6 +159,8 @@ def predict(saved: SavedRun, given: Sequence[str], output: str, options: Options
     """
     for one in given:
         require_pulled(Path(one))
+    if is_held(saved.folder):
+        print("note: the run is being trained: its best model so far answers", file=sys.stderr)
     predictor = open_predictor(saved, flips=options.flips, calibrated=options.calibrated)
     if predictor.calibration:
         print(f"calibrated: {predictor.calibration}; calibrated=false: without", file=sys.stderr)

@@ -12,14 +12,17 @@ import numpy as np
 
 from reprise.config.secrets import MASK, redact
 from reprise.errors import UserError
+from reprise.files import locked
 from reprise.project import typed
 from reprise.runs.bring import find_or_bring
 from reprise.runs.experiment import Data, set_up_device
+from reprise.runs.folder import SERVING, require_ended
 from reprise.runs.load import NoRun, SavedRun, load_best, match_specs, open_saved_data
 from reprise.runs.registered import find_model
 from reprise.runs.score import description, score_splits
-from reprise.runs.serve import FOLDER, write_pyfunc
+from reprise.runs.serve import write_pyfunc
 from reprise.runs.sync import add_to_record, deliver_run
+from reprise.tracking.folders import all_runs
 from reprise.tracking.journal import delivered, tags_of
 from reprise.tracking.settings import tracking_uri
 
@@ -71,10 +74,16 @@ def promote(run: str, runs: Path, name: str, alias: str, *, force: bool = False)
             f"name={name} alias={alias}",
             "choose another name=… or alias=…",
         )
+    saved = find_or_bring(run, runs)
+    require_ended(saved.folder)
+    with locked(all_runs(runs) / ".promote.lock"):  # the next one compares with this one's model
+        return _promote(saved, runs, name, alias, force=force)
+
+
+def _promote(saved: SavedRun, runs: Path, name: str, alias: str, *, force: bool) -> Promotion:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    saved = find_or_bring(run, runs)
     data = open_saved_data(saved)
     split = next(one for one in ("test", "valid", "train") if one in data.splits)
     metric = f"{split}/{saved.config['trainer']['monitor'].partition('/')[2]}"
@@ -104,7 +113,7 @@ def promote(run: str, runs: Path, name: str, alias: str, *, force: bool = False)
             raise UserError(
                 f"run {saved.folder.name} is {name}@{alias} already",
                 "another run",
-                f"run={run}",
+                f"run={saved.folder.name}",
                 "choose another run, name or alias",
             )
         if holder:
@@ -142,16 +151,16 @@ def _served(saved: SavedRun, client: Any, mlflow_id: str) -> str:
     Raises:
         UserError: the store does not take it.
     """
-    write_pyfunc(saved, saved.folder / FOLDER)
-    add_to_record(saved.folder, files=[FOLDER])
-    if FOLDER not in {one.path for one in client.list_artifacts(mlflow_id)}:
+    write_pyfunc(saved, saved.folder / SERVING)
+    add_to_record(saved.folder, files=[SERVING])
+    if SERVING not in {one.path for one in client.list_artifacts(mlflow_id)}:
         raise UserError(
             f"the model of run {saved.folder.name} could not be brought to MLflow",
-            f"the artifact {FOLDER}/",
+            f"the artifact {SERVING}/",
             "no such artifact; the reason stands above",
             "mend it, and promote again",
         )
-    return f"runs:/{mlflow_id}/{FOLDER}"
+    return f"runs:/{mlflow_id}/{SERVING}"
 
 
 def _holder(client: Any, name: str, alias: str, runs: Path, store: str) -> SavedRun | None:

@@ -27,7 +27,7 @@ from reprise.project import ROOT
 from reprise.runs.calibration import is_one, model_hash, read_calibration
 from reprise.runs.difference import PLACE
 from reprise.runs.experiment import Data, compose_and_check
-from reprise.runs.folder import CHECKPOINTS, RESULT, state_of, to_type
+from reprise.runs.folder import CHECKPOINTS, RESULT, require_ended, state_of, to_type
 from reprise.runs.load import SavedRun, open_saved_data
 from reprise.runs.predictor import Predictor, open_predictor
 from reprise.runs.sync import add_to_record
@@ -59,6 +59,7 @@ def report(saved: SavedRun, output: Path | None = None) -> Path:
         saved: The run.
         output: Another file that it is written to as well.
     """
+    require_ended(saved.folder)
     import_keras()
     from reprise.tracking.pictures import draw_confusion, draw_curves
 

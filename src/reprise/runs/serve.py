@@ -24,7 +24,6 @@ from reprise.training.state import BEST
 AT_ONCE = 16  # requests whose bodies are in memory; further ones wait before they are read
 BODY_TIMEOUT_S = 30.0  # for a whole body to come in
 DRAINED = 8  # times the largest body that is read of one that is larger, and thrown away
-FOLDER = "serving"  # of the model in MLflow's format, in a run's folder
 
 
 def write_pyfunc(saved: SavedRun, folder: Path) -> Path:
