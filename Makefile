@@ -28,12 +28,13 @@ override kind := $(call typed,kind)
 override data := $(call typed,data)
 override engine := $(call typed,engine)
 override how := $(call typed,how)
+override from := $(call typed,from)
 override alias := $(call typed,alias)
 override to := $(call typed,to)
 override format := $(call typed,format)
 override host := $(call typed,host)
 override int8 := $(call typed,int8)
-export exp args run split model input output port name alias to format int8 host sweep runs sort top precision by path kind data engine how
+export exp args run split model input output port name alias to format int8 host sweep runs sort top precision by path kind data engine how from
 
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
@@ -163,6 +164,22 @@ ui: $(ready)  ## Show the runs of an experiment in a browser, on this machine on
 .PHONY: new-project
 new-project: $(ready)  ## Begin a project of your own on your data: path=FOLDER kind=masks|folder|table|recordings|rows|arrays|csv|stream [data=PATH_OR_URL]
 	$(verb) "path=$$path" "kind=$$kind" $${data:+"data=$$data"} $${engine:+"engine=$$engine"} "$${words[@]}"
+
+.PHONY: new-dataset
+new-dataset: $(ready)  ## Begin a dataset of your own: name=NAME [from=OPTION_OF_THE_ENGINE]
+	$(verb) "name=$$name" $${from:+"from=$$from"} "$${words[@]}"
+
+.PHONY: new-model
+new-model: $(ready)  ## Begin a model of your own: name=NAME [from=OPTION_OF_THE_ENGINE]
+	$(verb) "name=$$name" $${from:+"from=$$from"} "$${words[@]}"
+
+.PHONY: new-objective
+new-objective: $(ready)  ## Begin a loss of your own: name=NAME [from=OPTION_OF_THE_ENGINE]
+	$(verb) "name=$$name" $${from:+"from=$$from"} "$${words[@]}"
+
+.PHONY: updates
+updates: $(ready)  ## Show what changed in the engine's files since they were copied by from=
+	$(verb) "$${words[@]}"
 
 .PHONY: test
 test: $(ready)  ## Run the tests, all but the slow ones [args="pytest's words"]

@@ -16,7 +16,8 @@ VERBS = [
     "help", "setup", "train", "sweep", "resume", "data", "add-data", "check-data", "preview",
     "config", "hash-batches", "profile", "evaluate", "predict", "calibrate", "report", "export",
     "serve", "promote", "models", "reproduce", "clone", "export-run", "runs", "sync", "compare",
-    "diff", "update", "ui", "new-project", "test", "test-slow", "check", "format", "bench", "docs",
+    "diff", "update", "ui", "new-project", "new-dataset", "new-model", "new-objective", "updates",
+    "test", "test-slow", "check", "format", "bench", "docs",
     "lock",
 ]  # fmt: skip
 

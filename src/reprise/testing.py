@@ -10,26 +10,35 @@ class TestExperiments(Experiments):
 """
 
 import gc
+import itertools
 import json
 import pickle
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from reprise import project
+from reprise.config.build import build
 from reprise.config.files import CONF
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.decodable import Decodable
 from reprise.datasets.drawing import save_grid
+from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs.experiment import Data, compose_and_check, open_data
-from reprise.runs.external import External
+from reprise.runs.external import External, build_dataset
+from reprise.scaffold.look import KINDS
+from reprise.spec import Spec
+from reprise.training.quiet import import_keras
 
 Batches = list[tuple[bytes, bytes]]
 
@@ -169,6 +178,70 @@ class DatasetContract:
             assert save_grid(tmp_path / "grid.png", dataset.draw, x, y, predictions).stat().st_size
 
 
+class ModelContract:
+    """What a run asks of a model, for every kind of data that it does not refuse."""
+
+    name: str  # of a file in conf/model/
+
+    def test_it_answers_and_comes_back_from_its_file(self, tmp_path: Path) -> None:
+        import_keras()
+        import keras
+
+        tried = 0
+        for x, y in itertools.product(INPUTS, TARGETS):
+            inputs = np.random.default_rng(0).integers(0, 200, (4, *x.shape)).astype(x.dtype)
+            answers = []
+            for _ in range(2):
+                keras.utils.set_random_seed(0)
+                try:
+                    model = build_option("model", self.name, x, y)
+                except UserError:
+                    break
+                answers.append(np.asarray(model(inputs)))
+            else:
+                tried += 1
+                count = len(y.classes)
+                shape = {"class": (count,), "mask": (*y.shape[:2], count)}.get(y.kind, y.shape)
+                assert answers[0].shape == (4, *shape), f"{x} to {y}"
+                assert np.isfinite(answers[0]).all()
+                assert same(answers[:1], answers[1:]), "equal seeds give other weights"
+                model.save(tmp_path / "model.keras")
+                loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
+                np.testing.assert_allclose(np.asarray(loaded(inputs)), answers[0], rtol=1e-5)
+        assert tried, "it refuses every kind of data"
+
+
+class ObjectiveContract:
+    """What a run asks of an objective, for every kind of target that it does not refuse."""
+
+    name: str  # of a file in conf/objective/
+
+    def test_it_trains_and_scores(self) -> None:
+        import_keras()
+        import keras
+
+        tried = 0
+        for y in TARGETS:
+            try:
+                loss, metrics = build_option("objective", self.name, y)
+            except UserError:
+                continue
+            tried += 1
+            names = [metric.name for metric in metrics]
+            assert len({"loss", *names}) == len(names) + 1, "two metrics have one name"
+            last = len(y.classes) or (y.shape[-1] if y.shape else 1)
+            ends = {"class": "softmax", "labels": "sigmoid", "values": "linear"}
+            end = ends.get(y.kind, "sigmoid" if last == 1 else "softmax")
+            inputs = np.random.default_rng(0).random((8, *y.shape[:2], 3)).astype("float32")
+            inputs = inputs if y.kind == "mask" else inputs.reshape(8, -1)
+            truth = np.random.default_rng(1).integers(0, max(2, len(y.classes)), (8, *y.shape))
+            model = keras.Sequential([keras.layers.Dense(last, activation=end)])
+            model.compile("sgd", loss, metrics=metrics)
+            scores = model.fit(inputs, truth.astype(y.dtype), verbose=0).history
+            assert np.isfinite([scores[name] for name in ("loss", *names)]).all(), scores
+        assert tried, "it refuses every kind of target"
+
+
 class Experiments:
     """Every experiment in the project's own conf/experiment/: its config, its data, a training.
 
@@ -213,6 +286,54 @@ class Experiments:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+INPUTS = (Spec((64, 64, 3), "uint8"), Spec((64, 64, 1), "float32"), Spec((5,), "float32"))
+TARGETS = (
+    Spec((), "int32", ("a", "b", "c")),
+    Spec((3,), "uint8", ("a", "b", "c")),
+    Spec((64, 64, 1), "uint8", ("yes",)),
+    Spec((64, 64, 1), "uint8", ("a", "b", "c"), ignore=255),
+    Spec((2,), "float32"),
+    Spec((64, 64, 1), "float32"),
+)
+
+
+def build_option(group: str, name: str, *args: Any) -> Any:
+    """Build a model or an objective with the values of its file in conf/."""
+    node = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
+    return build(node, *args, key=group)  # type: ignore[arg-type]
+
+
+@cache
+def sample_data(stage: str) -> Path:
+    """Make sample data of the engine in a temporary folder, once."""
+    folder = tempfile.TemporaryDirectory()
+    _KEPT.append(folder)
+    command = [sys.executable, "-m", f"reprise.samples.{stage}", "--out", f"{folder.name}/{stage}"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return Path(folder.name, stage)
+
+
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def small_dataset(name: str, like: str = "") -> Dataset:
+    """Build a dataset with the values of its file in conf/dataset/.
+
+    Args:
+        name: Of the file.
+        like: The dataset of the engine whose sample data it reads; '' where it needs none.
+    """
+    node = OmegaConf.load(CONF / "dataset" / f"{name}.yaml")
+    for option, sample, look in KINDS.values():
+        if option == like:
+            stage, _, rest = sample.partition("/")
+            for key, (value, _) in look(sample_data(stage) / rest, {}).items():
+                OmegaConf.update(node, key, value, merge=False)
+    made = build_dataset(OmegaConf.to_container(node))  # type: ignore[arg-type]
+    assert isinstance(made, Dataset)
+    return made
+
+
 def some_indices(dataset: Dataset) -> list[int]:
     """The first sample, one in the middle, and the last."""
     return [0, len(dataset) // 2, len(dataset) - 1]
@@ -233,10 +354,10 @@ def require_specs(dataset: Dataset, sample: Sample) -> None:
 
 
 def batches_of(dataset: Dataset, split: str, **options: Any) -> Batches:
-    """The bytes of two passes of batches of a dataset."""
+    """The bytes of two passes of batches of a dataset, or of 40 batches."""
     indices = dataset.splits()[split]
     with Loader(dataset, indices, split=split, seed=5, batch_size=3, **options) as loader:
-        stop = 2 * loader.steps_per_pass
+        stop = min(2 * loader.steps_per_pass, 40)
         return [(x.tobytes(), y.tobytes()) for x, y in loader.batches(stop=stop)]
 
 

@@ -47,11 +47,10 @@ def clone(
             is left in it.
     """
     _require_empty(folder)
-    python = (
-        sys.executable if "packages" in here else python_of(saved, saved.runs / ".environments")
-    )
     project = rebuild_code(saved, folder)
     try:
+        environments = saved.runs / ".environments"
+        python = sys.executable if "packages" in here else python_of(saved, environments, project)
         chain = [*ancestors, saved]
         words = _write_words(saved, project)
         _commit(saved, folder)

@@ -166,12 +166,13 @@ def bring_bases(bundle: Path, repository: Path) -> str:
     return refused
 
 
-def python_of(saved: SavedRun, environments: Path) -> str:
+def python_of(saved: SavedRun, environments: Path, project: Path) -> str:
     """The Python of an environment with the packages that a run recorded; this one if it has.
 
     Args:
         saved: The run.
         environments: Folder of environments, each used again by runs with the same packages.
+        project: Its rebuilt project, whose vendor/ may have the engine as a wheel.
 
     Raises:
         UserError: a package cannot be had any more, or there is no uv; no environment is left.
@@ -200,7 +201,7 @@ def python_of(saved: SavedRun, environments: Path) -> str:
     partial = place.with_suffix(f".{os.getpid()}")
     partial.mkdir(parents=True)
     try:
-        _install(uv, saved, wanted, partial)
+        _install(uv, saved, wanted, partial, project / "vendor")
         with suppress(OSError):  # another process has made it meanwhile
             partial.rename(place)
     finally:
@@ -208,12 +209,14 @@ def python_of(saved: SavedRun, environments: Path) -> str:
     return str(python)
 
 
-def _install(uv: str, saved: SavedRun, wanted: str, place: Path) -> None:
+def _install(uv: str, saved: SavedRun, wanted: str, place: Path, vendor: Path) -> None:
     """Make an environment in an empty folder."""
     version, *lines = wanted.splitlines()
     version = version.partition("==")[2]
     wheels = [line for line in lines if not line.startswith("reprise==")]
-    (place / "packages.txt").write_text("\n".join(wheels))
+    engines = [line.replace("==", "-") for line in lines if line.startswith("reprise==")]
+    engine = [str(file) for name in engines for file in vendor.glob(f"{name}-*.whl")]
+    (place / "packages.txt").write_text("\n".join([*wheels, *engine]))
     print(f"making an environment of {len(wheels)} packages, as the run had them …", flush=True)
     install = ["pip", "install", "--no-deps", "--python", str(place / "bin/python")]
     steps = {
@@ -233,7 +236,7 @@ def _install(uv: str, saved: SavedRun, wanted: str, place: Path) -> None:
                 redact(done.stderr.strip()[-1000:]),
                 _remedy(done.stderr) or "reproduce it with the packages of today: packages=here",
             )
-    if len(wheels) < len(lines):  # a project without the engine's source has it as a package
+    if engines and not engine:  # a project without the engine's source has it as a package
         (site,) = place.glob("lib/python*/site-packages")
         (site / PACKAGE.name).symlink_to(PACKAGE)
 

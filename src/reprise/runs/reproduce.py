@@ -85,7 +85,7 @@ def _reproduce(
     try:
         project = ROOT if "code" in here else rebuild_code(saved, place)
         environments = saved.runs / ".environments"
-        python = sys.executable if "packages" in here else python_of(saved, environments)
+        python = sys.executable if "packages" in here else python_of(saved, environments, project)
         brought: list[str] = []
         if project != ROOT:
             for one in chain:  # an update reads its parent's data, too

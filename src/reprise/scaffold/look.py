@@ -47,10 +47,13 @@ Guesses = dict[str, Guess]  # by dotted key of conf/dataset/…
 def masks(folder: Path, given: Mapping[str, Any]) -> Guesses:
     """Pictures and masks in two folders, or in two folders of one."""
     found: Guesses = {}
-    inner = [one for one in _folders(folder) if any(map(_is_image, one.iterdir()))]
-    named = [one for one in inner if any(word in one.name.lower() for word in _MASKS)]
-    others = [one for one in inner if one not in named]
-    if len(named) != 1 or len(others) != 1:
+    stems = {
+        one: {file.stem for file in one.iterdir() if _is_image(file)} for one in _folders(folder)
+    }
+    inner = sorted((one for one in stems if stems[one]), key=lambda one: len(one.name))
+    others = [one for one in inner if not any(word in one.name.lower() for word in _MASKS)]
+    named = [one for one in inner if one not in others and stems[one] == stems[others[0]]]
+    if len(others) != 1 or not named:
         raise UserError(
             f"{folder} does not show which of its folders are pictures and which are masks",
             "two folders of PNG, JPEG or TIFF files, the second named mask, label, annotation, …",
@@ -177,7 +180,8 @@ def recordings(place: Path, given: Mapping[str, Any]) -> Guesses:
         read = read_table(str(file), "data")
     found = {"annotations": Guess(str(file)), "recordings": Guess(str(home))}
     if roles:
-        found |= {f"columns.{role}": Guess(name, "its name") for role, name in roles.items()}
+        other = {role: name for role, name in roles.items() if role != name}
+        found |= {f"columns.{role}": Guess(name, "its name") for role, name in other.items()}
     spans = read.numbers(roles.get("t_max", "t_max"), "data") - read.numbers(
         roles.get("t_min", "t_min"), "data"
     )
@@ -187,7 +191,7 @@ def recordings(place: Path, given: Mapping[str, Any]) -> Guesses:
     headers = [read_sound(one) for one in _evenly(sounds)]
     rate = Counter(header.rate for header in headers).most_common(1)[0][0]
     kept = min(rate, 22050)
-    found["sample_rate"] = Guess(kept, f"recordings have {rate} Hz" + ", of which" * (kept < rate))
+    found["sample_rate"] = Guess(kept, f"most recordings have {rate} Hz")
     size = 2 ** round(float(np.log2(kept * 0.064)))
     found["mel.n_fft"] = Guess(size, "64 ms")
     found["mel.hop_length"] = Guess(size // 4, "a quarter of that")
@@ -432,7 +436,7 @@ def _columns(read: Table, others: set[str]) -> Guess:
         (left if steps == {1.0} or name.startswith("Unnamed") else kept).append(name)
     if not left:
         return Guess(None, "all other columns are numbers")
-    return Guess(kept, f"the other columns of numbers; not {_some(left)}")
+    return Guess(kept or None, f"the other columns of numbers; not {_some(left)}")
 
 
 def _joined_tracks(base: Path, sounds: Sequence[Path]) -> Path:
