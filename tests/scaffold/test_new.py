@@ -53,7 +53,8 @@ def test_what_is_typed_reaches_the_verb_as_it_was_typed(project):
     reprise.write_text('#!/bin/bash\nprintf "<%s>" "$@"\n')
     reprise.chmod(0o755)
     (project / ".venv/.ready").touch()
-    typed = ["train", "exp=birds", "optimizer.learning_rate=choice(1,2)", "name=it's ${seed}", "args=a=1 b=2"]
+    typed = ["train", "exp=birds", "optimizer.learning_rate=choice(1,2)", "name=it's ${seed}"]
+    typed += ["args=a=1 b=2"]
     clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     done = subprocess.run(
         ["make", *typed], cwd=project, env=clean, capture_output=True, text=True, check=True
