@@ -368,8 +368,8 @@ def answers(port: str) -> bool:
 
 def masked(text: str) -> str:
     """Take out what differs from run to run: ids, numbers, and the widths that follow from them."""
-    text = re.sub(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b", "ID", text)
-    text = re.sub(r"[-+]?\d[\d.,]*(e[-+]?\d+)?", "0", text)
+    text = re.sub(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b|(?<![^\W_])[0-9a-f]{4}(?![^\W_])", "0", text)
+    text = re.sub(r"[-+]?\d[\d.,]*(e[-+]?\d+)?[*]?", "0", text)
     return re.sub(r"-+", "-", re.sub(r"[ \t]+", " ", text))
 
 
