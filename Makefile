@@ -49,8 +49,12 @@ help:  ## Say what can be typed here
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
-setup:  ## Make .venv with everything in it (every other verb does so when it must)
-	@exec scripts/setup.sh
+setup:  ## Make .venv with everything in it (every other verb does so when it must) [args="s3 gs azure ssh": DVC remotes]
+	@$(words); exec scripts/setup.sh "$${words[@]}"
+
+.PHONY: doctor
+doctor:  ## Say what this machine has, and what to do about what is missing [args="tensorflow=true"]
+	@$(words); exec $(or $(wildcard $(python)),python3) src/reprise/cli/doctor.py "$${words[@]}"
 
 .PHONY: train
 train: $(ready)  ## Train and track one experiment: exp=NAME [args="key=value …"]
@@ -232,6 +236,8 @@ lock: $(ready)  ## Write the lock files anew after a change of pyproject.toml [a
 	$(call extra,gpu) | $(lock) - --constraint requirements.lock --output-file requirements-gpu.lock
 	$(call extra,mysql) | $(lock) - --constraint requirements.lock --output-file requirements-mysql.lock
 	$(call extra,bench) | $(lock) - --constraint requirements.lock --output-file requirements-bench.lock
+	{ $(foreach one,s3 gs azure ssh,$(call extra,$(one));) } | \
+		$(lock) - --constraint requirements.lock --output-file requirements-remotes.lock
 	$(call extra,docs) | $(lock) - --constraint requirements.lock --output-file requirements-docs.lock
 
 $(ready): pyproject.toml $(wildcard requirements*.lock) scripts/setup.sh

@@ -2,6 +2,7 @@
 # Make .venv with everything the project needs; run again, it mends and completes what is there.
 # What a machine does not allow (system packages, MySQL) is said and left out; nothing else needs it.
 # PYTHON=/path/to/python chooses the interpreter.
+# Words are kinds of DVC remotes to have packages for: s3, gs, azure, ssh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec >&2 < /dev/null  # stdout belongs to the verb that called
@@ -124,6 +125,9 @@ install_mysql() {
     fi
 }
 
+for remote in "$@"; do
+    [[ $remote =~ ^(s3|gs|azure|ssh)$ ]] || { say "no remote '$remote'; there are s3, gs, azure, ssh"; exit 2; }
+done
 exec 9< scripts/setup.sh
 flock 9  # one set-up at a time
 started=$SECONDS
@@ -142,6 +146,11 @@ if has_gpu; then
 fi
 install_mysql
 has_module MySQLdb && parts+=", MySQL"
+for remote in "$@"; do
+    install -c requirements-remotes.lock "dvc-$remote" ||
+        fail "dvc-$remote cannot be installed; once the reason above is mended: make setup args=$remote"
+    parts+=", DVC's $remote"
+done
 install --no-deps --no-build-isolation -e .
 # uv compiles nothing, and where PYTHONDONTWRITEBYTECODE is set, as in most containers, no later start
 # writes what it has compiled: TensorFlow's sources alone take ten seconds at every start.

@@ -33,7 +33,7 @@ QUIET = {
 }
 
 NO_VERBS = ("__init__", "main")
-ANYWHERE = ("new-project", "new_project")  # verbs that need no project around them
+ANYWHERE = ("doctor", "new-project", "new_project")  # verbs that need no project around them
 NO_ROOM = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM, errno.ENOTDIR,
 }  # fmt: skip

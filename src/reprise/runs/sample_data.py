@@ -6,6 +6,7 @@ replaced nor recorded unless the user accepts it.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,11 +89,17 @@ def fetch(own: Mapping[str, str], *, accept: bool = False) -> None:
             try:
                 dvc("pull", *missing)
             except UserError as error:
+                lacking = re.search(r"requires 'dvc-(\w+)'", error.args[2])
+                remedy = "give DVC the remote or its credentials (docs/remotes.md)"
+                if lacking:
+                    has_setup = (ROOT / "scripts/setup.sh").exists()
+                    remedy = "make setup args=" if has_setup else "pip install dvc-"
+                    remedy += lacking[1]
                 raise UserError(
                     f"what {listed} stands for cannot be fetched",
                     "a remote that has it, and the right to read there",
                     error.args[2],
-                    f"give DVC the remote or its credentials (docs/remotes.md); {typed('data')}",
+                    f"{remedy}; then {typed('data')}",
                 ) from None
 
 
