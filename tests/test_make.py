@@ -14,7 +14,8 @@ PROJECT = Path(__file__).parents[1]
 RECORDER = '#!/bin/bash\nprintf "<%s>" "$@"\necho\n'
 VERBS = [
     "help", "setup", "doctor", "train", "sweep", "resume", "data", "add-data", "check-data",
-    "preview", "config", "hash-batches", "profile", "evaluate", "predict", "calibrate", "report", "export",
+    "preview", "config", "hash-batches", "profile", "evaluate", "predict", "calibrate", "report",
+    "export",
     "serve", "promote", "models", "reproduce", "clone", "export-run", "runs", "sync", "compare",
     "diff", "update", "ui", "new-project", "new-dataset", "new-model", "new-objective", "updates",
     "test", "test-slow", "check", "format", "bench", "docs",
