@@ -40,7 +40,7 @@ PAGES = ["README.md", *sorted(str(file.relative_to(ROOT)) for file in ROOT.glob(
 RUN = {"sh", "console", "python"}
 LANGUAGES = RUN | {"text", "yaml", "csv"}
 SERVER = re.compile(r"make (serve|ui)\b|make docs args=serve")
-WAIT_S = 120
+WAIT_S = 300
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
         photos.mkdir(parents=True, exist_ok=True)
         shutil.copy(image, photos)
     shutil.copytree(my / "photos", my / "bees")
+    np.savez(folder / "new/digits.npz", x=np.zeros((5, 28, 28), np.uint8))
     table = {"file": [f"images/{at:03d}.png" for at in range(1, 25)], "animal": 12 * ["cat", "dog"]}
     pd.DataFrame(table).to_csv(my / "photos.csv", index=False)
     for name in ("arrays", "mnist_10k"):
