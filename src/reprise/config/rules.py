@@ -65,6 +65,10 @@ def _of_trainer(value: Value) -> Iterator[Conflict]:
         # TensorFlow runs no XLA while its operations are deterministic.
         wrong = "jit_compile has no effect while deterministic is true"
         yield keys, wrong, "one of them, or null for it"
+    if value("trainer.jit_compile") and value("trainer.distribution") == "mirrored":
+        keys = ("trainer.jit_compile", "trainer.distribution")
+        wrong = "XLA cannot compile what mirrored devices exchange within a step"
+        yield keys, wrong, "jit_compile false, or distribution none"
     if "BackupAndRestore" in _callbacks(value):
         wrong = "BackupAndRestore would put weights of its own in the place of a resumed run's"
         yield ("trainer.callbacks",), wrong, "no such callback: a run saves and restores itself"

@@ -154,8 +154,12 @@ def leave_out(
     return rest, reasons
 
 
-def set_up_device(config: Mapping[str, Any]) -> dict[str, str]:
+def set_up_device(config: Mapping[str, Any], *, for_training: bool = False) -> dict[str, str]:
     """Set up Keras and its backend as the config's trainer and seed say.
+
+    Args:
+        config: A composed config.
+        for_training: Models from here on are for all devices that the config asks for.
 
     Returns:
         What trains and how, by name, for the run's tags.
@@ -165,7 +169,11 @@ def set_up_device(config: Mapping[str, Any]) -> dict[str, str]:
 
     trainer: Trainer = build(config["trainer"], key="trainer")
     return set_up(
-        trainer.precision, trainer.deterministic, trainer.jit_compile, seed=config["seed"]
+        trainer.precision,
+        trainer.deterministic,
+        trainer.jit_compile,
+        seed=config["seed"],
+        distribution=trainer.distribution if for_training else "none",
     )
 
 

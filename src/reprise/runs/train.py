@@ -70,8 +70,9 @@ def train(
         Metrics of the best model, `{'valid/…' and 'test/…': value}`.
     """
     require_place(*place_of(composed))
-    facts = set_up_device(composed.values)
+    facts = set_up_device(composed.values, for_training=True)
     from reprise.training.checkpoint import weights_sha256
+    from reprise.training.devices import require_rows
     from reprise.training.fit import fit
     from reprise.training.interrupts import Interrupts
     from reprise.training.state_callback import StateCallback
@@ -83,6 +84,7 @@ def train(
         loaders: Loaders = {name: data.loader(name) for name in learning}
         for loader in loaders.values():
             stack.callback(loader.close)
+        require_rows(config["loader"]["batch_size"], data.sizes()["train"])
         steps = trainer.steps_per_epoch or loaders["train"].steps_per_pass
         model = parent.model if parent else new_model(config, data.dataset)
         model = compiled(config, data.dataset, model, total_steps=trainer.epochs * steps)

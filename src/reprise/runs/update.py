@@ -136,7 +136,7 @@ def load_parent(
         learned: What was learned from it.
         old: Fraction of `parent_data` that is mixed in.
     """
-    set_up_device(config)
+    set_up_device(config, for_training=True)
     model = load_best(saved.folder)
     parent = Parent(saved, model, parent_data, learned, {}, old)
     now = score_splits(model, config, data, [test_split(data)]) | parent.score(model)

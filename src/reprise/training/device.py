@@ -9,11 +9,17 @@ from pathlib import Path
 
 import keras
 
+from reprise.training.devices import Kind, distribute
+
 WITHOUT_GPU = "Keras sees no GPU, although this machine has one, and trains on the CPU"
 
 
 def set_up(
-    precision: str, deterministic: bool | None, jit_compile: bool, seed: int
+    precision: str,
+    deterministic: bool | None,
+    jit_compile: bool,
+    seed: int,
+    distribution: Kind = "none",
 ) -> dict[str, str]:
     """Set up the device, and seed every later random choice of Keras.
 
@@ -23,6 +29,7 @@ def set_up(
         jit_compile: Whether TensorFlow compiles the training step with XLA, which excludes op
             determinism. JAX always does, and is deterministic on a CPU.
         seed: 0 or more.
+        distribution: How all devices share the work of models from here on.
 
     Returns:
         Device, backend and settings by name, for the run's tags.
@@ -41,12 +48,14 @@ def set_up(
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+    count = distribute(distribution)
     return {
         "device": ", ".join(gpus) or f"CPU ({os.cpu_count()} cores)",
         "backend": keras.backend.backend(),
         "precision": precision,
         "deterministic": str(deterministic).lower(),
         "jit_compile": str(jit_compile or is_jax).lower(),
+        **({"distribution": f"{distribution} over {count} devices"} if count > 1 else {}),
     }
 
 

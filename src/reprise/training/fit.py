@@ -10,6 +10,8 @@ from typing import Any
 import keras
 
 from reprise.errors import UserError
+from reprise.training.devices import callbacks as of_devices
+from reprise.training.devices import for_devices
 from reprise.training.state_callback import StateCallback
 from reprise.training.trainer import Trainer
 
@@ -29,6 +31,7 @@ def compile_model(
     A float16 policy gets loss scaling, which small gradients need. JAX without XLA would run one
     operation at a time: it is always compiled.
     """
+    loss = for_devices(model, loss)
     jit_compile = jit_compile or keras.backend.backend() == "jax"
     if keras.config.dtype_policy().name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -67,7 +70,11 @@ def fit(
     others = [*watchers(trainer, model), *callbacks]
     state.watch(others, steps_per_epoch)
     called = keras.callbacks.CallbackList(
-        [*others, state], True, model=model, epochs=trainer.epochs, steps=steps_per_epoch
+        [*of_devices(), *others, state],
+        True,
+        model=model,
+        epochs=trainer.epochs,
+        steps=steps_per_epoch,
     )
     try:
         with data_errors_shown(data_error):

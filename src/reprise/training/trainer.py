@@ -19,6 +19,8 @@ class Trainer:
             training runs on a CPU (it costs nothing there) without XLA, and off elsewhere.
         precision: Keras dtype policy; losses and model outputs stay float32 in every policy.
         jit_compile: Compile the training step with XLA.
+        distribution: `none`: one device. `mirrored` (TensorFlow), `data_parallel` (JAX): each batch
+            is split over all devices that can be seen.
         monitor: Metric that decides which epoch was best, as the run shows it: `valid/iou`.
         monitor_mode: Whether a larger or a smaller value of `monitor` is better.
         min_delta: Smallest change of `monitor` that counts as better, for both patiences.
@@ -43,6 +45,7 @@ class Trainer:
     deterministic: bool | None = None
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     jit_compile: bool = False
+    distribution: Literal["none", "mirrored", "data_parallel"] = "none"
     monitor: str = "valid/loss"
     monitor_mode: Literal["min", "max"] = "min"
     min_delta: Annotated[float, Ge(0)] = 0.0
