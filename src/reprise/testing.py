@@ -34,8 +34,8 @@ from reprise.datasets.decodable import Decodable
 from reprise.datasets.drawing import save_grid
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
-from reprise.runs.experiment import Data, compose_and_check, open_data
-from reprise.runs.external import External, build_dataset
+from reprise.runs.experiment import Data, build_dataset, compose_and_check, open_data
+from reprise.runs.external import External
 from reprise.scaffold.look import KINDS
 from reprise.spec import Spec
 from reprise.training.quiet import import_keras
@@ -234,7 +234,7 @@ class ObjectiveContract:
             ends = {"class": "softmax", "labels": "sigmoid", "values": "linear"}
             end = ends.get(y.kind, "sigmoid" if last == 1 else "softmax")
             inputs = np.random.default_rng(0).random((8, *y.shape[:2], 3)).astype("float32")
-            inputs = inputs if len(y.shape) > 1 else inputs.reshape(8, -1)
+            inputs = inputs if y.kind == "mask" else inputs.reshape(8, -1)
             truth = np.random.default_rng(1).integers(0, max(2, len(y.classes)), (8, *y.shape))
             model = keras.Sequential([keras.layers.Dense(last, activation=end)])
             model.compile("sgd", loss, metrics=metrics)

@@ -131,7 +131,7 @@ def test_rows_that_are_all_kept_need_no_workers(tmp_path):
     from datasets.test_sql_matrix import tiny as table
     from omegaconf import OmegaConf
 
-    from reprise.runs.external import build_dataset
+    from reprise.runs.experiment import build_dataset
 
     file = next(file for file in FILES if file.stem == "sql_matrix")
     node = OmegaConf.merge(OmegaConf.load(file), table(tmp_path))

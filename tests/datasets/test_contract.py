@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from reprise.datasets.base import Dataset
-from reprise.runs.external import build_dataset
+from reprise.runs.experiment import build_dataset
 from reprise.testing import DatasetContract
 
 HERE = Path(__file__)

@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 from shipped import CONF
 
 from reprise.loading.loader import Loader
-from reprise.runs.external import build_dataset
+from reprise.runs.experiment import build_dataset
 
 FOLDER = Path(__file__).parents[2] / "conf" / "dataset"
 NAMES = CONF["dataset"]

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from tiny import call, new_store
 
 from reprise.errors import UserError
-from reprise.runs.external import build_dataset
+from reprise.runs.experiment import build_dataset
 
 DOC = Path(__file__).parents[2] / "docs/your_keras_dataset.md"
 PIPELINES = """

@@ -15,9 +15,9 @@ from reprise.runs.record import (
     NAME_LENGTH,
     _write_snapshot,
     make_record,
-    record_changes,
     run_name,
 )
+from reprise.runs.resume import record_changes
 from reprise.runs.score import description
 from reprise.tracking.journal import tags_of
 from reprise.tracking.provenance import packages

@@ -5,7 +5,7 @@ import re
 import traceback
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -324,3 +324,12 @@ def choices_in(annotation: Any) -> list[str]:
     if get_origin(annotation) is Literal:
         return [one for one in get_args(annotation) if isinstance(one, str)]
     return [text for one in get_args(annotation) for text in choices_in(one)]
+
+
+def paths(node: Any) -> Iterator[str]:
+    """Every text in a config node that could be a path: those with a `/`."""
+    if isinstance(node, Mapping | list):
+        for value in node.values() if isinstance(node, Mapping) else node:
+            yield from paths(value)
+    elif isinstance(node, str) and "/" in node:
+        yield node

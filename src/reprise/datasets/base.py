@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 import numpy as np
 
 from reprise.datasets.drawing import draw_input, write_target
-from reprise.datasets.exclude import require_known
-from reprise.datasets.names import seen
+from reprise.datasets.splits import seen
 from reprise.datasets.tracked import NotPulled
 from reprise.errors import UserError, in_one_line
 from reprise.spec import Spec
@@ -289,6 +288,8 @@ class Dataset(BaseDataset[np.ndarray]):
     def without(
         self, splits: Mapping[str, np.ndarray], names: Collection[str], file: Path
     ) -> dict[str, np.ndarray]:
+        from reprise.datasets.exclude import require_known
+
         places = {self.name(index): index for index in range(len(self))}
         require_known(file, names, places)
         gone = [places[name] for name in names]

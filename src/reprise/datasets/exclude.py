@@ -10,7 +10,6 @@ from reprise.errors import UserError
 from reprise.files import write_text
 
 HEADER = ["sample", "reason"]
-KEYS = ("exclude", "max_excluded")  # of every dataset's config; their types are in config.sections
 MAX_EXCLUDED = 0.01
 
 

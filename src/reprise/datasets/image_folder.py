@@ -9,7 +9,8 @@ from annotated_types import Ge
 
 from reprise.datasets.images.files import Pages
 from reprise.datasets.images.folders import list_classes
-from reprise.datasets.images.labelled import Channels, ImageSize, LabelledImages, file_keys
+from reprise.datasets.images.labelled import LabelledImages, file_keys
+from reprise.datasets.images.reader import Channels, ImageSize
 from reprise.datasets.images.unlabelled import Pictures
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.targets import class_targets

@@ -13,8 +13,8 @@ from reprise.datasets.decodable import Decoded
 from reprise.datasets.drawing import class_ids, draw_masks
 from reprise.datasets.images.files import Pages, has_varying_alpha, read_header, require_readable
 from reprise.datasets.images.folders import list_images, others, require_pairs
-from reprise.datasets.images.labelled import LOOKED_AT, Channels, ImageFiles, ImageSize
 from reprise.datasets.images.masks import MaskMode, make_coding
+from reprise.datasets.images.reader import LOOKED_AT, Channels, ImageFiles, ImageSize
 from reprise.datasets.splits import SplitSettings, listed_files, make_splits
 from reprise.errors import UserError
 from reprise.spec import Spec

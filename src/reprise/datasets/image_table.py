@@ -10,10 +10,11 @@ from annotated_types import Ge, Len
 
 from reprise.datasets.images.files import Pages
 from reprise.datasets.images.folders import find_files
-from reprise.datasets.images.labelled import Channels, ImageSize, LabelledImages, file_keys
-from reprise.datasets.splits import SplitSettings, listed_files, make_splits, split_by_words
+from reprise.datasets.images.labelled import LabelledImages, file_keys
+from reprise.datasets.images.reader import Channels, ImageSize
+from reprise.datasets.splits import Place, SplitSettings, listed_files, make_splits, split_by_words
 from reprise.datasets.tables import read_table, table_targets
-from reprise.datasets.targets import Place, Target
+from reprise.datasets.targets import Target
 from reprise.errors import UserError
 from reprise.transforms.augment import Augment
 from reprise.transforms.place import Fit

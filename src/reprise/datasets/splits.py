@@ -5,15 +5,14 @@ Pure functions: the same names, groups and settings give the same splits on ever
 
 import difflib
 import re
-from collections.abc import Hashable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Interval
 
-from reprise.datasets.names import folded, seen
-from reprise.datasets.targets import Place
 from reprise.errors import UserError
 
 Split = Literal["train", "valid", "test"]
@@ -21,6 +20,7 @@ SplitSettings = dict[
     Split, Annotated[float, Interval(ge=0, le=1)] | Annotated[str, "file"] | None
 ]  # of a config: for each split a fraction of the samples, or a file that lists them
 Keys = Mapping[str, int | Sequence[int]]
+Place = Callable[[int], str]  # what the user calls a sample, for errors: "table.csv, line 7"
 
 WORDS: Mapping[str, Split] = {
     "train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid",
@@ -29,6 +29,17 @@ WORDS: Mapping[str, Split] = {
 _FILLERS = re.compile("(data|images?|imgs?|files|folder|split|data ?set|set)?")
 # In this order, so that a smaller train split does not change the test split.
 _ORDER: tuple[Split, ...] = ("test", "valid", "train")
+
+
+def seen(name: str) -> str:
+    """A name as the eye sees it: in one Unicode form, without letters that do not show."""
+    text = "".join(one for one in name if unicodedata.category(one) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def folded(path: str) -> str:
+    """A path by which others, in another case or Unicode form or with `\\`, are found again."""
+    return seen(path.replace("\\", "/")).casefold()
 
 
 def make_splits(

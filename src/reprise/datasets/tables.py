@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reprise.datasets.names import seen
 from reprise.datasets.precision import require_apart
+from reprise.datasets.splits import seen
 from reprise.datasets.targets import (
     Target,
     Targets,

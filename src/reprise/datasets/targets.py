@@ -9,13 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from reprise.datasets.moments import Counts, standardized
-from reprise.datasets.names import seen
 from reprise.datasets.precision import require_apart
+from reprise.datasets.splits import Place, seen
 from reprise.errors import UserError
 from reprise.spec import Spec
 
 Target = Literal["class", "labels", "value"]
-Place = Callable[[int], str]  # what the user calls a sample, for errors: "table.csv, line 7"
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 _WHOLE = re.compile(r"\d+(\.0*)?", re.ASCII)
 _MOST_CLASSES = 1 << 16  # greater ids are taken for values or a mistake, unless classes are named

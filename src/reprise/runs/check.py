@@ -33,8 +33,8 @@ from reprise.errors import UserError
 from reprise.files import write_text
 from reprise.project import ROOT, relative, typed
 from reprise.runs.examine import changes, examine, read_again
-from reprise.runs.experiment import Data, open_data
-from reprise.runs.external import External, build_dataset
+from reprise.runs.experiment import Data, build_dataset, open_data
+from reprise.runs.external import External
 from reprise.runs.record import make_record
 
 _NAMES = 3  # on the screen, of each kind

@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING, Any
 from reprise.config.build import build
 from reprise.config.check import check
 from reprise.config.compose import Composed
-from reprise.config.parameters import sqlite_file
-from reprise.datasets import exclude
+from reprise.config.parameters import paths, sqlite_file
+from reprise.config.sections import EVERY
 from reprise.datasets.base import BaseDataset, Dataset, Sample
 from reprise.datasets.tracked import require_pulled
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
 from reprise.runs import sample_data
-from reprise.runs.external import External, ExternalLoader, build_dataset, paths
 from reprise.runs.inputs import texts
 from reprise.training.quiet import import_keras
 
 if TYPE_CHECKING:
     import keras
 
-    from reprise.runs.external import Batches
+    from reprise.runs.external import Batches, ExternalLoader
     from reprise.training.trainer import Trainer
 
 SHOWN = 8  # problems listed in one message
@@ -54,8 +53,11 @@ class Data:
 
     def loader(self, split: str, **changes: Any) -> Loader | ExternalLoader:
         """A loader of one split; `changes` replace settings of conf/loader/."""
-        if isinstance(self.dataset, External):
-            return ExternalLoader(self.dataset, split)
+        if not isinstance(self.dataset, Dataset):  # a stream, or one that Keras reads
+            from reprise.runs.external import External, ExternalLoader
+
+            if isinstance(self.dataset, External):
+                return ExternalLoader(self.dataset, split)
         node = {**self.settings, **changes}
         indices = self.splits[split]
         return build(node, self.dataset, indices, split=split, seed=self.seed, key="loader")
@@ -112,8 +114,7 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
         print(note, file=sys.stderr, flush=True)
     path = Path(node["exclude"]) if node.get("exclude") else None
     if path:
-        most = node.get("max_excluded", exclude.MAX_EXCLUDED)
-        splits, excluded = leave_out(dataset, splits, path, most)
+        splits, excluded = leave_out(dataset, splits, path, node.get("max_excluded"))
     if few := config["trainer"]["overfit"]:
         splits = dict.fromkeys(("train", "valid"), dataset.first(splits["train"], few))
     opened = Data(dataset, splits, config["seed"], config["loader"], path, excluded)
@@ -124,8 +125,25 @@ def open_data(config: Mapping[str, Any], *, checked: bool = True) -> Data:
     return opened
 
 
+def build_dataset(node: Mapping[str, Any]) -> BaseDataset[Any]:
+    """Build the dataset that a config names: one of reprise's kind, or one that Keras knows.
+
+    Args:
+        node: A config's `dataset`.
+
+    Raises:
+        UserError: its values do not fit, or a target of another package gives no dataset.
+    """
+    node = {key: value for key, value in node.items() if key not in EVERY["dataset"]}
+    if node["_target_"].startswith("reprise."):
+        return build(node)
+    from reprise.runs.external import build_foreign
+
+    return build_foreign(node)
+
+
 def leave_out(
-    dataset: BaseDataset[Any], splits: Mapping[str, Any], path: Path, most: float
+    dataset: BaseDataset[Any], splits: Mapping[str, Any], path: Path, most: float | None
 ) -> tuple[Mapping[str, Any], dict[str, str]]:
     """Take the samples of a list out of splits that have been dealt: no other sample moves.
 
@@ -133,7 +151,7 @@ def leave_out(
         dataset: The dataset.
         splits: Its splits.
         path: The list.
-        most: Largest share of all samples that it may leave out.
+        most: Largest share of all samples that it may leave out; None: the default.
 
     Returns:
         The splits without these samples, and the samples with the reasons.
@@ -141,11 +159,13 @@ def leave_out(
     Raises:
         UserError: a name in the list is none of the dataset's, or there are too many.
     """
+    from reprise.datasets import exclude
+
     reasons = exclude.read_list(path)
     rest = dataset.without(splits, reasons, path)
     sizes = [sum(dataset.num_samples(own) or 0 for own in of.values()) for of in (splits, rest)]
     total, left = sizes
-    exclude.require_few(path, total - left, total, most)
+    exclude.require_few(path, total - left, total, exclude.MAX_EXCLUDED if most is None else most)
     print(
         f"note: {total - left} of {total} samples are left out, as {path} says",
         file=sys.stderr,
@@ -187,7 +207,7 @@ def for_keras(
         start: First step.
         steps_per_epoch: For training, whose batches are endless; None for one pass.
     """
-    if isinstance(loader, ExternalLoader):
+    if not isinstance(loader, Loader):
         return loader.for_keras(steps_per_epoch)
     from reprise.loading.feed import as_tf_dataset
 

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from reprise.config.build import build, check_foreign
-from reprise.config.parameters import find_target
-from reprise.datasets import exclude
+from reprise.config.parameters import find_target, paths
 from reprise.datasets.base import BaseDataset, Sample
 from reprise.datasets.drawing import class_ids, draw_masks
 from reprise.errors import Stopped, UserError, in_one_line
@@ -44,24 +43,21 @@ OWN_KEYS: dict[str, Any] = {
 }
 
 
-def build_dataset(node: Mapping[str, Any]) -> BaseDataset[Any]:
-    """Build the dataset that a config names: one of reprise's kind, or one that Keras knows.
+def build_foreign(node: Mapping[str, Any]) -> BaseDataset[Any]:
+    """Build the dataset that a target of another package gives.
 
     A target that is no `BaseDataset` gives batches of the train split. `valid` and `test` in the
     node are arguments that differ for those splits; a function may also return a dict of splits.
     `classes` names the target's classes.
 
     Args:
-        node: A config's `dataset`.
+        node: A config's `dataset`, without the keys of every dataset.
 
     Raises:
         UserError: the target does not take these keys, gives something else, or gives batches that
             no model here takes.
     """
-    node = {key: value for key, value in node.items() if key not in exclude.KEYS}
     target = node["_target_"]
-    if target.startswith("reprise."):
-        return build(node)
     with native_notes_hidden():
         check_foreign(node, "dataset", extra=OWN_KEYS)
         kind = find_target(target)
@@ -414,12 +410,3 @@ def _is_batches(value: Any) -> bool:
     import keras
 
     return isinstance(value, keras.utils.PyDataset) or hasattr(value, "element_spec")
-
-
-def paths(node: Any) -> Iterator[str]:
-    """Every text in a config node that could be a path: those with a `/`."""
-    if isinstance(node, Mapping | list):
-        for value in node.values() if isinstance(node, Mapping) else node:
-            yield from paths(value)
-    elif isinstance(node, str) and "/" in node:
-        yield node

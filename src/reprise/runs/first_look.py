@@ -10,7 +10,6 @@ import numpy as np
 from reprise.datasets.base import Dataset
 from reprise.datasets.decodable import Decodable
 from reprise.runs.experiment import Data
-from reprise.runs.external import External
 from reprise.spec import Spec
 
 _MOST_LABELS = 100_000  # in a split, that are asked for at the start of a run
@@ -86,11 +85,12 @@ def faster(data: Data) -> list[str]:
     """What could shorten the time that training waits for these data, a phrase each."""
     dataset, cores = data.dataset, len(os.sched_getaffinity(0))
     ways: list[str] = []
-    if isinstance(dataset, External):
-        return ways
     workers = data.settings.get("workers")
-    if not isinstance(dataset, Dataset):  # a stream
-        cores = min(cores, data.splits["train"].source.num_shards)
+    if not isinstance(dataset, Dataset):
+        source = getattr(data.splits["train"], "source", None)
+        if source is None:  # no stream: Keras reads it
+            return ways
+        cores = min(cores, source.num_shards)
         workers = (0 if cores == 1 else cores) if workers is None else workers
         if cores == 1:
             ways.append("a source of several shards, which workers read side by side")

@@ -12,8 +12,8 @@ import numpy as np
 
 from reprise.config.build import build
 from reprise.config.parameters import find_target
+from reprise.config.sections import EVERY
 from reprise.datasets.base import Dataset, no_way
-from reprise.datasets.exclude import KEYS
 from reprise.datasets.unlabelled import Tolerant, Unlabelled
 from reprise.errors import UserError
 from reprise.loading.loader import Loader
@@ -139,7 +139,9 @@ class Predictor:
         if len(given) == 1 and given[0] in SPLITS:
             return self._own(given[0])
         node = {
-            key: value for key, value in self.saved.config["dataset"].items() if key not in KEYS
+            key: value
+            for key, value in self.saved.config["dataset"].items()
+            if key not in EVERY["dataset"]
         }
         source = node.get("source")
         if isinstance(source, Mapping) and "_target_" in source:

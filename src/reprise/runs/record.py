@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -17,7 +16,6 @@ from reprise.config.compose import Composed, flatten
 from reprise.config.secrets import redact
 from reprise.files import discard_unused, link_or_copy
 from reprise.project import ROOT
-from reprise.runs.difference import changed_since
 from reprise.runs.experiment import Data
 from reprise.runs.folder import CONFIG, IDENTITY, PACKAGES, SNAPSHOT, SPECS, SPLITS
 from reprise.tracking import provenance
@@ -152,30 +150,6 @@ def _write_snapshot(run: Run, found: Snapshot, folder: Path) -> None:
         print(f"note: the code of this run cannot be rebuilt from its record: {found.problem}")
     elif found.left_out:
         print(f"note: not in the run's snapshot of the code: {texts['left_out']}")
-
-
-def record_changes(run: Run, data: Data, runs: Path, step: int) -> None:
-    """Say and record what has changed of code and packages since a run began that goes on.
-
-    Args:
-        run: The run.
-        data: Its data.
-        runs: Folder of all runs.
-        step: Where it goes on.
-    """
-    shared = runs / ".code"
-    now, code, packages = changed_since(run.folder, shared, [*data.sources, runs])
-    if not code and not packages:
-        return
-    if code:
-        recorded = run.folder / SNAPSHOT
-        recorded = recorded.with_name(f"code_at_step_{step}.bundle")
-        link_or_copy(shared / f"{now.tree}.bundle", recorded)
-        run.artifact(recorded.parent)
-        run.tags({"code.resumed_tree": now.tree})
-    text = "\n".join([*code, *packages])
-    run.tags({"code.resumed": f"at step {step}:\n{text}"})
-    print(f"note: since the run began this has changed:\n{indent(text, '  ')}", file=sys.stderr)
 
 
 def run_name(composed: Composed, run: str, parent: Parent | None = None) -> str:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -14,8 +15,20 @@ import yaml
 from reprise.config.compose import Composed, differences, flatten
 from reprise.config.overrides import quoted, restate
 from reprise.errors import UserError
+from reprise.files import link_or_copy
+from reprise.runs.difference import changed_since
 from reprise.runs.experiment import Data, compose_and_check
-from reprise.runs.folder import CONFIG, PRUNED, RESULT, STATE, TRACEBACK, held, keep_of, to_type
+from reprise.runs.folder import (
+    CONFIG,
+    PRUNED,
+    RESULT,
+    SNAPSHOT,
+    STATE,
+    TRACEBACK,
+    held,
+    keep_of,
+    to_type,
+)
 from reprise.runs.inputs import changed_inputs
 from reprise.runs.load import SavedRun, changed_digest, find, open_saved_data
 from reprise.runs.train import train
@@ -58,10 +71,15 @@ class Resumed:
         is_constant = optimizer.get("schedule") == "constant"
         return optimizer["learning_rate"] if is_changed and is_constant else None
 
-    def record(self, run: Run) -> None:
+    def record(self, run: Run, data: Data, runs: Path) -> None:
         """Record what has changed, and remove the marks of how the run ended before.
 
         The parameters in MLflow stay those that the run began with.
+
+        Args:
+            run: The run.
+            data: Its data.
+            runs: Folder of all runs.
         """
         assert self.state
         for ended in (RESULT, TRACEBACK, PRUNED):
@@ -71,6 +89,7 @@ class Resumed:
         if self.changes:
             run.text(f"changes_at_step_{step}.txt", "\n".join(self.changes) + "\n")
             run.text(CONFIG, yaml.safe_dump(dict(self.config), sort_keys=False))
+        record_changes(run, data, runs, step)
 
 
 def resume(
@@ -187,3 +206,27 @@ def _parent(saved: SavedRun, config: Mapping[str, Any], data: Data) -> Parent | 
         return None
     parent = find(saved.parent, saved.runs)
     return load_parent(parent, open_saved_data(parent), config, data, {}, saved.old)
+
+
+def record_changes(run: Run, data: Data, runs: Path, step: int) -> None:
+    """Say and record what has changed of code and packages since a run began that goes on.
+
+    Args:
+        run: The run.
+        data: Its data.
+        runs: Folder of all runs.
+        step: Where it goes on.
+    """
+    shared = runs / ".code"
+    now, code, packages = changed_since(run.folder, shared, [*data.sources, runs])
+    if not code and not packages:
+        return
+    if code:
+        recorded = run.folder / SNAPSHOT
+        recorded = recorded.with_name(f"code_at_step_{step}.bundle")
+        link_or_copy(shared / f"{now.tree}.bundle", recorded)
+        run.artifact(recorded.parent)
+        run.tags({"code.resumed_tree": now.tree})
+    text = "\n".join([*code, *packages])
+    run.tags({"code.resumed": f"at step {step}:\n{text}"})
+    print(f"note: since the run began this has changed:\n{indent(text, '  ')}", file=sys.stderr)

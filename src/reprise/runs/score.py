@@ -1,14 +1,21 @@
-"""Score a run's best model, and record the result: metrics, table, pictures."""
+"""Score a run's best model, and record the result: metrics, model, table, pictures."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from reprise.config.build import build
 from reprise.errors import UserError
+from reprise.files import replacing
 from reprise.runs.experiment import Data, compiled, for_keras, set_up_device
 from reprise.runs.folder import CHECKPOINTS, RESULT, STATE
 from reprise.runs.load import SavedRun, load_best, open_saved_data
@@ -17,12 +24,14 @@ from reprise.training.state import BEST
 
 if TYPE_CHECKING:
     import keras
+    from mlflow.models import ModelSignature
 
     from reprise.runs.update import Parent
     from reprise.tracking.run import Run
     from reprise.tracking.settings import Tracking
     from reprise.training.trainer import Trainer
 
+MODEL = "model"  # the run's artifact with its best model, as MLflow's tools load it
 COLUMNS = (
     "train", "valid", "before_test", "before_valid", "test",
     "before_parent_test", "before_parent_valid", "parent_test", "parent_valid",
@@ -76,7 +85,6 @@ def score_best(
         `{'<split>/<metric>': value}`; with a parent also `parent_test/…`, on its own test data, and
         what its model had reached on both before, `before_test/…` and `before_parent_test/…`.
     """
-    from reprise.tracking.model import save_model
     from reprise.tracking.pictures import write_confusion, write_curves, write_predictions
     from reprise.training.checkpoint import discard
 
@@ -105,6 +113,51 @@ def score_best(
     run.text(RESULT, json.dumps(result, indent=1))
     discard(checkpoints, run.folder / STATE, keep)
     return result
+
+
+def save_model(run: Run, model: keras.Model, best: Path | None = None) -> Path:
+    """Write `model`, uncompiled and with its signature, as the run's artifact `model`.
+
+    It loads in a fresh process with `mlflow.pyfunc.load_model('runs:/<MLflow id>/model')`.
+
+    Args:
+        run: Where to write.
+        model: Uncompiled.
+        best: File of the same model in Keras's format, hard-linked where the file system has links.
+
+    Returns:
+        The artifact's folder.
+    """
+    import keras
+    import mlflow.keras
+
+    folder = run.folder / MODEL
+    shutil.rmtree(folder, ignore_errors=True)
+    needed = (keras.backend.backend(), "keras", "numpy")
+    requirements = [f"{name}=={version(name)}" for name in needed]
+    mlflow.keras.save_model(
+        model, str(folder), signature=_signature(model), pip_requirements=requirements
+    )
+    if best is not None:
+        with suppress(OSError), replacing(folder / "data/model.keras") as partial:
+            partial.hardlink_to(best)
+    run.artifact(folder)
+    return folder
+
+
+def _signature(model: keras.Model) -> ModelSignature:
+    """Names, shapes and dtypes of what goes in and comes out; -1 is the batch axis."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    def tensor(one: keras.KerasTensor) -> TensorSpec:
+        shape = tuple(-1 if size is None else size for size in one.shape)
+        return TensorSpec(np.dtype(one.dtype), shape)
+
+    return ModelSignature(
+        inputs=Schema([tensor(one) for one in model.inputs]),
+        outputs=Schema([tensor(one) for one in model.outputs]),
+    )
 
 
 def description(result: Mapping[str, float], pictures: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ from reprise.runs.folder import (
 )
 from reprise.runs.inputs import inputs_recorded
 from reprise.runs.page import run_page
-from reprise.runs.record import make_record, record_changes, run_name
+from reprise.runs.record import make_record, run_name
 from reprise.runs.score import result_table, score_best
 from reprise.tracking.folders import home
 
@@ -94,8 +94,7 @@ def train(
         record = None if goes_on else make_record(composed, data, learned, parent)
         run = _open(stack, composed, parent, resumed, job)
         if resumed and resumed.state:
-            resumed.record(run)
-            record_changes(run, data, place_of(composed)[0], resumed.state.step)
+            resumed.record(run, data, place_of(composed)[0])
         if record:
             record.write(run)
             run.tags(facts)

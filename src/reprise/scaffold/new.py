@@ -20,8 +20,7 @@ from reprise.config.check import check
 from reprise.datasets.base import BaseDataset
 from reprise.errors import UserError
 from reprise.project import ENGINE_CONF
-from reprise.runs.experiment import refuse_problems
-from reprise.runs.external import build_dataset
+from reprise.runs.experiment import build_dataset, refuse_problems
 from reprise.scaffold.engine import pack
 from reprise.scaffold.look import KINDS, Guess, Guesses
 

@@ -6,8 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from reprise.datasets.names import folded, seen
-from reprise.datasets.splits import split_of, splits_in
+from reprise.datasets.splits import folded, seen, split_of, splits_in
 from reprise.errors import UserError
 
 SPLITS = ["train", "valid", "test"]

@@ -1,13 +1,17 @@
-"""Reads the image files of a dataset alike, and remembers what it does not read of them."""
+"""Image files as samples: read alike, with notes of what is not read, and brought to one size."""
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Len
 
+from reprise.datasets.base import find_problems
+from reprise.datasets.decodable import Decodable
 from reprise.datasets.images.files import (
     ImageHeader,
     Pages,
@@ -18,7 +22,13 @@ from reprise.datasets.images.files import (
     require_readable,
 )
 from reprise.errors import UserError
+from reprise.spec import Spec
+from reprise.transforms.augment import Augment
+from reprise.transforms.place import Fit, Placement, draw_placement, pixels_needed
 
+Channels = Annotated[int, Ge(1)]
+LOOKED_AT = 256  # files that a quick check decodes where their heads leave something open
+ImageSize = Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)]  # height and width, in pixels
 _TWELVE_BITS = 4095
 _TRIED = 100  # files, for one that can be read
 
@@ -97,3 +107,64 @@ def _first_header(files: Sequence[Path]) -> ImageHeader:
         with suppress(UserError):
             return read_header(file)
     return read_header(files[0])  # raises
+
+
+class ImageFiles(Decodable):
+    """Images of one depth, brought to one size.
+
+    Args:
+        paths: PNG, JPEG or TIFF files, 8 or 16 bits, all of the depth of the first.
+        image_size, channels, fit, augment, pages: As in `ImageFolder`.
+
+    Raises:
+        UserError: the first file cannot be read.
+    """
+
+    request = "image"
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        image_size: ImageSize,
+        channels: int,
+        fit: Fit,
+        augment: Augment | None,
+        pages: Pages,
+    ) -> None:
+        self._paths, self._augment, self._pages = paths, augment, pages
+        self._size, self._fit = (image_size[0], image_size[1]), fit
+        self._enough = pixels_needed(self._size, fit)
+        self._reader = ImageReader(paths, channels, pages)
+        self.input_spec = Spec((*self._size, channels), self._reader.dtype)
+        self.decoded = (Spec((None, None, channels), self._reader.dtype),)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def facts(self, index: int) -> Mapping[str, float]:
+        header = read_header(self._paths[index])
+        return {"height": header.height, "width": header.width}
+
+    def check(self, indices: np.ndarray, *, thorough: bool = False) -> list[str]:
+        """Look at head and tail of every file and decode some of them, or decode all files."""
+        step = 1 if thorough else max(1, len(indices) // LOOKED_AT)
+
+        def look(at: int) -> None:
+            index = int(indices[at])
+            self._look(index, decode=at % step == 0)
+            if thorough:
+                self._reader.read(self._paths[index])
+
+        return find_problems(look, len(indices))
+
+    def _look(self, index: int, *, decode: bool) -> None:
+        """Check the files of a sample; `decode`: by their pixels, too."""
+        self._reader.look(self._paths[index], decode=decode)
+
+    def _place(self, size: tuple[int, ...], rng: np.random.Generator | None) -> Placement:
+        """Draw the placement of an image of this height and width."""
+        return draw_placement((size[0], size[1]), self._size, self._fit, self._augment, rng)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self._reader.notes()

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from reprise.datasets.names import folded, seen
+from reprise.datasets.splits import folded, seen
 from reprise.datasets.tables import Table, read_table, row_place
 from reprise.datasets.targets import Targets, class_targets, label_targets
 from reprise.errors import UserError

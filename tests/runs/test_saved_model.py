@@ -4,8 +4,8 @@ import numpy as np
 from mlflow.models import Model
 from tiny import new_store
 
+from reprise.runs.score import save_model
 from reprise.tracking.journal import delivered
-from reprise.tracking.model import save_model
 from reprise.tracking.run import open_run
 
 
