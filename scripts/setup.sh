@@ -17,12 +17,12 @@ fail() { say "$*"; exit 1; }
 find_python() {
     local candidate
     for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
-        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
+        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null; then
             echo "$candidate"
             return
         fi
     done
-    fail "no Python 3.11 or newer as ${PYTHON:-python3, python3.13, python3.12 or python3.11}:" \
+    fail "no Python 3.11, 3.12 or 3.13 as ${PYTHON:-python3, python3.13, python3.12 or python3.11}:" \
         "install one, or type PYTHON=/path/to/python make setup"
 }
 

@@ -234,7 +234,7 @@ class ObjectiveContract:
             ends = {"class": "softmax", "labels": "sigmoid", "values": "linear"}
             end = ends.get(y.kind, "sigmoid" if last == 1 else "softmax")
             inputs = np.random.default_rng(0).random((8, *y.shape[:2], 3)).astype("float32")
-            inputs = inputs if y.kind == "mask" else inputs.reshape(8, -1)
+            inputs = inputs if len(y.shape) > 1 else inputs.reshape(8, -1)
             truth = np.random.default_rng(1).integers(0, max(2, len(y.classes)), (8, *y.shape))
             model = keras.Sequential([keras.layers.Dense(last, activation=end)])
             model.compile("sgd", loss, metrics=metrics)

@@ -466,7 +466,7 @@ def _joined_tracks(base: Path, sounds: Sequence[Path]) -> Path:
             f"{len(sounds)} recordings, and none of these",
             "add one; docs/your_recordings.md describes them",
         )
-    file = base.with_name(f"{base.name}.csv")
+    file = base.with_name(f"{base.name}.annotations.csv")
     rows = [
         "recording,t_min,t_max,label",
         *(",".join(f'"{cell}"' for cell in one) for one in lines),

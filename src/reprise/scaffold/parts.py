@@ -11,6 +11,7 @@ from reprise.config.files import Conf
 from reprise.config.mistakes import listing
 from reprise.config.parameters import find_target
 from reprise.errors import UserError
+from reprise.files import write_text
 from reprise.project import ENGINE_CONF, PACKAGE, ROOT, relative
 
 TEMPLATES = Path(__file__).parent / "part_files"
@@ -106,21 +107,19 @@ def updates() -> list[str]:
 
 
 def own_package() -> str:
-    """Name of the project's own package: the one in src/.
+    """Name of the project's own package: the one in src/; where there is none, `mine` is made.
 
     Raises:
-        UserError: there is none, or several.
+        UserError: there are several.
     """
     found = [file.parent.name for file in sorted((ROOT / "src").glob("*/__init__.py"))]
     own = [name for name in found if ROOT / "src" / name != PACKAGE]
-    if len(own) != 1:
-        received = ", ".join(own) or "none"
-        what, remedy = (
-            "the project's own package is not known",
-            "mkdir -p src/mine && touch src/mine/__init__.py",
-        )
-        raise UserError(what, "one folder with an __init__.py in src/", received, remedy)
-    return own[0]
+    if len(own) > 1:
+        what, expected = "which package is the project's own?", "one with an __init__.py in src/"
+        raise UserError(what, expected, ", ".join(own), "make one of them a folder of the other")
+    if not own:
+        write_text(ROOT / "src/mine/__init__.py", "")
+    return own[0] if own else "mine"
 
 
 def version() -> str:
