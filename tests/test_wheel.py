@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reprise.project import ROOT as ENGINE
+from reprise.scaffold.engine import pack, stamped
 
 MINE = """\
 # @package _global_
@@ -53,6 +54,20 @@ def test_it_contains_conf_and_the_makers_of_the_sample_data(wheel):
     own = ENGINE / "src/reprise/scaffold"
     files = [path for path in own.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert {f"reprise/{path.relative_to(own.parent)}" for path in files} <= shipped
+
+
+def test_what_a_project_gets_in_vendor_has_the_same_files(wheel, tmp_path):
+    def held(file: Path) -> set[str]:
+        with zipfile.ZipFile(file) as archive:
+            names = {name for name in archive.namelist() if name.startswith("reprise/")}
+            about = f"{file.name.partition('-py3')[0]}.dist-info"
+            assert b"[console_scripts]" in archive.read(f"{about}/entry_points.txt")
+            return names
+
+    packed = pack(tmp_path / "vendor")
+    assert held(packed) == held(wheel)
+    again = stamped(packed, tmp_path / "again")
+    assert (again.name, again.read_bytes()) == (packed.name, packed.read_bytes())
 
 
 @pytest.mark.slow

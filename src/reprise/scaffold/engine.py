@@ -184,6 +184,7 @@ def _has_more() -> bool:
 
 
 def _make(*targets: str) -> None:
+    (ROOT / ".venv/.ready").unlink(missing_ok=True)  # files that are put back are older than it
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(
         ["make", *targets], cwd=ROOT, env=environment, capture_output=True, text=True
