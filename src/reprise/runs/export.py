@@ -37,7 +37,7 @@ NAMES = {"saved_model": "saved_model", "onnx": "model.onnx", "litert": "model.tf
 REPRESENTATIVE = 200  # samples of the train split that give int8 its ranges; 100 to 500 are usual
 # As parts of the answers' range: the largest difference of float32 summed in another order; and the
 # mean one where a side computes in 8 bits, or with the 8 bits of bfloat16's mantissa.
-FLOAT32, COARSE = 1e-4, 0.02
+FLOAT32, COARSE = 1e-3, 0.02
 
 
 @dataclass(frozen=True)
