@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -91,6 +93,7 @@ def export(
     require_ended(saved.folder)
     rate = _sample_rate(saved)
     _require(saved, kind, int8, check, output, hears=rate is not None)
+    _use_tensorflow()
     predictor = open_predictor(saved)
     calibration = predictor.calibration
     predictor.calibration = None  # what is exported is the model, and how to use it its metadata
@@ -171,6 +174,23 @@ def _require(
             "a name that is free, an empty folder, or an earlier export",
             f"a {'folder' if place.is_dir() else 'file'} of that name",
             "choose another output=…",
+        )
+
+
+def _use_tensorflow() -> None:
+    """Have Keras run on TensorFlow, which alone writes the formats, whatever trained the model.
+
+    Raises:
+        UserError: it runs on another backend already.
+    """
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+    elif (backend := sys.modules["keras"].backend.backend()) != "tensorflow":
+        raise UserError(
+            "models are exported on TensorFlow",
+            "a process in which Keras runs on it; it loads what JAX has trained",
+            f"Keras on {backend}",
+            "export in a process of its own: make export run=ID",
         )
 
 
