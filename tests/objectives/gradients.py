@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from reprise.objectives.logits import keep_logits
+from reprise.objectives.losses import keep_logits
 
 
 class _Guess(keras.layers.Layer):

@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from reprise.errors import UserError
-from reprise.objectives.logits import keep_logits
-from reprise.objectives.losses import SegmentationLoss
+from reprise.objectives.losses import SegmentationLoss, keep_logits
 from reprise.objectives.metrics import ClassScore
 from reprise.training import devices
 from reprise.training.device import set_up

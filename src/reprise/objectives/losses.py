@@ -2,15 +2,20 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, Literal
 
 import keras
-from keras import ops
+from keras import activations, ops
 
-from reprise.objectives.logits import Tensor, logits_of
+Tensor = Any  # of the backend that Keras runs on
 
 SMOOTH = 1e-5  # keeps 0 / 0 defined; the value of segmentation-models
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
+# TensorFlow's tensors remember what a softmax or sigmoid made them from, and Keras's cross entropy
+# finds it there, so that what is wrong with certainty has a gradient. JAX's cannot: Keras clips the
+# probability to 1e-7, where the gradient is 0. There `keep_logits` keeps them.
+_latest: list[Tensor] = [None, None]  # probabilities and logits of the call under way
 
 
 class Configured:
@@ -284,3 +289,36 @@ class ValueLoss(Configured, keras.Loss):
         else:  # Huber (1964)
             losses = ops.where(size <= 1, 0.5 * ops.square(error), size - 0.5)
         return ops.mean(ops.reshape(losses, (ops.shape(losses)[0], -1)), axis=1)
+
+
+def keep_logits(model: keras.Model) -> None:
+    """Have the model's last activation keep the logits of its latest call, on JAX.
+
+    Args:
+        model: A functional one; its configuration and its file stay as they are.
+    """
+    layer: Any = model
+    while isinstance(layer, keras.Model) and getattr(layer, "outputs", None):
+        layer = layer.outputs[0]._keras_history.operation
+    activation = getattr(layer, "activation", None)
+    if keras.backend.backend() == "jax" and activation in (
+        activations.softmax,
+        activations.sigmoid,
+    ):
+        layer.activation = _keeping(activation)
+
+
+def _keeping(activation: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    @wraps(activation)  # whose name Keras saves
+    def keeping(logits: Tensor) -> Tensor:
+        _latest[:] = activation(logits), logits
+        return _latest[0]
+
+    return keeping
+
+
+def logits_of(probabilities: Tensor) -> tuple[Tensor, bool]:
+    """What a cross entropy of `keras.ops` takes: logits and True where they were kept."""
+    if _latest[0] is not None and _latest[0] is probabilities:
+        return _latest[1], True
+    return probabilities, False

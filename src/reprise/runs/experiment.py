@@ -230,7 +230,7 @@ def compiled(
     """Compile `model` with the config's optimizer and objective; returns it."""
     import keras
 
-    from reprise.objectives.logits import keep_logits
+    from reprise.objectives.losses import keep_logits
     from reprise.training.fit import compile_model
 
     trainer: Trainer = build(config["trainer"], key="trainer")
