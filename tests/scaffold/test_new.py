@@ -1,13 +1,16 @@
 """A new project: what is guessed of the data, what is written, and that it trains and passes."""
 
+import itertools
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import yaml
+from datasets.mariadb import PASSWORD, USER
 from tiny import write_arrays
 
 from reprise.config.check import check
@@ -82,3 +85,20 @@ def test_it_trains_and_passes_its_tests_from_the_wheel(project):
     done = subprocess.run([python, "-c", code], cwd=project, capture_output=True, text=True)
     assert done.stdout.startswith(str(project))
     assert Path(sys.prefix) != project / ".venv"
+
+
+@pytest.mark.slow
+def test_the_password_of_a_database_is_not_written(mariadb, tmp_path, monkeypatch):
+    monkeypatch.delenv("DB_PASSWORD", raising=False)
+    columns = "shop INT, h INT, d INT, n DOUBLE, PRIMARY KEY (shop, h, d)"
+    mariadb.execute(f"CREATE TABLE c ({columns})", "cells")
+    places = itertools.product(range(9), range(4), range(4))
+    cells = ", ".join(f"({i}, {h}, {d}, {i + h})" for i, h, d in places)
+    mariadb.execute(f"INSERT INTO c VALUES {cells}", "cells")
+    url = mariadb.url(USER).replace("@", f":{quote(PASSWORD, safe='')}@", 1)
+    new_project(tmp_path / "shop", "rows", url, "", ["dataset.table=c"])
+    text = (tmp_path / "shop/conf/experiment/shop.yaml").read_text()
+    assert quote(PASSWORD, safe="") not in text
+    assert "size: [4, 4]" in text
+    assert "mysqlclient" in (tmp_path / "shop/requirements.lock").read_text()
+    mariadb.execute("DROP TABLE c", "cells")

@@ -1,5 +1,6 @@
 """Guess the settings of a dataset from a look at the data, by the datasets' own readers."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -247,10 +248,15 @@ def rows(url: Path | str, given: Mapping[str, Any]) -> Guesses:
     """Rows of a SQL table, one for each cell of a matrix."""
     import sqlalchemy as sa
 
-    from reprise.datasets.sql.database import Database
+    from reprise.datasets.sql.database import Database, parse_url
 
     text = f"sqlite:///{url}" if isinstance(url, Path) else url
-    database = Database(text, str(given.get("password_variable", "DB_PASSWORD")), 0.0)
+    variable, parsed, note = str(given.get("password_variable", "DB_PASSWORD")), parse_url(text), ""
+    if parsed.password:  # is not written
+        os.environ.setdefault(variable, str(parsed.password))
+        note = f"its password is not written; FILL IN {variable} in the environment"
+        text = parsed._replace(password=None).render_as_string()
+    database = Database(text, variable, 0.0)
     with database.connect() as connection:
         seen = sa.inspect(connection)
         names = [*seen.get_table_names(), *seen.get_view_names()]
@@ -278,7 +284,7 @@ def rows(url: Path | str, given: Mapping[str, Any]) -> Guesses:
         values = [
             one
             for one, kind in types.items()
-            if one not in keys and isinstance(kind, sa.Numeric | sa.Integer)
+            if one not in keys and isinstance(kind, sa.Numeric | sa.Float | sa.Integer)
         ]
         if not all(keys) or len({*keys}) < 3 or not values:
             raise UserError(
@@ -293,7 +299,7 @@ def rows(url: Path | str, given: Mapping[str, Any]) -> Guesses:
         size = [int(most) + 1 for most in connection.execute(query).one()]
     why = "the table's key, or the columns' names"
     return {
-        "url": Guess(text),
+        "url": Guess(text, note),
         "table": Guess(name, "the only one"),
         "size": Guess(size, f"the greatest {keys[1]} and {keys[2]}, and 1"),
         **{
