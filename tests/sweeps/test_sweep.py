@@ -94,8 +94,11 @@ def test_what_cannot_be_gone_on_with_is_refused(out, words, swept):
     kept = identity.read_text()
     changed = json.loads(kept)
     changed["compositions"][""]["model.dropout"] = 0.75
-    changed["data_digest"] = "other"
+    changed["data_digest"], changed["backend"] = "other", "torch"
     identity.write_text(json.dumps(changed))
-    with pytest.raises(UserError, match=r"(?s)model.dropout: 0.75 -> .*data.digest: other -> "):
+    with pytest.raises(
+        UserError,
+        match=r"(?s)model.dropout: 0.75 -> .*data.digest: other -> .*KERAS_BACKEND: torch -> ",
+    ):
         sweep.main(words)
     identity.write_text(kept)

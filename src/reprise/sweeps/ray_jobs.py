@@ -76,7 +76,8 @@ class Ray(Scheduler):
     def start(self, command: Sequence[str], name: str, log: BinaryIO, place: int) -> RayJob:
         line = shlex.join([*self.command, *command])
         into = f"cd {shlex.quote(str(ROOT))} && exec {line} >> {shlex.quote(log.name)} 2>&1"
-        variables = {name: os.environ[name] for name in self.variables}
+        named = {*self.variables, "KERAS_BACKEND"}
+        variables = {name: os.environ[name] for name in named if name in os.environ}
         variables["RAY_JOB_STOP_WAIT_TIME_S"] = str(STOP_S)
         body = {
             "entrypoint": into,

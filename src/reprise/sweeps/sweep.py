@@ -114,6 +114,7 @@ def _start(plan: Plan, home: Path) -> Path:
         "metric": plan.metric,
         "mode": plan.mode,
         "data_digest": plan.digest,
+        "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "compositions": plan.compositions.as_json(),
     }
     write_text(folder / SWEEP, json.dumps(identity, indent=1))
@@ -161,6 +162,9 @@ def _refuse_changes(folder: Path, plan: Plan) -> None:
     changes = Compositions.from_json(began["compositions"]).changes(plan.compositions)
     if began["data_digest"] != plan.digest:
         changes.append(f"data.digest: {began['data_digest']} -> {plan.digest}")
+    own = began.get("backend", "tensorflow")
+    if (backend := os.environ.setdefault("KERAS_BACKEND", own)) != own:  # the jobs inherit it
+        changes.append(f"KERAS_BACKEND: {own} -> {backend}")
     if changes:
         more = f"\n… and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
         raise UserError(
