@@ -39,7 +39,10 @@ export exp args run split model input output port name alias to format int8 host
 # args is cut into words as a command line is (quotes hold words together); nothing else is expanded.
 words = text=$$(xargs -r printf '%s\n' <<< "$$args") || exit 2; \
 	words=(); [[ -z $$text ]] || mapfile -t words <<< "$$text"
-verb = @$(words); exec $(python) -m reprise $@
+# Words that have no name here, such as seed=3, go to the verb as they are, in quotes.
+others := $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
+other = $(foreach v,$(others),'$(subst ','\'',$v=$(value $v))')
+verb = @$(words); exec $(python) -m reprise $@ $(other)
 with_exp = $${exp:+"experiment=$$exp"} "$${words[@]}"
 with_model = $${run:+"run=$$run"} $${model:+"model=$$model"}
 with_run = "run=$$run" $${split:+"split=$$split"} "$${words[@]}"

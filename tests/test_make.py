@@ -65,6 +65,10 @@ def test_help_lists_every_verb(checkout):
     [
         (["train", "exp=e"], "<-m><reprise><train><experiment=e>"),
         (["train"], "<-m><reprise><train>"),  # which asks
+        (
+            ["config", "exp=e", "seed=3", "a.b=it's $x"],
+            "<-m><reprise><config><a.b=it's $x><seed=3><experiment=e>",
+        ),
         (["config", "exp=e"], "<-m><reprise><config><experiment=e>"),
         (["check-data", "exp=e", "args=a=1"], "<-m><reprise><check-data><experiment=e><a=1>"),
         (["hash-batches", "exp=e"], "<-m><reprise><hash-batches><experiment=e>"),

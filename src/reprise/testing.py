@@ -32,7 +32,7 @@ from reprise.config.files import CONF
 from reprise.datasets.base import Dataset, Sample
 from reprise.datasets.decodable import Decodable
 from reprise.datasets.drawing import save_grid
-from reprise.errors import UserError
+from reprise.errors import UserError, in_one_line
 from reprise.loading.loader import Loader
 from reprise.runs.experiment import Data, build_dataset, compose_and_check, open_data
 from reprise.runs.external import External
@@ -178,17 +178,42 @@ class DatasetContract:
             assert save_grid(tmp_path / "grid.png", dataset.draw, x, y, predictions).stat().st_size
 
 
+INPUTS = (Spec((64, 64, 3), "uint8"), Spec((64, 64, 1), "float32"), Spec((5,), "float32"))
+TARGETS = (
+    Spec((), "int32", ("a", "b", "c")),
+    Spec((3,), "uint8", ("a", "b", "c")),
+    Spec((64, 64, 1), "uint8", ("yes",)),
+    Spec((64, 64, 1), "uint8", ("a", "b", "c"), ignore=255),
+    Spec((2,), "float32"),
+    Spec((64, 64, 1), "float32"),
+)
+
+
+def _cannot(what: str, specs: str, error: Exception) -> AssertionError:
+    return AssertionError(
+        f"{what} cannot be built for {specs}: {in_one_line(error)}\n"
+        "Refuse what it is not for with a reprise.errors.UserError, or say what it is for in this "
+        "test's class: inputs = (Spec((64, 64, 2), 'uint8'),), targets = (…,)"
+    )
+
+
 class ModelContract:
-    """What a run asks of a model, for every kind of data that it does not refuse."""
+    """What a run asks of a model, for every kind of data that it does not refuse.
+
+    A model refuses what it is not for with a `UserError`; or the test says what it is for, by
+    `inputs` and `targets`.
+    """
 
     name: str  # of a file in conf/model/
+    inputs: Sequence[Spec] = INPUTS
+    targets: Sequence[Spec] = TARGETS
 
     def test_it_answers_and_comes_back_from_its_file(self, tmp_path: Path) -> None:
         import_keras()
         import keras
 
         tried = 0
-        for x, y in itertools.product(INPUTS, TARGETS):
+        for x, y in itertools.product(self.inputs, self.targets):
             if len(y.shape) > 1 and x.shape[:2] != y.shape[:2]:
                 continue
             keras.utils.set_random_seed(0)
@@ -196,6 +221,8 @@ class ModelContract:
                 model = build_option("model", self.name, x, y)
             except UserError:
                 continue
+            except Exception as error:
+                raise _cannot(f"model {self.name}", f"{x} and {y}", error) from None
             inputs = np.random.default_rng(0).integers(0, 200, (4, *x.shape)).astype(x.dtype)
             answer, count = np.asarray(model(inputs)), len(y.classes)
             shape = {"class": (count,), "mask": (*y.shape[:2], count)}.get(y.kind, y.shape)
@@ -216,17 +243,20 @@ class ObjectiveContract:
     """What a run asks of an objective, for every kind of target that it does not refuse."""
 
     name: str  # of a file in conf/objective/
+    targets: Sequence[Spec] = TARGETS
 
     def test_it_trains_and_scores(self) -> None:
         import_keras()
         import keras
 
         tried = 0
-        for y in TARGETS:
+        for y in self.targets:
             try:
                 loss, metrics = build_option("objective", self.name, y)
             except UserError:
                 continue
+            except Exception as error:
+                raise _cannot(f"objective {self.name}", str(y), error) from None
             tried += 1
             names = [metric.name for metric in metrics]
             assert len({"loss", *names}) == len(names) + 1, "two metrics have one name"
@@ -285,17 +315,6 @@ class Experiments:
             [sys.executable, "-m", "reprise", "train", *words], capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-INPUTS = (Spec((64, 64, 3), "uint8"), Spec((64, 64, 1), "float32"), Spec((5,), "float32"))
-TARGETS = (
-    Spec((), "int32", ("a", "b", "c")),
-    Spec((3,), "uint8", ("a", "b", "c")),
-    Spec((64, 64, 1), "uint8", ("yes",)),
-    Spec((64, 64, 1), "uint8", ("a", "b", "c"), ignore=255),
-    Spec((2,), "float32"),
-    Spec((64, 64, 1), "float32"),
-)
 
 
 def build_option(group: str, name: str, *args: Any) -> Any:

@@ -155,7 +155,7 @@ def test_options_are_read_with_their_defaults():
     [
         ([], "run=… is missing"),
         (["run=1", "splitt=valid"], "'splitt' is not an option"),
-        (["run="], "'run' is not an option"),
+        (["run="], "run=… is missing"),
         (["last"], "'last' is not an option"),
     ],
 )
@@ -173,4 +173,6 @@ def test_the_verbs_are_listed_anywhere_and_another_one_is_refused(tmp_path):
     (tmp_path / "conf").mkdir()
     done = call(tmp_path, "trian", "experiment=digits")
     assert done.returncode == 2
-    assert done.stderr.startswith("\nerror: there is no verb 'trian'\n  expected  calibrate, ")
+    assert done.stderr.startswith(
+        "\nerror: there is no verb 'trian'\n  expected  add-data, calibrate, "
+    )

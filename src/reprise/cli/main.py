@@ -217,10 +217,10 @@ def options(argv: list[str], **defaults: str | None) -> dict[str, str]:
     usage = " ".join(f"{k}={v}" if v else f"{k}=…" for k, v in defaults.items())
     given = dict(word.partition("=")[::2] for word in argv)
     for key, value in given.items():
-        if key not in defaults or not value:
+        if key not in defaults or (not value and defaults[key] is not None):
             raise UserError(f"'{key}' is not an option", usage, " ".join(argv), f"use: {usage}")
     for key, default in defaults.items():
-        if default is None and key not in given:
+        if default is None and not given.get(key):
             received = " ".join(argv) or "nothing"
             raise UserError(f"{key}=… is missing", usage, received, f"add {key}=…")
     return {key: given.get(key, default or "") for key, default in defaults.items()}

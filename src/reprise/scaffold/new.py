@@ -63,6 +63,8 @@ def new_project(place: Path, kind: str, data: str, engine: str, words: Sequence[
     partial = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
     here = Path.cwd()
     try:
+        if kind == "rows" and "#" in data:  # as predict's to= names a table
+            data, _, given["table"] = data.partition("#")
         where = _bring(data, kind, name, partial, here)
         os.chdir(partial)  # the data's own readers take paths as a config has them
         dataset, _, look = KINDS[kind]
@@ -171,6 +173,14 @@ def _bring(data: str, kind: str, name: str, partial: Path, here: Path) -> Path |
         command = [sys.executable, "-m", f"reprise.samples.{stage}", "--out", str(home / stage)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return Path("data", sample)
+    if "://" in data and not data.startswith(("http://", "https://")) and kind != "rows":
+        raise UserError(
+            f"kind={kind} reads no database",
+            "a file, a folder or an http(s) address",
+            data.partition(":")[0],
+            "kind=rows, for matrices by cells; else write the query's answer to a file: "
+            "pandas.read_sql(…).to_parquet('rows.parquet'), for kind=csv",
+        )
     if kind == "rows" and ":" in data and not Path(data).exists():
         if not data.startswith("sqlite:///"):
             return data
