@@ -86,12 +86,13 @@ def test_a_run_that_is_held_is_refused_to_another(run):
         pass
 
 
-def test_how_a_resumed_run_ended_before_counts_no_more(run):
+def test_how_a_resumed_run_ended_before_counts_no_more(run, monkeypatch):
+    monkeypatch.setattr("reprise.runs.resume.record_changes", lambda *of_code: None)
     for ended in (RESULT, TRACEBACK):
         (run / ended).write_text("{}")
     noted = SimpleNamespace(tags=lambda tags: None, text=lambda name, text: None)
     state = State(12, {}, {"epoch": 3})
-    Resumed(run, state, {"trainer": {}}, ("trainer.epochs: 3 -> 8",)).record(noted)
+    Resumed(run, state, {"trainer": {}}, ("trainer.epochs: 3 -> 8",)).record(noted, None, run)
     assert describe(run).startswith("stopped, 3 of 8")
 
 
