@@ -224,6 +224,21 @@ def test_answers_that_are_no_numbers_are_not_given_as_a_class(blobs, tmp_path, m
     assert "no finite number" in next(iter(done.problems.values()))
 
 
+@pytest.mark.parametrize("label", ["price", "[price,size]"])
+def test_values_of_rows_stand_beside_them(tmp_path, label):
+    table = pd.DataFrame(np.arange(80.0).reshape(20, 4), columns=["a", "b", "price", "size"])
+    table.to_csv(tmp_path / "table.csv", index=False)
+    words = [f"dataset.table={tmp_path / 'table.csv'}", "dataset.target=value"]
+    words += [f"dataset.label={label}", "dataset.columns=[a,b]", "objective=regression"]
+    words += ["dataset.classes=null", "trainer.monitor=valid/mae"]
+    run = made_run(tmp_path / "runs", "experiment=iris_rows", *words)
+    table[["a", "b"]].to_csv(tmp_path / "new.csv", index=False)
+    found = pd.read_csv(ask(run, [str(tmp_path / "new.csv")], tmp_path / "out.csv").table)
+    names = ["prediction"] if label == "price" else ["prediction_price", "prediction_size"]
+    assert list(found) == ["a", "b", *names]
+    assert np.isfinite(found[names].to_numpy()).all()
+
+
 def test_rows_are_matched_by_name_and_bad_ones_are_listed(tmp_path):
     run = made_run(tmp_path / "runs", "experiment=iris_rows")
     names, answers = expected(run)

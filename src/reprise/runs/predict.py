@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -428,7 +429,7 @@ def _columns(predictor: Predictor, answers: np.ndarray) -> dict[str, Any]:
     if answers.ndim > 2:
         return {"array": np.arange(len(answers))}
     if not spec.classes:
-        rows = answers.reshape(len(answers), -1)
+        rows = answers.reshape(len(answers), math.prod(answers.shape[1:]))  # of no rows, too
         if rows.shape[1] == 1 and len(spec.names) < 2:
             return {"prediction": rows[:, 0]}
         names = spec.names or tuple(map(str, range(rows.shape[1])))
