@@ -131,7 +131,10 @@ def experiment_text(
     ]  # fmt: skip
     if train > 1000:
         text += ["loader:", "  batch_size: 32 # guessed: there are many samples", ""]
-    text += ["trainer:", "  epochs: 10", f"  monitor: valid/{metric}", "  monitor_mode: max", ""]
+    text += ["trainer:", "  epochs: 10"]
+    if metric != "accuracy":  # of few samples it is equal in many epochs, and the first one stays
+        text += [f"  monitor: valid/{metric}", "  monitor_mode: max"]
+    text += [""]
     return "\n".join(text)
 
 
