@@ -37,7 +37,7 @@ def test_it_has_few_files_and_a_config_that_is_sound(project):
     assert (project / "data/birds.npz").is_symlink()
     composed = check(["experiment=birds"], project / "conf")
     assert composed.choices["model"] == "cnn"
-    assert composed.values["trainer"]["monitor"] == "valid/accuracy"
+    assert composed.values["trainer"]["monitor"] == "valid/loss"
 
 
 def test_a_folder_that_is_not_empty_and_words_that_mean_nothing_are_refused(project, tmp_path):
