@@ -113,7 +113,11 @@ def database(root: Path) -> Iterator[Finding]:
     there = _version("mysqlclient")
     known = ("mysqlclient", "libmariadb")
     has_headers = any(_said("pkg-config", "--modversion", one) for one in known)
-    remedy = f"{'' if has_headers else f'{HEADERS}; '}make setup, if your data are in MySQL"
+    locks = [one.read_text("utf-8") for one in root.glob("requirements*.lock")]
+    adds = "mysqlclient among the dependencies of pyproject.toml, make lock, "
+    adds = "" if any("mysqlclient==" in one for one in locks) else adds
+    first = "" if has_headers else f"{HEADERS}; "
+    remedy = f"{first}{adds}make setup, if your data are in MySQL"
     yield "MySQL", f"mysqlclient {there or 'is not installed'}", "" if there else remedy
 
 
