@@ -12,6 +12,7 @@ from tiny import call, new_store
 
 from reprise.errors import UserError
 from reprise.runs.experiment import build_dataset
+from reprise.training.fit import data_errors_shown
 
 DOC = Path(__file__).parents[2] / "docs/your_keras_dataset.md"
 PIPELINES = """
@@ -215,7 +216,7 @@ def test_an_error_in_the_users_batches_is_said_with_its_place(project, monkeypat
     node = {"_target_": "mine.pipelines.faulty", "count": 3, "fault": "error"}
     with pytest.raises(UserError, match=r"OSError: cannot read file 3\n +at .*pipelines.py:\d+"):
         build_dataset({**node, "classes": ["a", "b", "c"]})
-    dataset = build_dataset({"_target_": "mine.pipelines.pipeline", "count": 20})
+    dataset = build_dataset({"_target_": "mine.pipelines.Rows", "count": 20})
     loader = external.ExternalLoader(dataset, "train")
     assert loader.error is None
     model = keras.Sequential([keras.layers.Dense(1)])
@@ -226,6 +227,10 @@ def test_an_error_in_the_users_batches_is_said_with_its_place(project, monkeypat
     except Exception:
         said = str(loader.error)
     assert re.search(r"cannot read file 3\n +at .*pipelines.py:\d+", said)
+    with pytest.raises(KeyError) as raised:
+        raise KeyError("of a callback")
+    with pytest.raises(KeyError), data_errors_shown(lambda: loader.error):
+        raise raised.value
 
 
 def test_the_documents_generator_gives_batches_as_posted(tmp_path, monkeypatch):

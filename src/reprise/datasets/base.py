@@ -24,10 +24,7 @@ from reprise.spec import Spec
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_CHANGES_OF, _CHANGES_S = (
-    8,
-    0.7,
-)  # samples that are read twice when data is opened, and for how long
+_CHANGES_OF, _CHANGES_S = 8, 0.7  # samples that are read twice, and for how many seconds
 _THREADS = 8  # more than cores: most of the time goes by waiting for a disk
 
 Sample = tuple[np.ndarray, np.ndarray]

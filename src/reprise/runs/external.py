@@ -241,10 +241,17 @@ class ExternalLoader(AbstractContextManager["ExternalLoader"]):
     def error(self) -> UserError | None:
         """What the exception under way says of the batches, while one is handled; else None.
 
-        Keras reads them itself, and every error of theirs comes back as one of its backend.
+        Keras reads them itself, and an error of theirs comes back as one of its backend, or out of
+        the file of their class. Others, those of a callback say, are not of the batches.
         """
         error = sys.exception()
-        return None if error is None or isinstance(error, UserError | Stopped) else _said(error)
+        if error is None or isinstance(error, UserError | Stopped):
+            return None
+        text = "".join(traceback.format_exception(error))
+        is_backend = type(error).__module__.startswith("tensorflow.") and "OOM" not in text
+        module = sys.modules.get(type(self.dataset.batches[self.split]).__module__)
+        is_theirs = (getattr(module, "__file__", None) or "no file") in text
+        return _said(error, text) if is_backend or is_theirs else None
 
     @property
     def steps_per_pass(self) -> int:
@@ -289,11 +296,8 @@ class ExternalLoader(AbstractContextManager["ExternalLoader"]):
         self.close()
 
 
-def _said(error: BaseException) -> UserError:
-    """What an exception of training says, in short; TensorFlow puts whole tracebacks into one."""
-    text = "\n".join(
-        (*traceback.format_tb(error.__traceback__), f"{type(error).__name__}: {error}")
-    )
+def _said(error: BaseException, text: str) -> UserError:
+    """An exception of training in short; TensorFlow puts whole tracebacks into the message."""
     said = re.findall(r"\b\w*(?:Error|Exception|Iteration|Exit): [^\n]+", text)
     bare = re.sub(r"\[\[[^\]]*\]\].*", "", str(error)).strip().splitlines()
     frames = re.findall(r'File "([^"<]+)", line (\d+)', text)
